@@ -1,0 +1,35 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use anyhow::Result;
+
+use crate::shell::{cargo, step};
+use crate::{demo, runtime};
+
+/// The version of cargo-deny that `deny.toml` was written for.
+const DENY_VERSION: &str = "0.20.2";
+/// Formatting, lints, docs, tests, benches. The tests start the real programs, so those are built first.
+pub fn all() -> Result<()> {
+    step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    runtime::ensure()?;
+    demo::build()?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    step("lints", &mut cargo(&lints))?;
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+    step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
+    step("tests", &mut cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    step("short benches", &mut cargo(&["bench", "--workspace", "--benches", "--locked", "--", "--quick"]))?;
+    Ok(())
+}
+
+/// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.
+pub fn deny() -> Result<()> {
+    let installed = cargo(&["deny", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(DENY_VERSION));
+    if !installed {
+        let words =
+            ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--no-default-features", "--quiet"];
+        step("installing cargo-deny (minutes, once)", &mut cargo(&words))?;
+    }
+    step("licences, bans, sources", &mut cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]))
+}

@@ -1,0 +1,35 @@
+//! `cargo demo`: set up, build in release mode, hand over to `drill demo`.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::runtime;
+use crate::shell::{cargo, root, step};
+
+/// Builds the three programs and runs the demo with the given options; its exit status is the demo's.
+pub fn run(options: &[String]) -> Result<ExitCode> {
+    if let Err(error) = runtime::ensure() {
+        eprintln!("xtask: {error:#}\nxtask: going on without a model: forecasts will come from the rule");
+    }
+    build()?;
+    let programs = target().join("release");
+    let status = Command::new(programs.join("drill"))
+        .arg("demo")
+        .args(options)
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("cannot start {}", programs.join("drill").display()))?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// Builds `ridethroughd`, `ridectl` and `drill` in release mode. Always the whole workspace: another choice of packages
+/// would choose other features of what they share, and build that again.
+pub fn build() -> Result<()> {
+    let mut command = cargo(&["build", "--release", "--workspace", "--bins", "--locked"]);
+    step("building in release mode (minutes the first time)", &mut command)
+}
+
+fn target() -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
+}

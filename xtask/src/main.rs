@@ -1,0 +1,44 @@
+//! The project's own commands: `cargo xtask setup | demo | test | deny`.
+//!
+//! They need nothing but Rust and the package registries; what else is needed they fetch, pinned by checksum.
+
+mod check;
+mod demo;
+mod runtime;
+mod shell;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  setup            fetch what cargo cannot: ONNX Runtime, pinned by checksum
+  demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
+  test             formatting, lints, docs, all tests, a short demo, short benches
+  deny             licences, bans and sources of every dependency";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--").collect();
+    let (command, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let outcome = match command {
+        "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
+        "demo" => demo::run(rest),
+        "test" => check::all().map(|()| ExitCode::SUCCESS),
+        "deny" => check::deny().map(|()| ExitCode::SUCCESS),
+        _ => usage(command),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn usage(command: &str) -> Result<ExitCode> {
+    if matches!(command, "" | "help" | "--help" | "-h") {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("there is no command `{command}`\n{USAGE}")
+}
