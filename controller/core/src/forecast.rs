@@ -1,0 +1,77 @@
+//! A rack's predicted demand, after floats have been left behind at the model's edge.
+
+use std::fmt;
+
+use crate::units::{Millis, Watts};
+
+/// Predicted demand of one rack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RackForecast {
+    /// Median at the horizon.
+    pub p50: Watts,
+    /// 90th percentile at the horizon.
+    pub p90: Watts,
+    /// 99th percentile at the horizon.
+    pub p99: Watts,
+    /// 99th percentile of the maximum from now to the horizon: what the planner covers.
+    pub peak_p99: Watts,
+    /// How far ahead it looks.
+    pub horizon: Millis,
+    /// What made it.
+    pub source: ForecastSource,
+}
+
+/// What made a forecast (I8: the decision says which one was used).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ForecastSource {
+    /// A model, named by the first bytes of its file's SHA-256.
+    Model {
+        /// First eight bytes of the hash.
+        hash8: [u8; 8],
+    },
+    /// The rule, and why not the model.
+    Rule(RuleReason),
+}
+
+/// Why the rule-based fallback spoke instead of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleReason {
+    /// None is loaded.
+    NoModel,
+    /// It answered NaN or infinity.
+    NotFinite,
+    /// It answered something absurd.
+    OutOfRange,
+    /// Its answer is too old.
+    Late,
+    /// Its runtime failed.
+    RuntimeFailed,
+    /// It has not seen enough samples of this rack.
+    ColdStart,
+}
+
+impl fmt::Display for ForecastSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model { hash8 } => {
+                write!(f, "model ")?;
+                hash8[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Self::Rule(reason) => write!(f, "rule ({})", reason.as_str()),
+        }
+    }
+}
+
+impl RuleReason {
+    /// The reason as metrics and people read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoModel => "no model",
+            Self::NotFinite => "model not finite",
+            Self::OutOfRange => "model out of range",
+            Self::Late => "model late",
+            Self::RuntimeFailed => "runtime failed",
+            Self::ColdStart => "cold start",
+        }
+    }
+}

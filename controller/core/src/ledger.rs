@@ -1,0 +1,526 @@
+//! The deterministic state that the log drives: who may draw, store or give what, until when.
+//!
+//! [`Ledger::apply`] is the only way in. It takes time from the entry, refuses what the [envelope](crate::envelope)
+//! refuses, and derives from what remains one complete order for each device. Every replica that applies the same
+//! entries has the same ledger, named by the same [`Seen`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::canon::Canon;
+use crate::command::{
+    ACKS_MAX, ChargeGrant, Command, Entry, Founding, Grant, Outcome, Plan, Position, Seen, TransferId,
+};
+use crate::device::{DeviceId, Direction, Order, Setpoint};
+use crate::electrical;
+use crate::envelope::{self, Refusal, Usage, Violation};
+use crate::site::{KesmId, RackId, Site, TieId};
+use crate::units::{Millis, Watts};
+
+/// So many of the latest states can be compared with what a proposer saw; an older one was compared long ago.
+const RECENT_MAX: usize = 1_024;
+
+/// Something that a majority has committed. Only [`Ledger::apply`] and [`Ledger::from_parts`] make one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed<T>(T);
+
+impl<T> Committed<T> {
+    /// What was committed.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A transfer in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The entry that granted it in its present form.
+    pub id: TransferId,
+    /// The first entry of the unbroken row of renewals and changes that it belongs to.
+    pub first: TransferId,
+    /// Ledger time of that first entry.
+    pub since: Millis,
+    /// What was granted.
+    pub grant: Grant,
+    /// Ledger time at which it ends.
+    pub until: Millis,
+    /// Whether all its devices have been logged as acting on it.
+    pub acked: bool,
+}
+
+/// A flywheel's leave to spin up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// At most so much from the bus.
+    pub charge_max: Watts,
+    /// Ledger time at which it ends.
+    pub until: Millis,
+}
+
+/// What applying one entry did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The log is now bound to a cluster and a site.
+    Founded,
+    /// The plan is in force; so many devices have new orders.
+    Admitted {
+        /// How many.
+        orders: usize,
+    },
+    /// The plan broke a limit; nothing changed.
+    Refused(Refusal),
+    /// The outcome is on record.
+    Noted,
+    /// The proposer had seen another state than this ledger had at that index: one of the two is wrong, and a
+    /// replica that meets this must stop.
+    Diverged {
+        /// The index of the state that differs.
+        index: u64,
+    },
+}
+
+/// The replicated state.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    site: Arc<Site>,
+    now: Millis,
+    founding: Option<Founding>,
+    last: Seen,
+    recent: VecDeque<Seen>,
+    transfers: BTreeMap<RackId, Transfer>,
+    charges: BTreeMap<KesmId, Charge>,
+    orders: BTreeMap<DeviceId, Committed<Order>>,
+}
+
+/// The dynamic part of a ledger, for a snapshot's codec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Ledger time.
+    pub now: Millis,
+    /// What the log is bound to.
+    pub founding: Option<Founding>,
+    /// The latest state's name.
+    pub last: Seen,
+    /// Names of the states before it, oldest first.
+    pub recent: Vec<Seen>,
+    /// Transfers in force.
+    pub transfers: Vec<Transfer>,
+    /// Flywheels that may spin up.
+    pub charges: Vec<(KesmId, Charge)>,
+    /// The newest order of each device.
+    pub orders: Vec<Order>,
+}
+
+impl Ledger {
+    /// The ledger before any entry.
+    pub fn new(site: Arc<Site>) -> Self {
+        Self::from_parts(site, Parts::default())
+    }
+
+    /// The ledger that a snapshot holds. The parts must come from a committed snapshot.
+    pub fn from_parts(site: Arc<Site>, parts: Parts) -> Self {
+        Self {
+            site,
+            now: parts.now,
+            founding: parts.founding,
+            last: parts.last,
+            recent: parts.recent.into(),
+            transfers: parts.transfers.into_iter().map(|transfer| (transfer.grant.rack, transfer)).collect(),
+            charges: parts.charges.into_iter().collect(),
+            orders: parts.orders.into_iter().map(|order| (order.device, Committed(order))).collect(),
+        }
+    }
+
+    /// The dynamic part, for a snapshot.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            now: self.now,
+            founding: self.founding,
+            last: self.last,
+            recent: self.recent.iter().copied().collect(),
+            transfers: self.transfers.values().cloned().collect(),
+            charges: self.charges.iter().map(|(&kesm, &charge)| (kesm, charge)).collect(),
+            orders: self.orders.values().map(|order| *order.get()).collect(),
+        }
+    }
+
+    /// The site.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Ledger time: the highest stamp applied.
+    pub const fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// The latest state's name.
+    pub const fn seen(&self) -> Seen {
+        self.last
+    }
+
+    /// What the log is bound to.
+    pub const fn founding(&self) -> Option<Founding> {
+        self.founding
+    }
+
+    /// Transfers in force, by rack.
+    pub fn transfers(&self) -> impl Iterator<Item = &Transfer> {
+        self.transfers.values()
+    }
+
+    /// The transfer to this rack.
+    pub fn transfer(&self, rack: RackId) -> Option<&Transfer> {
+        self.transfers.get(&rack)
+    }
+
+    /// The leave to charge of this module.
+    pub fn charge(&self, kesm: KesmId) -> Option<&Charge> {
+        self.charges.get(&kesm)
+    }
+
+    /// The newest order of each device.
+    pub fn orders(&self) -> impl Iterator<Item = &Committed<Order>> {
+        self.orders.values()
+    }
+
+    /// The newest order of one device.
+    pub fn order(&self, device: DeviceId) -> Option<&Committed<Order>> {
+        self.orders.get(&device)
+    }
+
+    /// Applies one committed entry. Panics only on broken code: an entry out of order, or a state outside the
+    /// envelope after the envelope admitted it (I3).
+    pub fn apply(&mut self, at: Position, entry: &Entry) -> Effect {
+        assert!(at.index > self.last.index, "entry {} after entry {}", at.index, self.last.index);
+        let effect = match self.disagreement(entry.seen) {
+            Some(index) => Effect::Diverged { index },
+            None => self.carry_out(at, entry),
+        };
+        self.sign(at, entry, &effect);
+        self.assert_within_limits();
+        effect
+    }
+
+    fn disagreement(&self, seen: Seen) -> Option<u64> {
+        let known = self.recent.iter().find(|state| state.index == seen.index);
+        known.is_some_and(|state| state.hash != seen.hash).then_some(seen.index)
+    }
+
+    fn carry_out(&mut self, at: Position, entry: &Entry) -> Effect {
+        self.now = self.now.max(entry.stamp.at);
+        self.expire();
+        match &entry.command {
+            Command::Found(founding) => self.found(*founding),
+            Command::Plan(plan) => self.carry_out_plan(at, plan),
+            Command::Outcome(outcome) => self.note(outcome),
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = self.now;
+        self.transfers.retain(|_, transfer| transfer.until > now);
+        self.charges.retain(|_, charge| charge.until > now);
+        self.orders.retain(|_, order| order.get().until > now);
+    }
+
+    fn found(&mut self, founding: Founding) -> Effect {
+        if self.founding.is_some() || founding.site_hash != self.site.hash {
+            return Effect::Refused(Refusal::one(Violation::FoundedOtherwise));
+        }
+        self.founding = Some(founding);
+        Effect::Founded
+    }
+
+    fn carry_out_plan(&mut self, at: Position, plan: &Plan) -> Effect {
+        if self.founding.is_none() {
+            return Effect::Refused(Refusal::one(Violation::NotFounded));
+        }
+        if let Err(refusal) = envelope::admit(self, plan) {
+            return Effect::Refused(refusal);
+        }
+        for release in &plan.releases {
+            self.transfers.remove(&release.rack);
+        }
+        for (nth, grant) in plan.grants.iter().enumerate() {
+            self.grant(TransferId { index: at.index, nth: u16::try_from(nth).unwrap_or(u16::MAX) }, grant);
+        }
+        plan.charges.iter().for_each(|charge| self.allow_charge(charge));
+        self.stop_charging_suppliers();
+        Effect::Admitted { orders: self.derive_orders(at) }
+    }
+
+    fn grant(&mut self, id: TransferId, grant: &Grant) {
+        let before = self.transfers.get(&grant.rack);
+        let (first, since) = before.map_or((id, self.now), |transfer| (transfer.first, transfer.since));
+        let until = self.now.saturating_add(grant.hold);
+        self.transfers.insert(grant.rack, Transfer { id, first, since, grant: grant.clone(), until, acked: false });
+    }
+
+    fn allow_charge(&mut self, charge: &ChargeGrant) {
+        let until = self.now.saturating_add(charge.hold);
+        self.charges.insert(charge.kesm, Charge { charge_max: charge.charge_max, until });
+    }
+
+    /// Supplying comes first: a new transfer ends the charging of its sources.
+    fn stop_charging_suppliers(&mut self) {
+        for leg in self.transfers.values().flat_map(|transfer| &transfer.grant.legs) {
+            self.charges.remove(&leg.kesm);
+        }
+    }
+
+    fn note(&mut self, outcome: &Outcome) -> Effect {
+        if outcome.acks.len() > ACKS_MAX {
+            return Effect::Refused(Refusal::one(Violation::TooMany { what: "acks", max: ACKS_MAX }));
+        }
+        let all_in_force = outcome.acks.iter().all(|timed| timed.ack.verdict.in_force());
+        if let Some(transfer) = self.transfers.values_mut().find(|transfer| transfer.id == outcome.transfer) {
+            transfer.acked = all_in_force;
+        }
+        Effect::Noted
+    }
+
+    /// Gives every device whose instruction has changed a new order, complete and absolute. Returns how many.
+    fn derive_orders(&mut self, at: Position) -> usize {
+        let mut wanted = self.wanted();
+        // A device that no transfer and no charge needs any longer is told so at once.
+        for (&device, order) in &self.orders {
+            let idle = idle_setpoint(&order.get().setpoint);
+            wanted.entry(device).or_insert((idle, order.get().until));
+        }
+        let mut changed = 0;
+        for (device, (setpoint, until)) in wanted {
+            let order = Order { device, index: at.index, term: at.term, setpoint, until };
+            let same = |old: &Committed<Order>| old.get().setpoint == setpoint && old.get().until == until;
+            if !self.orders.get(&device).is_some_and(same) {
+                self.orders.insert(device, Committed(order));
+                changed += 1;
+            }
+        }
+        changed
+    }
+
+    fn wanted(&self) -> BTreeMap<DeviceId, (Setpoint, Millis)> {
+        let mut wanted = BTreeMap::new();
+        for transfer in self.transfers.values() {
+            for leg in &transfer.grant.legs {
+                self.want_supply(&mut wanted, leg.kesm, leg.supplied, transfer.until);
+                let flows = electrical::path_flows(&self.site, &leg.path, leg.delivered);
+                for (hop, flow) in leg.path.iter().zip(flows) {
+                    self.want_flow(&mut wanted, hop.tie, hop.direction, flow, transfer.until);
+                }
+            }
+        }
+        for (&kesm, charge) in &self.charges {
+            let hold = self.site.hold(self.site.kesm(kesm).rack);
+            let setpoint = Setpoint::Kesm { supply_max: Watts::ZERO, charge_max: charge.charge_max, hold };
+            wanted.insert(DeviceId::Kesm(kesm), (setpoint, charge.until));
+        }
+        wanted
+    }
+
+    fn want_supply(
+        &self,
+        wanted: &mut BTreeMap<DeviceId, (Setpoint, Millis)>,
+        kesm: KesmId,
+        more: Watts,
+        until: Millis,
+    ) {
+        let hold = self.site.hold(self.site.kesm(kesm).rack);
+        let none = Setpoint::Kesm { supply_max: Watts::ZERO, charge_max: Watts::ZERO, hold };
+        let (setpoint, last) = wanted.entry(DeviceId::Kesm(kesm)).or_insert((none, until));
+        *last = until.max(*last);
+        if let Setpoint::Kesm { supply_max, .. } = setpoint {
+            *supply_max = supply_max.saturating_add(more);
+        }
+    }
+
+    fn want_flow(
+        &self,
+        wanted: &mut BTreeMap<DeviceId, (Setpoint, Millis)>,
+        tie: TieId,
+        direction: Direction,
+        more: Watts,
+        until: Millis,
+    ) {
+        let hold = self.site.hold(self.site.tie(tie).sink(direction));
+        let none = Setpoint::Tie { direction, flow_max: Watts::ZERO, hold };
+        let (setpoint, last) = wanted.entry(DeviceId::Tie(tie)).or_insert((none, until));
+        *last = until.max(*last);
+        if let Setpoint::Tie { flow_max, .. } = setpoint {
+            *flow_max = flow_max.saturating_add(more);
+        }
+    }
+
+    /// Chains the state's name on: what was before, what came in, what it did and what orders stand.
+    fn sign(&mut self, at: Position, entry: &Entry, effect: &Effect) {
+        let mut canon = Canon::new(b"ridethrough ledger 1");
+        canon.bytes(&self.last.hash);
+        canon.position(&at);
+        canon.entry(entry);
+        canon.unsigned(match effect {
+            Effect::Founded => 1,
+            Effect::Admitted { .. } => 2,
+            Effect::Refused(_) => 3,
+            Effect::Noted => 4,
+            Effect::Diverged { .. } => 5,
+        });
+        canon.count(self.transfers.len());
+        canon.count(self.orders.len());
+        for order in self.orders.values() {
+            canon.order(order.get());
+        }
+        self.last = Seen { index: at.index, hash: canon.finish() };
+        self.recent.push_back(self.last);
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+    }
+
+    fn assert_within_limits(&self) {
+        let usage = Usage::kept(self, &Plan::default());
+        for (&tie, (flow, ways)) in &usage.ties {
+            assert!(*flow <= self.site.tie(tie).rated && ways.len() == 1, "I3: {tie:?} carries {flow} in {ways:?}");
+        }
+        for (&kesm, supply) in &usage.kesms {
+            assert!(*supply <= self.site.kesm(kesm).rated, "I3: {kesm:?} supplies {supply}");
+            assert!(!self.charges.contains_key(&kesm), "I3: {kesm:?} charges and supplies");
+        }
+    }
+}
+
+/// The instruction to do nothing, for the kind of device that had this one.
+fn idle_setpoint(setpoint: &Setpoint) -> Setpoint {
+    match *setpoint {
+        Setpoint::Kesm { hold, .. } => Setpoint::Kesm { supply_max: Watts::ZERO, charge_max: Watts::ZERO, hold },
+        Setpoint::Tie { direction, hold, .. } => Setpoint::Tie { direction, flow_max: Watts::ZERO, hold },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::example::{World, forecast};
+
+    fn with_transfer() -> World {
+        let mut world = World::new();
+        world.forecasts[2] = forecast(32_000);
+        assert!(matches!(world.tick(), Some(Effect::Admitted { .. })));
+        world
+    }
+
+    #[test]
+    fn nothing_is_carried_out_before_the_log_is_bound_to_a_site() {
+        let mut world = World::new();
+        world.ledger = Ledger::new(crate::example::site());
+        let effect = world.commit(Command::Plan(Plan::default()));
+        assert_eq!(effect, Effect::Refused(Refusal::one(Violation::NotFounded)));
+    }
+
+    #[test]
+    fn a_log_cannot_be_bound_to_another_site() {
+        let mut world = World::new();
+        world.ledger = Ledger::new(crate::example::site());
+        let effect = world.commit(Command::Found(Founding { cluster: [7; 16], site_hash: [0; 32] }));
+        assert_eq!(effect, Effect::Refused(Refusal::one(Violation::FoundedOtherwise)));
+    }
+
+    #[test]
+    fn time_comes_from_entries_and_ends_what_is_not_renewed() {
+        let mut world = with_transfer();
+        assert_eq!(world.ledger.transfers().count(), 1);
+        world.pass(8_001);
+        world.commit(Command::Plan(Plan::default()));
+        assert_eq!(world.ledger.transfers().count(), 0);
+        assert_eq!(world.ledger.orders().count(), 0, "the devices' orders expired with it");
+        world.now = Millis::ZERO;
+        world.commit(Command::Plan(Plan::default()));
+        assert!(world.ledger.now() > Millis::new(8_000), "ledger time never goes back");
+    }
+
+    #[test]
+    fn a_refused_plan_changes_nothing_but_the_states_name() {
+        let mut world = with_transfer();
+        let before = world.ledger.parts();
+        let mut plan = Plan::default();
+        let mut grant = before.transfers[0].grant.clone();
+        grant.legs[0].supplied = Watts::new(90_000);
+        plan.grants.push(grant);
+        assert!(matches!(world.commit(Command::Plan(plan)), Effect::Refused(_)));
+        let after = world.ledger.parts();
+        assert_eq!((before.transfers, before.orders), (after.transfers, after.orders));
+        assert_ne!(before.last.hash, after.last.hash);
+    }
+
+    #[test]
+    fn a_snapshot_goes_on_like_the_original() {
+        let mut world = with_transfer();
+        let mut copy = Ledger::from_parts(crate::example::site(), world.ledger.parts());
+        world.pass(5_000);
+        let (position, entry) = {
+            let plan = world.plan();
+            world.entry(Command::Plan(plan))
+        };
+        assert_eq!(world.ledger.apply(position, &entry), copy.apply(position, &entry));
+        assert_eq!(world.ledger.parts(), copy.parts());
+    }
+
+    #[test]
+    fn a_proposer_that_saw_another_state_is_found_out() {
+        let mut world = with_transfer();
+        let (position, mut entry) = world.entry(Command::Plan(Plan::default()));
+        entry.seen.hash[0] ^= 1;
+        assert_eq!(world.ledger.apply(position, &entry), Effect::Diverged { index: position.index - 1 });
+    }
+
+    #[test]
+    fn orders_are_complete_absolute_and_named_by_their_entry() {
+        let world = with_transfer();
+        let orders: Vec<Order> = world.ledger.orders().map(|order| *order.get()).collect();
+        assert_eq!(orders.len(), 3, "the module and two ties");
+        assert!(orders.iter().all(|order| order.index == world.ledger.seen().index && order.until.get() == 9_000));
+    }
+
+    /// A random day: loads, forecasts and stores jump; the ledger must stay within limits (it asserts I3 itself),
+    /// two ledgers must agree, and a replay must reproduce every state.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Load(u16, i64),
+        Forecast(u16, i64),
+        Stored(u16, i64),
+        Pass(i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..6u16, 0..70_000i64).prop_map(|(rack, watts)| Step::Load(rack, watts)),
+            (0..6u16, 0..70_000i64).prop_map(|(rack, watts)| Step::Forecast(rack, watts)),
+            (0..2u16, 0..2_000_000i64).prop_map(|(kesm, joules)| Step::Stored(kesm, joules)),
+            (1..6_000i64).prop_map(Step::Pass),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn every_plan_is_admitted_and_every_replay_agrees(steps in prop::collection::vec(step(), 1..60)) {
+            let mut world = World::new();
+            for step in steps {
+                match step {
+                    Step::Load(rack, watts) => world.load(rack, watts),
+                    Step::Forecast(rack, watts) => world.forecasts[usize::from(rack)] = forecast(watts),
+                    Step::Stored(kesm, joules) => world.stored(kesm, joules),
+                    Step::Pass(span) => world.pass(span),
+                }
+                let effect = world.tick();
+                prop_assert!(!matches!(effect, Some(Effect::Refused(_) | Effect::Diverged { .. })), "{effect:?}");
+            }
+            let replay = crate::audit::replay(crate::example::site(), world.entries.clone());
+            prop_assert_eq!(replay.divergence, None);
+            prop_assert_eq!(replay.ledger.parts(), world.ledger.parts());
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The pure core of Ridethrough: what the controller *is*.
+//!
+//! Everything here is a function of its inputs: no socket, clock, thread, file or dice, and no float in any
+//! decision. The parts, in the order in which a decision passes them:
+//!
+//! ```text
+//! site (what stands where) ─┐
+//! view (what was measured) ─┼─► planner ─► envelope ─► [raft commits] ─► ledger ─► dispatch
+//! forecast (what may come) ─┘   proposes    admits                       applies    releases orders
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`units`] | integer quantities with checked arithmetic |
+//! | [`site`] | rows, racks, servers, KESMs, ties, feeds; parsed from TOML |
+//! | [`device`] | device addresses, fences, setpoints, orders, readings |
+//! | [`forecast`] | a rack's predicted demand and where it came from |
+//! | [`view`] | the newest reading of every device, with its age |
+//! | [`electrical`] | cable and converter losses, voltage drop |
+//! | [`command`] | what the replicated log carries |
+//! | [`planner`] | racks at risk, sources, paths of least loss |
+//! | [`envelope`] | the limits that every plan must satisfy |
+//! | [`ledger`] | the deterministic state that the log drives |
+//! | [`dispatch`] | which committed orders may go out now |
+//! | [`audit`] | replays a log and explains its decisions |
+
+pub mod audit;
+mod canon;
+pub mod command;
+pub mod device;
+pub mod dispatch;
+pub mod electrical;
+pub mod envelope;
+#[cfg(test)]
+mod example;
+pub mod forecast;
+pub mod ledger;
+pub mod planner;
+pub mod site;
+pub mod units;
+pub mod view;
