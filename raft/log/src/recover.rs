@@ -1,0 +1,47 @@
+//! Rebuilds the state of a log from its segments; reads only.
+
+use crate::error::{ReadError, Reason};
+use crate::format::Frame;
+use crate::index::{ENTRIES_MAX, Slot};
+use crate::record::RecordRef;
+use crate::shared::State;
+use crate::walk::{Loaded, Place, Walk, corrupt};
+use std::path::Path;
+
+/// A log as it was found.
+pub(crate) struct Recovered {
+    pub(crate) state: State,
+    /// The newest segment; `None` for a log that has none yet.
+    pub(crate) tail: Option<Loaded>,
+}
+
+/// Reads every segment of `dir` and verifies everything in it.
+pub(crate) fn recover(dir: &Path, cluster: [u8; 16]) -> Result<Recovered, ReadError> {
+    let mut walk = Walk::new(dir, Some(cluster))?;
+    let mut state = State::default();
+    while let Some((place, frame)) = walk.next()? {
+        apply(&mut state, &place, &frame)?;
+    }
+    state.next_sequence = walk.next_sequence();
+    state.torn_bytes = walk.torn_bytes() as u64;
+    Ok(Recovered { state, tail: walk.into_current() })
+}
+
+fn apply(state: &mut State, place: &Place<'_>, frame: &Frame<'_>) -> Result<(), ReadError> {
+    match frame.record {
+        RecordRef::Entry { index, payload } => {
+            let expected = state.index.next();
+            if index != expected || state.index.len() >= ENTRIES_MAX {
+                return Err(corrupt(place.file, place.offset, Reason::Index { expected, found: index }));
+            }
+            let offset = u32::try_from(place.offset).unwrap_or(u32::MAX);
+            let payload_bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+            state.index.push(Slot { sequence: frame.sequence, segment: place.segment, offset, payload_bytes });
+        }
+        RecordRef::Vote { payload } => state.vote = Some(payload.to_vec()),
+        RecordRef::TruncateAfter { index } => drop(state.index.truncate_after(index)),
+        RecordRef::Purge { index } => state.index.purge_to(index),
+        RecordRef::Committed { payload } => state.committed = Some(payload.to_vec()),
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Tests of the whole log on real files, by subject.
+
+mod damage;
+mod faults;
+mod model;
+mod operations;
+mod power_cut;
+mod reading;
+mod refusals;
+mod support;

@@ -1,0 +1,138 @@
+//! Random operations with random reopening, against a model in memory.
+
+use super::support::{all, config, dir, open, wait};
+use crate::reader::LogReader;
+use crate::{Log, LogEntry, WriteError};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Append(Vec<Vec<u8>>),
+    AppendWithGap,
+    Vote(Vec<u8>),
+    Committed(Vec<u8>),
+    /// Keeps this many of the readable entries.
+    Truncate(usize),
+    TruncateAll,
+    /// Purges this many more, possibly beyond the last.
+    Purge(u64),
+    Reopen,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Model {
+    entries: BTreeMap<u64, Vec<u8>>,
+    first: u64,
+    vote: Option<Vec<u8>>,
+    committed: Option<Vec<u8>>,
+    /// What an auditor finds in force: like `entries`, with what was purged.
+    history: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Model {
+    fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn truncate(&mut self, keep_below: u64) {
+        self.entries.retain(|index, _| *index < keep_below);
+        self.history.retain(|index, _| *index < keep_below);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_log_behaves_like_its_model(ops in prop::collection::vec(op(), 1..60)) {
+        let dir = dir();
+        let (mut log, mut model) = (Some(open(dir.path())), Model::default());
+        for op in ops {
+            if let Op::Reopen = op {
+                log = None;
+            }
+            let log = log.get_or_insert_with(|| Log::open(config(dir.path())).expect("the log opens"));
+            step(log, &mut model, op)?;
+            compare(log, &model)?;
+        }
+        drop(log);
+        let survivors = LogReader::open(dir.path()).and_then(LogReader::surviving_entries).expect("reads");
+        let survivors: BTreeMap<_, _> = survivors.into_iter().map(|(index, payload, _)| (index, payload)).collect();
+        prop_assert_eq!(survivors, model.history);
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let payload = || prop::collection::vec(any::<u8>(), 0..200);
+    prop_oneof![
+        6 => prop::collection::vec(payload(), 0..8).prop_map(Op::Append),
+        1 => Just(Op::AppendWithGap),
+        2 => payload().prop_map(Op::Vote),
+        2 => payload().prop_map(Op::Committed),
+        2 => (0usize..20).prop_map(Op::Truncate),
+        1 => Just(Op::TruncateAll),
+        2 => (0u64..12).prop_map(Op::Purge),
+        2 => Just(Op::Reopen),
+    ]
+}
+
+fn step(log: &Log, model: &mut Model, op: Op) -> Result<(), TestCaseError> {
+    match op {
+        Op::Append(payloads) => {
+            let entries: Vec<_> =
+                (model.next()..).zip(payloads).map(|(index, payload)| LogEntry { index, payload }).collect();
+            model.entries.extend(entries.iter().map(|entry| (entry.index, entry.payload.clone())));
+            model.history.extend(entries.iter().map(|entry| (entry.index, entry.payload.clone())));
+            // Half of the appends do not wait, so that later operations overtake the I/O thread.
+            if entries.len() % 2 == 0 {
+                log.append(entries, |_| ());
+            } else {
+                prop_assert_eq!(wait(|done| log.append(entries, done)), Ok(()));
+            }
+        }
+        Op::AppendWithGap => {
+            let (expected, found) = (model.next(), model.next() + 1);
+            let entries = vec![LogEntry { index: found, payload: Vec::new() }];
+            prop_assert_eq!(wait(|done| log.append(entries, done)), Err(WriteError::Gap { expected, found }));
+        }
+        Op::Vote(payload) => {
+            model.vote = Some(payload.clone());
+            log.save_vote(payload, |_| ());
+        }
+        Op::Committed(payload) => {
+            model.committed = Some(payload.clone());
+            log.save_committed(payload, |_| ());
+        }
+        Op::Truncate(kept) => {
+            let after = (model.first + kept as u64).checked_sub(1);
+            model.truncate(after.map_or(0, |after| after + 1));
+            log.truncate_after(after, |_| ());
+        }
+        Op::TruncateAll => {
+            model.truncate(0);
+            log.truncate_after(None, |_| ());
+        }
+        Op::Purge(more) => {
+            let to = model.first + more;
+            model.first = to + 1;
+            model.entries.retain(|index, _| *index > to);
+            log.purge_to(to, |_| ());
+        }
+        Op::Reopen => {}
+    }
+    Ok(())
+}
+
+fn compare(log: &Log, model: &Model) -> Result<(), TestCaseError> {
+    let state = log.state();
+    prop_assert_eq!(state.first_index, model.first);
+    prop_assert_eq!(state.last_index, model.entries.keys().next_back().copied());
+    prop_assert_eq!(state.purged, model.first.checked_sub(1));
+    prop_assert_eq!(&state.vote, &model.vote);
+    prop_assert_eq!(&state.committed, &model.committed);
+    prop_assert_eq!(state.torn_bytes, 0);
+    let found: BTreeMap<_, _> = all(log).into_iter().map(|entry| (entry.index, entry.payload)).collect();
+    prop_assert_eq!(&found, &model.entries);
+    Ok(())
+}
