@@ -1,0 +1,38 @@
+//! What every forecaster takes and gives.
+
+use ridethrough_core::forecast::RackForecast;
+use ridethrough_core::units::{Millis, Watts};
+
+/// How far ahead every forecast of this crate looks.
+pub const HORIZON: Millis = Millis::new(30_000);
+
+/// Most racks that are forecast together. A rack beyond is assumed to draw its limit.
+pub const RACKS_MAX: usize = 16_384;
+
+/// What is known of one rack at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Power that the rack draws, or `None` when no fresh telemetry is there. A negative reading counts as none.
+    pub power: Option<Watts>,
+    /// What the rack may draw.
+    pub limit: Watts,
+}
+
+/// Whether a call stands for a new second. The control tick is shorter than the model's period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// A look ahead from the last committed second with the newest sample: windows and model state stay as they were.
+    /// Call it each tick.
+    Provisional,
+    /// One second has passed: windows and model state move on. Call it once per second.
+    Committed,
+}
+
+/// Forecasts the demand of all racks.
+pub trait Forecast {
+    /// Replaces `out` by one forecast per sample, in rack order. Never fails: what cannot be forecast is answered by
+    /// the rule, and the forecast's source says so.
+    ///
+    /// A number of samples other than at the last call is another site: every rack then starts cold.
+    fn step(&mut self, samples: &[Sample], keep: Keep, out: &mut Vec<RackForecast>);
+}

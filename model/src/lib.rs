@@ -1,0 +1,37 @@
+//! The forecast: what each rack will draw within the next 30 s.
+//!
+//! ```text
+//! samples (Watts) ──► RuleForecast ───────────────────────────► RackForecast (Watts), source: Rule(reason)
+//!        │                  ▲ per rack, when the model's answer does not pass
+//!        └──► power / reference (f32) ──► OnnxForecast ──► checks ──► RackForecast (Watts), source: Model
+//!             `──────────────── Guarded: floats stop here ────────────────'
+//! ```
+//!
+//! [`Guarded`] is the engine to use. It runs one batched step of the model for all racks, checks every number of every
+//! rack, and answers by the rule where a check fails, saying why (I8: the forecast is never trusted). Only integers
+//! leave the crate, so no NaN can.
+//!
+//! Nothing in here reads a clock. The caller says with [`Keep`] which call stands for a new second, and judges itself
+//! whether an answer came too late; for that case it keeps a [`RuleForecast`] with [`RuleReason::Late`] of its own.
+//!
+//! [`RuleReason::Late`]: ridethrough_core::forecast::RuleReason::Late
+
+mod files;
+mod forecast;
+mod guarded;
+mod held;
+mod load_error;
+mod manifest;
+mod onnx;
+mod rule;
+mod runtime;
+mod telemetry;
+mod window;
+
+pub use files::ModelFiles;
+pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample};
+pub use guarded::Guarded;
+pub use load_error::{LoadError, PortFault, SelfTestFault, Side};
+pub use onnx::{OnnxForecast, RunError};
+pub use rule::RuleForecast;
+pub use telemetry::{TooLate, silence_telemetry};

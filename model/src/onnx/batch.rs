@@ -1,0 +1,105 @@
+//! The tensors of one number of racks, allocated once and reused by every step.
+
+use ort::memory::Allocator;
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionOutputs};
+use ort::value::Tensor;
+
+use super::session::{OUT_BOUND, OUT_QUANTILES, POWER, STATE_IN, STATE_OUT};
+use super::{Answer, QUANTILES, RunError};
+use crate::forecast::Keep;
+use crate::manifest::Manifest;
+
+/// Inputs, and run options that hold the outputs.
+pub struct Batch {
+    racks: usize,
+    state: usize,
+    power: Tensor<f32>,
+    state_in: Tensor<f32>,
+    options: RunOptions<HasSelectedOutputs>,
+}
+
+impl Batch {
+    /// Tensors for `racks` cold racks.
+    pub fn new(racks: usize, manifest: &Manifest) -> Result<Self, RunError> {
+        let (state, memory) = (manifest.state, Allocator::default());
+        let outputs = OutputSelector::no_default()
+            .with(OUT_QUANTILES)
+            .preallocate(OUT_QUANTILES, Tensor::<f32>::new(&memory, [racks, manifest.horizons, QUANTILES])?)
+            .with(OUT_BOUND)
+            .preallocate(OUT_BOUND, Tensor::<f32>::new(&memory, [racks, manifest.bounds])?)
+            .with(STATE_OUT)
+            .preallocate(STATE_OUT, Tensor::<f32>::new(&memory, [racks, state])?);
+        Ok(Self {
+            racks,
+            state,
+            power: Tensor::from_array(([racks, 1], vec![0.0; racks]))?,
+            state_in: Tensor::from_array(([racks, state], vec![0.0; racks * state]))?,
+            options: RunOptions::new()?.with_outputs(outputs),
+        })
+    }
+
+    /// How many racks it is for.
+    pub fn racks(&self) -> usize {
+        self.racks
+    }
+
+    /// One step; see [`super::OnnxForecast::run`].
+    pub fn run(
+        &mut self,
+        session: &mut Session,
+        power: &[f32],
+        keep: Keep,
+        answer: &mut Answer,
+    ) -> Result<(), RunError> {
+        let (_, to) = self.power.try_extract_tensor_mut::<f32>()?;
+        to.copy_from_slice(power);
+        let inputs = ort::inputs![POWER => &self.power, STATE_IN => &self.state_in];
+        let outputs = session.run_with_options(inputs, &self.options)?;
+        answer.quantiles.extend_from_slice(floats(&outputs, OUT_QUANTILES)?);
+        answer.bound.extend_from_slice(floats(&outputs, OUT_BOUND)?);
+        match keep {
+            Keep::Provisional => Ok(()),
+            Keep::Committed => commit(&mut self.state_in, floats(&outputs, STATE_OUT)?, self.state),
+        }
+    }
+
+    /// Zeroes one rack's state, which is a cold start.
+    pub fn reset(&mut self, rack: usize) {
+        let state = self.state;
+        if let Ok((_, all)) = self.state_in.try_extract_tensor_mut::<f32>()
+            && let Some(row) = all.get_mut(rack * state..(rack + 1) * state)
+        {
+            row.fill(0.0);
+        }
+    }
+
+    /// The carried state of all racks.
+    #[cfg(test)]
+    pub fn state_for_test(&mut self) -> &mut [f32] {
+        self.state_in.try_extract_tensor_mut::<f32>().expect("a tensor of floats").1
+    }
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("racks", &self.racks).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+fn floats<'a>(outputs: &'a SessionOutputs<'_>, name: &str) -> Result<&'a [f32], RunError> {
+    let missing = || RunError::Runtime { message: format!("gave no output `{name}`") };
+    Ok(outputs.get(name).ok_or_else(missing)?.try_extract_tensor::<f32>()?.1)
+}
+
+/// Takes the new state over. NaN would stay in a rack's state for good, so such a rack starts cold.
+fn commit(state_in: &mut Tensor<f32>, new: &[f32], state: usize) -> Result<(), RunError> {
+    let (_, old) = state_in.try_extract_tensor_mut::<f32>()?;
+    for (old, new) in old.chunks_exact_mut(state).zip(new.chunks_exact(state)) {
+        if new.iter().all(|part| part.is_finite()) {
+            old.copy_from_slice(new);
+        } else {
+            old.fill(0.0);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The committed model against the values that JAX computed, and NaN through every entrance.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Answer, OnnxForecast};
+use crate::files::ModelFiles;
+use crate::forecast::Keep;
+
+const TOLERANCE: f64 = 1e-4;
+
+#[derive(Deserialize)]
+struct Golden {
+    steps: Vec<GoldenStep>,
+}
+
+#[derive(Deserialize)]
+struct GoldenStep {
+    power: Vec<f32>,
+    quantiles: Vec<Vec<[f64; 3]>>,
+    bound: Vec<Vec<f64>>,
+    state_out: Vec<Vec<f64>>,
+}
+
+fn own(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn committed() -> OnnxForecast {
+    let fetched = own("../.runtime/onnxruntime/libonnxruntime.so.1.28.0");
+    let runtime = std::env::var_os("RIDETHROUGH_ORT_LIB").map_or(fetched, PathBuf::from);
+    let files = ModelFiles { model: &own("forecast.onnx"), manifest: &own("forecast.json"), runtime: &runtime };
+    match OnnxForecast::load(files) {
+        Ok(model) => model,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn golden() -> Golden {
+    let text = std::fs::read_to_string(own("golden.json")).expect("the committed golden values");
+    serde_json::from_str(&text).expect("golden values")
+}
+
+#[track_caller]
+fn check_close(found: &[f32], expected: impl Iterator<Item = f64>, what: &str) {
+    let expected: Vec<f64> = expected.collect();
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((f64::from(*found) - expected).abs() <= TOLERANCE, "{what}: {found} and {expected}");
+    }
+}
+
+#[test]
+fn golden_values_of_training_are_met() {
+    let (mut model, mut answer, golden) = (committed(), Answer::default(), golden());
+    assert_eq!(golden.steps.len(), 20);
+    for step in &golden.steps {
+        model.run(&step.power, Keep::Committed, &mut answer).expect("runs");
+        check_close(&answer.quantiles, step.quantiles.iter().flatten().flatten().copied(), "quantiles");
+        check_close(&answer.bound, step.bound.iter().flatten().copied(), "bound");
+        check_close(&state(&mut model), step.state_out.iter().flatten().copied(), "state_out");
+    }
+}
+
+#[test]
+fn nan_is_seen_in_its_rack_and_in_no_other() {
+    let (mut model, mut answer) = (committed(), Answer::default());
+    for power in [[0.5, 0.5], [f32::NAN, 0.5]] {
+        model.run(&power, Keep::Provisional, &mut answer).expect("runs");
+    }
+    assert!(answer.quantiles[..12].iter().chain(&answer.bound[..2]).all(|part| part.is_nan()));
+    assert!(answer.rack(1).is_some_and(|said| said.is_finite()));
+}
+
+#[test]
+fn nan_does_not_outlive_the_step_that_brought_it() {
+    let (mut model, mut answer) = (committed(), Answer::default());
+    for power in [[0.5, 0.5], [f32::NAN, 0.5], [0.5, 0.5]] {
+        model.run(&power, Keep::Committed, &mut answer).expect("runs");
+    }
+    let (mut fresh, mut cold) = (committed(), Answer::default());
+    fresh.run(&[0.5], Keep::Committed, &mut cold).expect("runs");
+    assert_eq!(answer.rack(0), cold.rack(0), "the rack started cold");
+    assert!(answer.rack(1).is_some_and(|said| said.is_finite()));
+}
+
+#[test]
+fn nan_anywhere_in_the_state_is_seen() {
+    let (mut model, mut answer) = (committed(), Answer::default());
+    let width = model.manifest.state;
+    let mut hidden = Vec::new();
+    for place in 0..width {
+        model.run(&[0.5], Keep::Committed, &mut answer).expect("runs");
+        poison(&mut model, place);
+        model.run(&[0.5], Keep::Committed, &mut answer).expect("runs");
+        if answer.rack(0).is_some_and(|said| said.is_finite()) {
+            hidden.push(place);
+        }
+        model.reset(0);
+    }
+    assert_eq!(hidden, Vec::<usize>::new(), "NaN in these places of the state did not reach the forecast");
+}
+
+#[test]
+fn a_batch_of_none_is_never_run() {
+    let (mut model, mut answer) = (committed(), Answer::default());
+    assert_eq!(model.run(&[], Keep::Committed, &mut answer), Ok(()));
+    assert_eq!(answer.rack(0), None);
+}
+
+fn state(model: &mut OnnxForecast) -> Vec<f32> {
+    model.batch.as_mut().expect("has run").state_for_test().to_vec()
+}
+
+fn poison(model: &mut OnnxForecast, place: usize) {
+    model.batch.as_mut().expect("has run").state_for_test()[place] = f32::NAN;
+}
