@@ -1,0 +1,5 @@
+//! One file per subcommand.
+
+pub mod demo;
+pub mod plant;
+pub mod simulate;

@@ -1,0 +1,252 @@
+//! Three real replicas on loopback, in a folder of their own: started, killed, restarted and stopped as processes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ridethrough_dashboard::Snapshot;
+
+/// How many replicas the demo runs.
+pub const REPLICAS: u16 = 3;
+/// How long a replica that was told to stop may take.
+const STOP_DEADLINE: Duration = Duration::from_secs(8);
+/// How long a replica may take to answer for its snapshot.
+const ANSWER_DEADLINE: Duration = Duration::from_millis(250);
+
+/// Time between heartbeats, and the election window of each replica in milliseconds: disjoint, so that two replicas
+/// do not stand at once.
+const HEARTBEAT_MS: u64 = 20;
+const ELECTION_MS: [[u64; 2]; REPLICAS as usize] = [[150, 190], [200, 240], [250, 290]];
+
+/// What a replica is made of, apart from its own folder.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Where everything is written.
+    pub home: PathBuf,
+    /// The folder with `ridethroughd`.
+    pub programs: PathBuf,
+    /// The site file.
+    pub site: PathBuf,
+    /// The model, its manifest and the runtime library; none for the rule.
+    pub model: Option<[PathBuf; 3]>,
+}
+
+/// One replica.
+#[derive(Debug)]
+pub struct Node {
+    /// Counted from 1.
+    pub id: u16,
+    /// Its configuration file.
+    pub config: PathBuf,
+    /// Its data folder.
+    pub data: PathBuf,
+    /// Where it takes telemetry.
+    pub dpcn: SocketAddr,
+    http: SocketAddr,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// The replicas of a demo.
+#[derive(Debug)]
+pub struct Cluster {
+    /// By id.
+    pub nodes: Vec<Node>,
+    /// File with the DPCN secret.
+    pub secret: PathBuf,
+    program: PathBuf,
+    agent: ureq::Agent,
+}
+
+impl Cluster {
+    /// Writes keys and configurations; starts nothing yet.
+    pub fn prepare(setup: &Setup) -> Result<Self> {
+        let program = setup.programs.join("ridethroughd");
+        if !program.exists() {
+            bail!("{} is missing: `cargo demo` builds it", program.display());
+        }
+        let secret = setup.home.join("dpcn.key");
+        write_secret(&secret)?;
+        let ports = free_ports()?;
+        let nodes = (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &secret)).collect::<Result<_>>()?;
+        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
+        Ok(Self { nodes, secret, program, agent })
+    }
+
+    /// Starts a replica, or starts it again.
+    pub fn start(&mut self, id: u16) -> Result<()> {
+        let program = self.program.clone();
+        let node = self.node_mut(id)?;
+        let log = OpenOptions::new().create(true).append(true).open(&node.log)?;
+        let mut command = Command::new(&program);
+        command.args(["run", "--config"]).arg(&node.config);
+        // A process group of its own: Ctrl-C in the terminal is for the demo, which then ends its children in order.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
+        node.child = Some(command.spawn().with_context(|| format!("cannot start {}", program.display()))?);
+        Ok(())
+    }
+
+    /// Kills a replica as a power cut would: SIGKILL.
+    pub fn kill(&mut self, id: u16) -> Result<()> {
+        let node = self.node_mut(id)?;
+        if let Some(mut child) = node.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// What a replica last published; none when it does not answer.
+    pub fn snapshot(&self, id: u16) -> Option<Snapshot> {
+        let node = self.nodes.iter().find(|node| node.id == id && node.child.is_some())?;
+        let mut answer = self.agent.get(format!("http://{}/api/snapshot", node.http)).call().ok()?;
+        let text = answer.body_mut().read_to_string().ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Every replica's snapshot, by id; none for those that do not answer.
+    pub fn snapshots(&self) -> Vec<Option<Snapshot>> {
+        self.nodes.iter().map(|node| self.snapshot(node.id)).collect()
+    }
+
+    /// An error when a replica that should run has ended.
+    pub fn check_alive(&mut self) -> Result<()> {
+        for node in &mut self.nodes {
+            if let Some(status) = node.child.as_mut().map(Child::try_wait).transpose()?.flatten() {
+                bail!("replica n{} ended by itself ({status}); its words:\n{}", node.id, tail(&node.log));
+            }
+        }
+        Ok(())
+    }
+
+    /// The web address of a replica.
+    pub fn web(&self, id: u16) -> String {
+        let node = self.nodes.iter().find(|node| node.id == id);
+        node.map_or_else(String::new, |node| format!("http://{}/", node.http))
+    }
+
+    /// Tells every replica to stop and waits for it.
+    pub fn stop(&mut self) -> Result<()> {
+        for node in &self.nodes {
+            if let Some(child) = &node.child {
+                terminate(child);
+            }
+        }
+        let deadline = Instant::now() + STOP_DEADLINE;
+        for node in &mut self.nodes {
+            let Some(mut child) = node.child.take() else { continue };
+            while child.try_wait()?.is_none() {
+                if Instant::now() > deadline {
+                    child.kill()?;
+                    child.wait()?;
+                    bail!("replica n{} did not stop in {} s and was killed", node.id, STOP_DEADLINE.as_secs());
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(())
+    }
+
+    fn node_mut(&mut self, id: u16) -> Result<&mut Node> {
+        self.nodes.iter_mut().find(|node| node.id == id).with_context(|| format!("there is no replica n{id}"))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.nodes.iter_mut().filter_map(|node| node.child.as_mut()) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// SIGTERM, which the standard library cannot send.
+fn terminate(child: &Child) {
+    if let Ok(id) = i32::try_from(child.id()) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM);
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+/// The ports of one replica.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    raft: u16,
+    dpcn: u16,
+    http: u16,
+}
+
+/// Free ports for all replicas: all are held at once while they are drawn, so that none is drawn twice.
+fn free_ports() -> Result<Vec<Ports>> {
+    let mut held = Vec::new();
+    let mut ports = Vec::new();
+    for _ in 0..REPLICAS {
+        let (raft, http) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        let dpcn = UdpSocket::bind("127.0.0.1:0")?;
+        ports.push(Ports {
+            raft: raft.local_addr()?.port(),
+            dpcn: dpcn.local_addr()?.port(),
+            http: http.local_addr()?.port(),
+        });
+        held.push((raft, http, dpcn));
+    }
+    Ok(ports)
+}
+
+fn write_secret(file: &Path) -> Result<()> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
+    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    Ok(writeln!(file, "{digits}")?)
+}
+
+impl Node {
+    fn prepare(setup: &Setup, id: u16, ports: &[Ports], secret: &Path) -> Result<Self> {
+        let own = ports[usize::from(id - 1)];
+        let (config, data) = (setup.home.join(format!("n{id}.toml")), setup.home.join(format!("n{id}")));
+        let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        fs::write(&config, configuration(setup, id, ports, secret, &data))?;
+        Ok(Self {
+            id,
+            log: setup.home.join(format!("n{id}.log")),
+            config,
+            data,
+            dpcn: local(own.dpcn),
+            http: local(own.http),
+            child: None,
+        })
+    }
+}
+
+fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &Path) -> String {
+    let own = ports[usize::from(id - 1)];
+    let [min, max] = ELECTION_MS[usize::from(id - 1)];
+    let mut text = format!(
+        "replica = {id}\ncluster = \"demo {}\"\nsite = {:?}\ndata_dir = {data:?}\n\n\
+         [raft]\nheartbeat_ms = {HEARTBEAT_MS}\nelection_ms = [{min}, {max}]\n\n",
+        setup.home.display(),
+        setup.site,
+    );
+    for (nth, peer) in ports.iter().enumerate() {
+        text += &format!("[[peer]]\nreplica = {}\naddress = \"127.0.0.1:{}\"\n\n", nth + 1, peer.raft);
+    }
+    text += &format!("[dpcn]\nlisten = \"127.0.0.1:{}\"\nsecret = {secret:?}\n\n", own.dpcn);
+    text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n", own.http);
+    if let Some([model, manifest, runtime]) = &setup.model {
+        text += &format!("\n[forecast]\nmodel = {model:?}\nmanifest = {manifest:?}\nruntime = {runtime:?}\n");
+    }
+    text
+}

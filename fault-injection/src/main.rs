@@ -1,0 +1,33 @@
+//! `drill`: the emulated plant on the command line.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "drill", about = "Runs the emulated plant: alone, for a cluster, or as a demo with one.", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs three replicas and the plant on loopback, kills the leader half-way and says what held.
+    Demo(commands::demo::Demo),
+    /// Runs the plant of a scenario in simulated time, without a controller.
+    Simulate(commands::simulate::Simulate),
+    /// Runs the plant of a scenario in real time, every device a UDP endpoint.
+    Plant(commands::plant::PlantCommand),
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Demo(demo) => demo.run(),
+        Command::Simulate(simulate) => simulate.run().map(|()| ExitCode::SUCCESS),
+        Command::Plant(plant) => plant.run().map(|()| ExitCode::SUCCESS),
+    }
+}

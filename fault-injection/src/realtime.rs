@@ -1,0 +1,416 @@
+//! The plant on the real clock: every device is a UDP endpoint with a socket of its own, all on one thread.
+//!
+//! ```text
+//!  turn:  wait for sockets, at most to the next millisecond
+//!         └► handle datagrams ─► step the world up to now ─► let leases lapse ─► send telemetry that is due
+//! ```
+//!
+//! Physics is never skipped: when the machine is late, the world takes all its steps later, and the lag is told.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
+use ridethrough_protocol::{BootNonce, Datagram, FenceMemory, SiteSecret, StoreFailed, VolatileFence};
+use serde::Serialize;
+
+use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Record, RecordFile, Reply};
+use crate::plant::World;
+use crate::report::{Summary, Verdict};
+use crate::scenario::Scenario;
+
+/// At most so many steps before sockets are served again, so that a late plant stays reachable.
+const STEPS_PER_TURN_MAX: u64 = 50;
+/// At most so many datagrams of one socket in one turn, so that a flood at one device does not silence the others.
+const DATAGRAMS_PER_TURN_MAX: usize = 64;
+/// Longer than any frame: what is longer is no frame, and its end may be lost.
+const RECEIVE_BYTES: usize = 2_048;
+/// A turn that begins so many ms late, or later, is counted.
+const LATE_MS: u64 = 5;
+/// The token of the waker; devices have theirs from 0.
+const WAKER: Token = Token(usize::MAX);
+
+/// What a plant in real time needs.
+pub struct Setup<'a> {
+    /// What runs.
+    pub scenario: &'a Scenario,
+    /// Where the replicas listen, replica 1 first.
+    pub replicas: &'a [SocketAddr],
+    /// The secret that all keys of the site come from.
+    pub secret: &'a SiteSecret,
+    /// The folder of the devices' own records.
+    pub records: &'a Path,
+    /// The folder of fence memories; without it a restarted device has forgotten its fence.
+    pub nvm: Option<&'a Path>,
+}
+
+/// Why a plant cannot run in real time.
+#[derive(Debug)]
+pub enum RealtimeError {
+    /// Something with sockets failed.
+    Socket(io::Error),
+    /// A folder or a record cannot be written.
+    Record {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A fence memory cannot be used.
+    Fence(FenceFileError),
+    /// The system gives no random bits.
+    Random,
+    /// The world lacks a device that its site names.
+    NoSuchDevice,
+    /// There are no replicas, or too many.
+    Replicas(usize),
+}
+
+impl fmt::Display for RealtimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(error) => write!(f, "a socket of the plant failed: {error}"),
+            Self::Record { folder, error } => write!(f, "cannot write records in {}: {error}", folder.display()),
+            Self::Fence(error) => error.fmt(f),
+            Self::NoSuchDevice => f.write_str("the world lacks a device of its site"),
+            Self::Random => f.write_str("the system gives no random bits"),
+            Self::Replicas(count) => write!(f, "{count} replicas, expected 1 to 99"),
+        }
+    }
+}
+
+impl std::error::Error for RealtimeError {}
+
+/// The plant in real time.
+pub struct Plant {
+    world: World,
+    stations: Vec<Station>,
+    replicas: Vec<(ReplicaId, SocketAddr)>,
+    poll: Poll,
+    events: Events,
+    began: Instant,
+    /// When scenario time began to run, in ms since `began`.
+    started_ms: Option<u64>,
+    telemetry_period_ms: u64,
+    lag: Lag,
+    /// The worst lag since the last summary, in ms.
+    lag_since_told_ms: u64,
+    tally: Tally,
+    out: Datagram,
+}
+
+/// A device with its socket and its record.
+struct Station {
+    device: FieldDevice<Memory>,
+    socket: UdpSocket,
+    has_more: bool,
+    records: RecordFile,
+    telemetry_due_ms: u64,
+}
+
+/// How late the plant was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lag {
+    /// Now, in ms.
+    pub now_ms: u64,
+    /// At worst, in ms.
+    pub max_ms: u64,
+    /// How many turns began 5 ms late or later.
+    pub late_turns: u64,
+    /// How many turns there were.
+    pub turns: u64,
+}
+
+/// What devices did with orders, all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Orders put in force.
+    pub executed: u64,
+    /// Orders answered again.
+    pub duplicate: u64,
+    /// Orders refused.
+    pub refused: u64,
+    /// Orders that expired, or whose lease did.
+    pub lapsed: u64,
+    /// Datagrams that could not be sent.
+    pub send_failed: u64,
+}
+
+/// The last line of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ending {
+    /// What the judges saw.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// How late the plant was.
+    pub lag: Lag,
+    /// What devices did with orders.
+    pub orders: Tally,
+}
+
+/// A fence memory of either kind.
+enum Memory {
+    File(FenceFile),
+    Volatile(VolatileFence),
+}
+
+impl FenceMemory for Memory {
+    fn load(&self) -> Fence {
+        match self {
+            Self::File(memory) => memory.load(),
+            Self::Volatile(memory) => memory.load(),
+        }
+    }
+
+    fn store(&mut self, fence: Fence) -> Result<(), StoreFailed> {
+        match self {
+            Self::File(memory) => memory.store(fence),
+            Self::Volatile(memory) => memory.store(fence),
+        }
+    }
+}
+
+impl Plant {
+    /// Boots every device on a socket of its own. Scenario time stands at 0 until [`Self::start`].
+    pub fn bind(setup: &Setup<'_>) -> Result<Self, RealtimeError> {
+        let replicas = numbered(setup.replicas)?;
+        let world = World::new(setup.scenario);
+        let poll = Poll::new().map_err(RealtimeError::Socket)?;
+        for folder in std::iter::once(setup.records).chain(setup.nvm) {
+            let failed = |error| RealtimeError::Record { folder: folder.to_owned(), error };
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let telemetry_period_ms = u64::try_from(world.site().policy.tick.get()).unwrap_or(100).max(1);
+        let devices: Vec<DeviceId> = world.site().devices().collect();
+        let mut stations = Vec::with_capacity(devices.len());
+        for (slot, &device) in devices.iter().enumerate() {
+            let mut station = Station::boot(setup, &world, &replicas, device)?;
+            // Spread over the period, so that replicas hear a stream and no bursts.
+            station.telemetry_due_ms = telemetry_period_ms * slot as u64 / devices.len() as u64;
+            let registry = poll.registry();
+            registry.register(&mut station.socket, Token(slot), Interest::READABLE).map_err(RealtimeError::Socket)?;
+            stations.push(station);
+        }
+        let events = Events::with_capacity(stations.len() + 1);
+        Ok(Self {
+            world,
+            stations,
+            replicas,
+            poll,
+            events,
+            began: Instant::now(),
+            started_ms: None,
+            telemetry_period_ms,
+            lag: Lag::default(),
+            lag_since_told_ms: 0,
+            tally: Tally::default(),
+            out: Datagram::new(),
+        })
+    }
+
+    /// Something that ends the waiting of a turn from another thread; at most one can be made.
+    pub fn waker(&self) -> Result<Waker, RealtimeError> {
+        Waker::new(self.poll.registry(), WAKER).map_err(RealtimeError::Socket)
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Lets scenario time run from now on.
+    pub fn start(&mut self) {
+        let now_ms = self.elapsed_ms();
+        self.started_ms.get_or_insert(now_ms);
+    }
+
+    /// One turn: at most a millisecond of waiting, then everything that is due.
+    pub fn turn(&mut self) -> Result<(), RealtimeError> {
+        self.wait()?;
+        let now_ms = self.elapsed_ms();
+        for slot in 0..self.stations.len() {
+            if self.stations[slot].has_more {
+                self.receive(slot, now_ms)?;
+            }
+        }
+        self.step(now_ms);
+        for slot in 0..self.stations.len() {
+            self.attend(slot, now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// The plant now, with the worst lag since the last summary.
+    pub fn summary(&mut self) -> Summary {
+        Summary::of(&self.world, std::mem::take(&mut self.lag_since_told_ms))
+    }
+
+    /// What is told at the end.
+    pub fn ending(&self) -> Ending {
+        Ending { verdict: Verdict::of(&self.world), lag: self.lag, orders: self.tally }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn wait(&mut self) -> Result<(), RealtimeError> {
+        let is_behind = self.lag.now_ms > 0 || self.stations.iter().any(|station| station.has_more);
+        let timeout = if is_behind { Duration::ZERO } else { Duration::from_millis(1) };
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(RealtimeError::Socket(error)),
+            _ => {}
+        }
+        for event in &self.events {
+            if let Some(station) = self.stations.get_mut(event.token().0) {
+                station.has_more = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, slot: usize, now_ms: u64) -> Result<(), RealtimeError> {
+        let mut buffer = [0; RECEIVE_BYTES];
+        for _ in 0..DATAGRAMS_PER_TURN_MAX {
+            let length = match self.stations[slot].socket.recv_from(&mut buffer) {
+                Ok((length, _)) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stations[slot].has_more = false;
+                    return Ok(());
+                }
+                // A replica that is away may be reported here; there is nothing to read and nothing to do.
+                Err(_) => continue,
+            };
+            let mut written = Ok(());
+            let station = &mut self.stations[slot];
+            let mut keep = |record: &Record| {
+                self.tally.count(&record.act);
+                if let Err(error) = station.records.append(record) {
+                    written = Err(error);
+                }
+            };
+            let reply = station.device.handle(&buffer[..length], now_ms, &mut self.world, &mut self.out, &mut keep);
+            written.map_err(record_failed)?;
+            self.send(slot, reply);
+        }
+        Ok(())
+    }
+
+    /// Steps the world up to now, or part of the way when it is far behind.
+    fn step(&mut self, now_ms: u64) {
+        let Some(started_ms) = self.started_ms else { return };
+        let due_ms = now_ms.saturating_sub(started_ms);
+        let behind_ms = due_ms.saturating_sub(self.world.now_ms());
+        self.world.run_ms(behind_ms.min(STEPS_PER_TURN_MAX));
+        // One step is due in every turn; what is beyond it is lateness.
+        let late_ms = behind_ms.saturating_sub(1);
+        self.lag_since_told_ms = self.lag_since_told_ms.max(late_ms);
+        self.lag = Lag {
+            now_ms: due_ms.saturating_sub(self.world.now_ms()),
+            max_ms: self.lag.max_ms.max(late_ms),
+            late_turns: self.lag.late_turns + u64::from(late_ms >= LATE_MS),
+            turns: self.lag.turns + 1,
+        };
+    }
+
+    /// Lets lapse what is due at a device and sends its telemetry when it is time.
+    fn attend(&mut self, slot: usize, now_ms: u64) -> Result<(), RealtimeError> {
+        let mut written = Ok(());
+        let station = &mut self.stations[slot];
+        let mut keep = |record: &Record| {
+            self.tally.count(&record.act);
+            if let Err(error) = station.records.append(record) {
+                written = Err(error);
+            }
+        };
+        station.device.poll(now_ms, &mut self.world, &mut keep);
+        written.map_err(record_failed)?;
+        if station.telemetry_due_ms > now_ms {
+            return Ok(());
+        }
+        // Late telemetry is sent once and not made up for.
+        let periods = (now_ms - station.telemetry_due_ms) / self.telemetry_period_ms + 1;
+        station.telemetry_due_ms += periods * self.telemetry_period_ms;
+        for index in 0..self.replicas.len() {
+            let replica = self.replicas[index].0;
+            let reply = self.stations[slot].device.telemetry(replica, now_ms, &self.world, &mut self.out);
+            self.send(slot, reply);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, slot: usize, reply: Reply) {
+        let Reply::Send(replica) = reply else { return };
+        let Some((_, address)) = self.replicas.iter().find(|(id, _)| *id == replica) else { return };
+        if self.stations[slot].socket.send_to(self.out.as_bytes(), *address).is_err() {
+            self.tally.send_failed += 1;
+        }
+    }
+}
+
+impl Station {
+    fn boot(
+        setup: &Setup<'_>,
+        world: &World,
+        replicas: &[(ReplicaId, SocketAddr)],
+        device: DeviceId,
+    ) -> Result<Self, RealtimeError> {
+        let name = world.site().device_name(device);
+        let memory = match setup.nvm {
+            Some(folder) => Memory::File(FenceFile::open(folder, &name).map_err(RealtimeError::Fence)?),
+            None => Memory::Volatile(VolatileFence::default()),
+        };
+        let ids: Vec<ReplicaId> = replicas.iter().map(|(id, _)| *id).collect();
+        let keys = setup.secret.device(device, &ids);
+        let boot = BootNonce::new(getrandom::u64().map_err(|_| RealtimeError::Random)?);
+        let device = FieldDevice::boot(world, keys, boot, memory);
+        let failed = |error| RealtimeError::Record { folder: setup.records.to_owned(), error };
+        Ok(Self {
+            device: device.ok_or(RealtimeError::NoSuchDevice)?,
+            socket: UdpSocket::bind(local_address(replicas)).map_err(RealtimeError::Socket)?,
+            has_more: false,
+            records: RecordFile::open(setup.records, &name).map_err(failed)?,
+            telemetry_due_ms: 0,
+        })
+    }
+}
+
+impl Tally {
+    fn count(&mut self, act: &Act) {
+        match act {
+            Act::Lapsed => self.lapsed += 1,
+            Act::Order { verdict: "executed", .. } => self.executed += 1,
+            Act::Order { verdict: "duplicate", .. } => self.duplicate += 1,
+            Act::Order { .. } => self.refused += 1,
+        }
+    }
+}
+
+fn numbered(addresses: &[SocketAddr]) -> Result<Vec<(ReplicaId, SocketAddr)>, RealtimeError> {
+    if !(1..=99).contains(&addresses.len()) {
+        return Err(RealtimeError::Replicas(addresses.len()));
+    }
+    Ok((1..).map(ReplicaId).zip(addresses.iter().copied()).collect())
+}
+
+/// Loopback when all replicas are there: then nothing outside can reach the plant.
+fn local_address(replicas: &[(ReplicaId, SocketAddr)]) -> SocketAddr {
+    let is_local = replicas.iter().all(|(_, address)| address.ip().is_loopback());
+    let is_v4 = replicas.iter().all(|(_, address)| address.is_ipv4());
+    let ip: IpAddr = match (is_v4, is_local) {
+        (true, true) => Ipv4Addr::LOCALHOST.into(),
+        (true, false) => Ipv4Addr::UNSPECIFIED.into(),
+        (false, true) => Ipv6Addr::LOCALHOST.into(),
+        (false, false) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(ip, 0)
+}
+
+fn record_failed(error: io::Error) -> RealtimeError {
+    RealtimeError::Record { folder: PathBuf::from("the records folder"), error }
+}

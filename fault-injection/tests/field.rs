@@ -1,0 +1,240 @@
+//! Field devices under a replica's real endpoint and the real ledger, in process and in simulated time.
+
+mod support;
+
+use std::sync::Arc;
+
+use ridethrough_core::command::{Command, Entry, Founding, Grant, Hop, Leg, Plan, Position, Risk, Stamp, StoredEnergy};
+use ridethrough_core::device::{DeviceId, Direction, ReplicaId, Verdict};
+use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
+use ridethrough_core::ledger::{Effect, Ledger};
+use ridethrough_core::site::{KesmId, TieId};
+use ridethrough_core::units::{Joules, Millis, Watts};
+use ridethrough_fault_injection::field::{Act, FenceFile, FieldDevice, Record, Reply, SetpointRecord};
+use ridethrough_fault_injection::plant::World;
+use ridethrough_protocol::{
+    BootNonce, ControllerEndpoint, Datagram, Event, FenceMemory, Leadership, Outgoing, SessionNonce, SiteSecret,
+    VolatileFence,
+};
+use support::{LIMIT_WATTS, MIDDLE, chain};
+
+const REPLICA: ReplicaId = ReplicaId(1);
+const LEASE: Millis = Millis::new(1_500);
+
+/// A plant, its devices and one leading replica; frames arrive in the ms in which they are sent.
+struct Bench<M> {
+    world: World,
+    devices: Vec<FieldDevice<M>>,
+    controller: ControllerEndpoint,
+    ledger: Ledger,
+    records: Vec<Record>,
+    verdicts: Vec<(DeviceId, Verdict)>,
+    leads: bool,
+    now_ms: u64,
+}
+
+fn secret() -> SiteSecret {
+    SiteSecret::new([7; 32])
+}
+
+fn overloaded() -> World {
+    chain([(12_000, 12_000), (12_000, 38_000), (12_000, 12_000)])
+}
+
+impl<M: FenceMemory> Bench<M> {
+    fn new(world: World, mut memory: impl FnMut(&str) -> M) -> Self {
+        let ids: Vec<DeviceId> = world.site().devices().collect();
+        let devices = ids.iter().map(|&device| {
+            let name = world.site().device_name(device);
+            let boot = BootNonce::new(u64::from(device.to_wire()));
+            let keys = secret().device(device, &[REPLICA]);
+            FieldDevice::boot(&world, keys, boot, memory(&name)).expect("a device of the site")
+        });
+        Self {
+            devices: devices.collect(),
+            controller: ControllerEndpoint::new(&secret().replica(REPLICA), SessionNonce::new(1), &ids),
+            ledger: Ledger::new(Arc::new(world.site().clone())),
+            records: Vec::new(),
+            verdicts: Vec::new(),
+            leads: true,
+            now_ms: 0,
+            world,
+        }
+    }
+
+    fn run(&mut self, span_ms: u64) {
+        for _ in 0..span_ms {
+            self.now_ms += 1;
+            if self.leads {
+                let leave = Leadership { term: 1, lease: LEASE, valid_for: Millis::new(200) };
+                self.controller.lead(leave, self.now()).expect("it may lead");
+            }
+            self.telemetry();
+            self.deliver();
+            self.world.step();
+        }
+    }
+
+    fn now(&self) -> Millis {
+        Millis::new(i64::try_from(self.now_ms).expect("a short run"))
+    }
+
+    fn telemetry(&mut self) {
+        let mut out = Datagram::new();
+        for (slot, device) in self.devices.iter_mut().enumerate() {
+            device.poll(self.now_ms, &mut self.world, &mut |record| self.records.push(record.clone()));
+            let is_due = self.now_ms % 100 == 10 * slot as u64;
+            if is_due && device.telemetry(REPLICA, self.now_ms, &self.world, &mut out) == Reply::Send(REPLICA) {
+                let now = Millis::new(i64::try_from(self.now_ms).expect("a short run"));
+                self.controller.observe(out.as_bytes(), now);
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        let mut frames = Vec::new();
+        self.controller.poll(self.now(), &mut |frame: Outgoing<'_>| frames.push((frame.device, frame.bytes.to_vec())));
+        let mut out = Datagram::new();
+        for (id, bytes) in frames {
+            let slot = self.world.site().device_slot(id).expect("a device of the site");
+            let mut keep = |record: &Record| self.records.push(record.clone());
+            let reply = self.devices[slot].handle(&bytes, self.now_ms, &mut self.world, &mut out, &mut keep);
+            if reply == Reply::Send(REPLICA)
+                && let Some(Event::Ack { ack, .. }) = self.controller.observe(out.as_bytes(), self.now())
+            {
+                self.verdicts.push((ack.device, ack.verdict));
+            }
+        }
+    }
+
+    /// Commits a transfer from the first rack's module to the middle rack and submits its orders.
+    fn transfer(&mut self, hold_ms: i64) {
+        let site_hash = self.world.site().hash;
+        if self.ledger.founding().is_none() {
+            let founding = Founding { cluster: [1; 16], site_hash };
+            assert_eq!(self.apply(Command::Found(founding)), Effect::Founded);
+        }
+        let site = self.world.site().clone();
+        let path = vec![Hop { tie: TieId(0), direction: Direction::Forward }];
+        let (supplied, delivered) = (Watts::new(19_000), Watts::new(18_000));
+        let demand = Watts::new(38_000);
+        let forecast = RackForecast {
+            p50: demand,
+            p90: demand,
+            p99: demand,
+            peak_p99: demand,
+            horizon: Millis::seconds(10),
+            source: ForecastSource::Rule(RuleReason::NoModel),
+        };
+        let margin = Watts::new(1_200);
+        let risk = Risk { present: demand, forecast, limit: site.rack(MIDDLE).limit, margin };
+        let legs = vec![Leg { kesm: KesmId(0), path, supplied, delivered }];
+        let plan = Plan {
+            grants: vec![Grant { rack: MIDDLE, legs, risk, hold: Millis::new(hold_ms) }],
+            stored: vec![StoredEnergy { kesm: KesmId(0), stored: Joules::new(1_900_000) }],
+            ..Plan::default()
+        };
+        assert_eq!(self.apply(Command::Plan(plan)), Effect::Admitted { orders: 2 });
+        for order in self.ledger.orders() {
+            self.controller.submit(order, 1, Millis::new(hold_ms), self.now()).expect("it may be sent");
+        }
+    }
+
+    fn apply(&mut self, command: Command) -> Effect {
+        let at = Position { term: 1, leader: REPLICA, index: self.ledger.seen().index + 1 };
+        let stamp = Stamp { at: self.now(), wall_unix_ms: 0 };
+        let entry = Entry { stamp, by: REPLICA, seen: self.ledger.seen(), command };
+        self.ledger.apply(at, &entry)
+    }
+
+    fn lapsed(&self) -> Vec<&str> {
+        let lapsed = self.records.iter().filter(|record| record.act == Act::Lapsed);
+        lapsed.map(|record| record.name.as_str()).collect()
+    }
+}
+
+#[test]
+fn committed_orders_hold_a_rack_and_are_on_record() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    bench.run(500);
+    assert_eq!(bench.controller.live_devices(), 7);
+    bench.transfer(8_000);
+    bench.run(1_500);
+    let draw_watts = bench.world.draw_watts(MIDDLE);
+    assert!((draw_watts - 22_800.0).abs() < 5.0, "{draw_watts}");
+    let (k1, t1) = (DeviceId::Kesm(KesmId(0)), DeviceId::Tie(TieId(0)));
+    assert_eq!(bench.verdicts, [(k1, Verdict::Executed), (t1, Verdict::Executed)]);
+    let record = bench.records.iter().find(|record| record.device == k1.to_wire()).expect("on record");
+    let (expected_setpoint, hold_w) = (bench.ledger.order(k1).expect("ordered").get().setpoint, 22_800);
+    let Act::Order { verdict: "executed", fence_term: 1, fence_index: 2, entry_term: 1, setpoint, .. } = record.act
+    else {
+        panic!("{record:?}")
+    };
+    assert_eq!(setpoint, SetpointRecord::from(expected_setpoint));
+    assert!(
+        matches!(setpoint, SetpointRecord::Kesm { supply_max_w: 19_000, charge_max_w: 0, hold_w: h } if h == hold_w)
+    );
+    let line = serde_json::to_string(record).expect("plain data");
+    assert!(
+        line.contains("\"event\":\"order\",\"verdict\":\"executed\",\"replica\":1,\"fence_term\":1,\"fence_index\":2"),
+        "{line}"
+    );
+}
+
+#[test]
+fn orders_expire_and_leases_lapse_into_the_safe_rule() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    bench.run(500);
+    bench.transfer(2_000);
+    bench.run(1_900);
+    assert!(bench.lapsed().is_empty());
+    bench.run(200);
+    assert_eq!(bench.lapsed(), ["kesm K1", "tie first-middle"], "the order is over");
+    assert!(bench.world.tie(0).flow_watts().abs() < 1e-9);
+
+    bench.transfer(8_000);
+    bench.run(1_000);
+    assert!(bench.world.tie(0).flow_watts() > 10_000.0);
+    bench.leads = false;
+    bench.run(1_100);
+    assert!(bench.world.tie(0).flow_watts() > 10_000.0, "the lease holds for a while");
+    bench.run(700);
+    assert_eq!(bench.lapsed().len(), 4, "the leader is gone");
+    assert!(bench.world.tie(0).flow_watts().abs() < 1e-9 && bench.world.draw_watts(MIDDLE) > LIMIT_WATTS);
+}
+
+#[test]
+fn a_failed_device_refuses_and_the_refusal_is_on_record() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    bench.run(500);
+    bench.world.set_healthy(DeviceId::Kesm(KesmId(0)), false);
+    bench.transfer(8_000);
+    bench.run(100);
+    assert!(bench.verdicts.contains(&(DeviceId::Kesm(KesmId(0)), Verdict::Unavailable)));
+    let refused = bench.records.iter().find(|record| matches!(record.act, Act::Order { verdict: "unavailable", .. }));
+    assert!(refused.is_some_and(|record| record.name == "kesm K1"), "{:?}", bench.records);
+}
+
+#[test]
+fn a_restarted_device_keeps_its_fence_and_does_nothing_twice() {
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    let memory = |name: &str| FenceFile::open(folder.path(), name).expect("usable");
+    let mut bench = Bench::new(overloaded(), memory);
+    bench.run(500);
+    bench.transfer(8_000);
+    bench.run(600);
+    let slot = bench.world.site().device_slot(DeviceId::Kesm(KesmId(0))).expect("a device of the site");
+    let old = bench.devices.remove(slot);
+    drop(old.shut_down(&mut bench.world));
+    assert!(!bench.world.is_ordered(DeviceId::Kesm(KesmId(0))));
+    let keys = secret().device(DeviceId::Kesm(KesmId(0)), &[REPLICA]);
+    let device = FieldDevice::boot(&bench.world, keys, BootNonce::new(99), memory("kesm K1")).expect("still there");
+    bench.devices.insert(slot, device);
+    bench.run(500);
+    // The leader sends the newest order of its ledger again, as it does after a take-over.
+    let order = *bench.ledger.order(DeviceId::Kesm(KesmId(0))).expect("ordered");
+    bench.controller.submit(&order, 1, Millis::seconds(5), bench.now()).expect("it may be sent");
+    bench.run(300);
+    assert_eq!(bench.verdicts.last(), Some(&(DeviceId::Kesm(KesmId(0)), Verdict::Expired)));
+    assert!(!bench.world.is_ordered(DeviceId::Kesm(KesmId(0))), "only a new entry moves it again");
+}

@@ -1,0 +1,93 @@
+//! The honesty rules of the emulator: energy closes, a seed repeats a run to the bit, meters are meters.
+
+mod support;
+
+use ridethrough_core::device::{DeviceId, Direction, Reading};
+use ridethrough_core::site::{KesmId, RackId, TieId};
+use ridethrough_fault_injection::plant::World;
+use ridethrough_fault_injection::report::{Summary, Verdict};
+use support::{chain_scenario, order_kesm, order_tie};
+
+const LOADS: [(i64, i64); 3] = [(12_000, 14_000), (12_000, 40_000), (9_000, 20_000)];
+
+/// A run with charging, transfers over both ties, a turned tie, a failed module and a lapse.
+fn eventful(world: &mut World) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut run = |world: &mut World, steps: u32| {
+        for _ in 0..steps {
+            world.run_ms(100);
+            readings.extend(world.site().devices().filter_map(|device| world.read(device)).collect::<Vec<_>>());
+        }
+    };
+    order_kesm(world, 0, 50_000, 15_000);
+    order_kesm(world, 1, 50_000, 15_000);
+    order_tie(world, 0, Direction::Forward, 28_000);
+    order_tie(world, 1, Direction::Backward, 28_000);
+    run(world, 50);
+    order_tie(world, 1, Direction::Forward, 20_000);
+    run(world, 50);
+    world.set_healthy(DeviceId::Kesm(KesmId(0)), false);
+    run(world, 50);
+    world.release(DeviceId::Tie(TieId(0)));
+    run(world, 50);
+    readings
+}
+
+#[test]
+fn energy_closes_with_transfers_and_the_losses_are_there() {
+    let mut world = World::new(&chain_scenario(LOADS, 7));
+    eventful(&mut world);
+    let error_share = world.energy_error_share();
+    assert!(error_share.abs() < 1e-6, "{error_share:e}");
+    let losses = &world.account().losses;
+    for lost_joules in [
+        losses.feeder_joules,
+        losses.tie_cable_joules,
+        losses.tie_converter_joules,
+        losses.kesm.converter_joules,
+        losses.kesm.conversion_joules,
+        losses.kesm.standing_joules,
+        losses.kesm.resistance_joules,
+        losses.kesm.leak_joules,
+    ] {
+        assert!(lost_joules > 0.0, "{losses:?}");
+    }
+}
+
+#[test]
+fn energy_closes_without_transfers() {
+    let mut world = World::new(&chain_scenario(LOADS, 7));
+    world.run_ms(20_000);
+    assert!(world.energy_error_share().abs() < 1e-9, "{:e}", world.energy_error_share());
+}
+
+#[test]
+fn one_seed_repeats_a_run_to_the_bit_and_another_does_not() {
+    let run = |seed| {
+        let mut world = World::new(&chain_scenario(LOADS, seed));
+        let readings = eventful(&mut world);
+        (readings, Summary::of(&world, 0), Verdict::of(&world), world.energy_error_share().to_bits())
+    };
+    assert_eq!(run(7), run(7));
+    let (seven, eight) = (run(7), run(8));
+    assert_ne!(seven.0, eight.0, "the dice of the meters differ");
+    assert_eq!(seven.2, eight.2, "what truly happens does not");
+}
+
+#[test]
+fn readings_are_near_the_truth_and_clocks_are_their_own() {
+    let mut world = World::new(&chain_scenario(LOADS, 7));
+    world.run_ms(5_000);
+    let Some(Reading::Pdu { load, draw, bus, .. }) = world.read(DeviceId::Pdu(RackId(1))) else { panic!("a PDU") };
+    assert!((load.get() - 40_000).abs() < 400 && (draw.get() - 40_000).abs() < 400, "{load} {draw}");
+    assert!((bus.get() - 800_000).abs() < 3_000, "{bus}");
+    let Some(Reading::Kesm { stored, speed_rpm, available, .. }) = world.read(DeviceId::Kesm(KesmId(0))) else {
+        panic!("a module")
+    };
+    assert!((stored.get() - 1_920_000).abs() < 10_000 && (34_000..36_750).contains(&speed_rpm) && available);
+    let clocks: Vec<i64> =
+        world.site().devices().filter_map(|device| Some(world.clock_of(device)?.at(1_000).get())).collect();
+    assert_eq!(clocks.len(), 7);
+    assert!(clocks.windows(2).all(|pair| pair[0] != pair[1]), "{clocks:?}");
+    assert_eq!(world.read(DeviceId::Pdu(RackId(9))), None);
+}
