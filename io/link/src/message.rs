@@ -1,0 +1,46 @@
+//! What goes through the rings.
+
+use ridethrough_core::device::{Ack, Order};
+use ridethrough_core::ledger::Committed;
+use ridethrough_core::units::Millis;
+use ridethrough_protocol::Telemetry;
+
+/// What the link is told.
+#[derive(Clone, Copy, Debug)]
+pub enum ToLink {
+    /// Send this order until its device has answered.
+    Order {
+        /// What a majority has committed.
+        order: Committed<Order>,
+        /// Term of the leader that sends it, which is this replica's.
+        term: u64,
+        /// How long from now it may still be executed.
+        valid_for: Millis,
+    },
+    /// This replica leads. Must be told again within `valid_for`, else beats and orders stop.
+    Lead {
+        /// Its term.
+        term: u64,
+        /// How long a device may go on without hearing from it.
+        lease: Millis,
+        /// How long from now this holds.
+        valid_for: Millis,
+    },
+    /// This replica no longer leads.
+    StepDown,
+}
+
+/// What the link tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromLink {
+    /// Fresh telemetry of a device.
+    Telemetry(Telemetry),
+    /// A device's word on an order.
+    Ack {
+        /// What it says.
+        ack: Ack,
+        /// Microseconds since the link was given the order, retransmissions included; the largest number where that
+        /// cannot be told, as for an order that two newer ones have superseded.
+        rtt_us: u32,
+    },
+}

@@ -1,0 +1,286 @@
+//! The state machine of one device.
+
+use std::fmt;
+
+use ridethrough_core::device::{DeviceId, Fence, Reading, ReplicaId, Setpoint, Verdict};
+use ridethrough_core::units::Millis;
+
+use super::peer::{Peer, Standing};
+use super::{Actuator, FenceMemory, Handled, UnknownReplica};
+use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
+use crate::datagram::Datagram;
+use crate::header::{Header, Way};
+use crate::keys::DeviceKeys;
+use crate::limits::{EXPIRY_AHEAD_MAX, LEASE_MAX};
+use crate::nonce::BootNonce;
+use crate::refusal::{Refusal, Refusals};
+use crate::setpoint;
+
+/// One device's end of DPCN.
+///
+/// `now` is always the device's own monotonic clock, in milliseconds since it booted; it may stand still but what goes
+/// back is ignored. Call [`Self::poll`] at the deadline that the last `poll` named, and after every [`Self::handle`].
+pub struct DeviceEndpoint<M> {
+    device: DeviceId,
+    boot: BootNonce,
+    peers: Vec<Peer>,
+    memory: M,
+    /// The last accepted order's, as the memory has it.
+    fence: Fence,
+    /// The highest leader term in any believed beat or accepted order; not below the fence's.
+    term: u64,
+    lease_until: Millis,
+    in_force: Option<InForce>,
+    refusals: Refusals,
+    clock: Millis,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InForce {
+    setpoint: Setpoint,
+    expires_at: Millis,
+}
+
+impl<M: FenceMemory> DeviceEndpoint<M> {
+    /// A device that has just booted, in its local safe rule, with `boot` freshly drawn and the fence that its memory
+    /// has kept.
+    pub fn new(keys: DeviceKeys, boot: BootNonce, memory: M) -> Self {
+        let fence = memory.load();
+        let device = keys.device();
+        let peers = keys.into_pairs().into_iter().map(|(replica, pair)| Peer::new(replica, pair)).collect();
+        Self {
+            device,
+            boot,
+            peers,
+            memory,
+            fence,
+            term: fence.term,
+            lease_until: Millis::ZERO,
+            in_force: None,
+            refusals: Refusals::default(),
+            clock: Millis::ZERO,
+        }
+    }
+
+    /// Takes in one datagram. What lapsed before `now` lapses first. [`Handled::Answer`] says that `out` holds an ack.
+    pub fn handle(
+        &mut self,
+        datagram: &[u8],
+        now: Millis,
+        actuator: &mut impl Actuator,
+        out: &mut Datagram,
+    ) -> Handled {
+        self.advance(now, actuator);
+        let handled = match self.admit(datagram) {
+            Ok((peer, standing, _, Body::Beat(beat))) => self.take_beat(peer, standing, beat),
+            Ok((peer, _, header, Body::Order(order))) => self.take_order(peer, &header, &order, actuator, out),
+            Ok((_, _, _, Body::Telemetry(_) | Body::Ack(_))) => Handled::Ignored(Refusal::Misaddressed),
+            Err(refusal) => Handled::Ignored(refusal),
+        };
+        if let Handled::Ignored(refusal) = handled {
+            self.refusals.count(refusal);
+        }
+        handled
+    }
+
+    /// Writes telemetry for one replica into `out`. Send it to every replica at least once in a tick, whether or not
+    /// the replica was ever heard: this is how it learns of the device and of the device's clock.
+    pub fn telemetry(
+        &mut self,
+        replica: ReplicaId,
+        reading: &Reading,
+        now: Millis,
+        out: &mut Datagram,
+    ) -> Result<(), UnknownReplica> {
+        self.clock = self.clock.max(now);
+        let body = Body::Telemetry(TelemetryBody {
+            device_at: self.clock,
+            reading: *reading,
+            fence: self.fence,
+            in_force: self.in_force(),
+            lease_remaining: self.lease_remaining(),
+            refusals: self.refusals,
+        });
+        let peer = self.peers.iter_mut().find(|peer| peer.replica == replica).ok_or(UnknownReplica(replica))?;
+        peer.say(self.device, self.boot, &body, out);
+        Ok(())
+    }
+
+    /// Lets lapse what is due at `now` and says when to ask again, if ever without a new datagram.
+    pub fn poll(&mut self, now: Millis, actuator: &mut impl Actuator) -> Option<Millis> {
+        self.advance(now, actuator);
+        self.in_force.map(|order| order.expires_at.min(self.lease_until))
+    }
+
+    /// Which device it is.
+    pub const fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// The setpoint in force at the last `now`; nothing while the device follows its local safe rule.
+    pub fn in_force(&self) -> Option<Setpoint> {
+        self.in_force.map(|order| order.setpoint)
+    }
+
+    /// The fence of the last accepted order.
+    pub const fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// How long the lease lasts from the last `now`, in milliseconds; nothing when it has lapsed.
+    pub fn lease_remaining(&self) -> Millis {
+        self.lease_until.saturating_sub(self.clock).or_zero()
+    }
+
+    /// What was refused since the boot.
+    pub const fn counters(&self) -> Refusals {
+        self.refusals
+    }
+
+    /// Ends the device's present life and gives its memory back, for the next one.
+    pub fn into_memory(self) -> M {
+        self.memory
+    }
+
+    fn advance(&mut self, now: Millis, actuator: &mut impl Actuator) {
+        self.clock = self.clock.max(now);
+        let lapsed = |order: &InForce| self.clock >= order.expires_at.min(self.lease_until);
+        if self.in_force.as_ref().is_some_and(lapsed) {
+            self.in_force = None;
+            actuator.apply(None);
+        }
+    }
+
+    fn admit(&mut self, datagram: &[u8]) -> Result<(usize, Standing, Header, Body), Refusal> {
+        let header = Header::parse(datagram)?;
+        if header.device != self.device || header.kind.way() != Way::ToDevice {
+            return Err(Refusal::Misaddressed);
+        }
+        let found = self.peers.iter_mut().enumerate().find(|(_, peer)| peer.replica == header.replica);
+        let (index, peer) = found.ok_or(Refusal::Misaddressed)?;
+        if header.boot != self.boot {
+            return Err(Refusal::Replay);
+        }
+        let (standing, body) = peer.admit(&header, datagram, self.clock)?;
+        Ok((index, standing, header, body))
+    }
+
+    /// A beat opens a session whatever its term; a lease comes only from a leader that none has replaced.
+    fn take_beat(&mut self, peer: usize, standing: Standing, beat: Beat) -> Handled {
+        let leads = beat.lease_until > Millis::ZERO;
+        let stale = leads && beat.term < self.term;
+        if leads && !stale {
+            self.term = beat.term;
+            self.lease_until = self.lease_until.max(beat.lease_until.min(self.clock.saturating_add(LEASE_MAX)));
+        }
+        match (standing, self.peers.get(peer)) {
+            (Standing::Opens, Some(peer)) => Handled::Opened(peer.replica),
+            _ if stale => Handled::Ignored(Refusal::StaleTerm),
+            _ => Handled::Nothing,
+        }
+    }
+
+    fn take_order(
+        &mut self,
+        peer: usize,
+        header: &Header,
+        order: &OrderBody,
+        actuator: &mut impl Actuator,
+        out: &mut Datagram,
+    ) -> Handled {
+        let verdict = match self.judge(order, actuator) {
+            Ok(verdict) | Err(Refused::Finally(verdict)) => verdict,
+            Err(Refused::ForNow(refusal)) => return Handled::Ignored(refusal),
+        };
+        self.count(verdict);
+        let body = Body::Ack(AckBody {
+            fence: order.fence,
+            answers: header.sequence,
+            device_at: self.clock,
+            verdict,
+            in_force: self.in_force(),
+        });
+        let Some(peer) = self.peers.get_mut(peer) else { return Handled::Ignored(Refusal::Misaddressed) };
+        peer.say(self.device, self.boot, &body, out);
+        Handled::Answer { replica: peer.replica, verdict }
+    }
+
+    /// The fence rule that survived model checking: the leader's term not below the last, the index above it.
+    fn judge(&mut self, order: &OrderBody, actuator: &mut impl Actuator) -> Result<Verdict, Refused> {
+        if order.fence.term < self.term || order.fence.index < self.fence.index {
+            return Err(Refused::Finally(Verdict::StaleFence));
+        }
+        if order.fence.index == self.fence.index {
+            return self.confirm(order);
+        }
+        self.check(order, actuator)?;
+        self.store(order.fence)?;
+        self.in_force = Some(InForce { setpoint: order.setpoint, expires_at: order.expires_at });
+        actuator.apply(Some(order.setpoint));
+        Ok(Verdict::Executed)
+    }
+
+    /// A retry of the last order: done once, told again. An order that lapsed since, or that an earlier life
+    /// accepted, is void: only a new entry moves the device again.
+    fn confirm(&mut self, order: &OrderBody) -> Result<Verdict, Refused> {
+        if self.in_force.is_none() {
+            return Err(Refused::Finally(Verdict::Expired));
+        }
+        if order.fence.term > self.fence.term {
+            self.store(order.fence)?;
+        }
+        Ok(Verdict::Duplicate)
+    }
+
+    fn check(&self, order: &OrderBody, actuator: &impl Actuator) -> Result<(), Refused> {
+        if order.expires_at <= self.clock {
+            return Err(Refused::Finally(Verdict::Expired));
+        }
+        let too_far = order.expires_at > self.clock.saturating_add(EXPIRY_AHEAD_MAX);
+        if too_far || !setpoint::fits(&order.setpoint, self.device) {
+            return Err(Refused::Finally(Verdict::BeyondLimits));
+        }
+        match actuator.check(&order.setpoint) {
+            Ok(()) => {}
+            Err(Verdict::Unavailable) => return Err(Refused::Finally(Verdict::Unavailable)),
+            Err(_) => return Err(Refused::Finally(Verdict::BeyondLimits)),
+        }
+        if self.lease_until <= self.clock { Err(Refused::ForNow(Refusal::NoLease)) } else { Ok(()) }
+    }
+
+    /// Before the device acts, so that no crash in between lets the order run twice.
+    fn store(&mut self, fence: Fence) -> Result<(), Refused> {
+        self.memory.store(fence).map_err(|_| Refused::Finally(Verdict::Unavailable))?;
+        assert!(fence.term >= self.fence.term && fence.index >= self.fence.index, "I2: {fence} after {}", self.fence);
+        self.fence = fence;
+        self.term = self.term.max(fence.term);
+        Ok(())
+    }
+
+    fn count(&mut self, verdict: Verdict) {
+        let counter = match verdict {
+            Verdict::Executed | Verdict::Duplicate => return,
+            Verdict::StaleFence => &mut self.refusals.stale_fence,
+            Verdict::Expired => &mut self.refusals.expired,
+            Verdict::BeyondLimits => &mut self.refusals.beyond_limits,
+            Verdict::Unavailable => &mut self.refusals.unavailable,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+impl<M> fmt::Debug for DeviceEndpoint<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("DeviceEndpoint");
+        shown.field("device", &self.device).field("fence", &self.fence).field("in_force", &self.in_force);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Why an order does not move the device.
+enum Refused {
+    /// And never will: the device says so.
+    Finally(Verdict),
+    /// But might when repeated: the device keeps silent.
+    ForNow(Refusal),
+}

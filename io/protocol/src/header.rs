@@ -1,0 +1,155 @@
+//! What can be known of a frame before its MAC is checked: whether it could be one at all, and whose it claims to be.
+
+use ridethrough_core::device::{DeviceId, ReplicaId};
+
+use crate::datagram::Datagram;
+use crate::nonce::{BootNonce, SessionNonce};
+use crate::refusal::Malformed;
+use crate::wire::{Reader, Writer};
+
+/// Opens every frame: "DPCN".
+pub const MAGIC: u32 = u32::from_le_bytes(*b"DPCN");
+
+/// The only version there is.
+pub const VERSION: u8 = 1;
+
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 48;
+
+/// Bytes of the MAC that closes every frame.
+pub const MAC_BYTES: usize = 16;
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Replica to device: opens a session, renews a lease.
+    Beat,
+    /// Replica to device: one committed order.
+    Order,
+    /// Device to replica: what it measures and does.
+    Telemetry,
+    /// Device to replica: its word on one order.
+    Ack,
+}
+
+/// Which way a frame goes. The two ways have different keys, so that no frame can be reflected to its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// From a replica to a device.
+    ToDevice,
+    /// From a device to a replica.
+    ToReplica,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Beat, Self::Order, Self::Telemetry, Self::Ack];
+
+    /// Which way frames of this kind go.
+    pub const fn way(self) -> Way {
+        match self {
+            Self::Beat | Self::Order => Way::ToDevice,
+            Self::Telemetry | Self::Ack => Way::ToReplica,
+        }
+    }
+
+    /// The exact size of a frame of this kind, in bytes.
+    pub const fn frame_bytes(self) -> usize {
+        HEADER_BYTES + self.body_bytes() + MAC_BYTES
+    }
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Beat => "beat",
+            Self::Order => "order",
+            Self::Telemetry => "telemetry",
+            Self::Ack => "ack",
+        }
+    }
+
+    const fn body_bytes(self) -> usize {
+        match self {
+            Self::Beat => 16,
+            Self::Order => 64,
+            Self::Telemetry => 136,
+            Self::Ack => 72,
+        }
+    }
+
+    const fn to_wire(self) -> u8 {
+        match self {
+            Self::Beat => 1,
+            Self::Order => 2,
+            Self::Telemetry => 3,
+            Self::Ack => 4,
+        }
+    }
+
+    fn from_wire(wire: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.to_wire() == wire)
+    }
+}
+
+/// The head of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What it is.
+    pub kind: Kind,
+    /// The replica at one end.
+    pub replica: ReplicaId,
+    /// The device at the other end.
+    pub device: DeviceId,
+    /// The replica's present life, as the sender knows it; [`SessionNonce::NONE`] while a device knows none.
+    pub session: SessionNonce,
+    /// The device's present life, as the sender knows it.
+    pub boot: BootNonce,
+    /// Rises by one with every frame from this sender to this receiver.
+    pub sequence: u64,
+    /// The highest sequence that the sender has believed of the receiver's life named here; proves freshness.
+    pub heard: u64,
+}
+
+impl Header {
+    /// Reads the head of a datagram without believing any of it. An error if the datagram cannot be a frame: wrong
+    /// length, magic, version, kind or device number.
+    pub fn parse(datagram: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(datagram);
+        if reader.u32()? != MAGIC {
+            return Err(Malformed::Magic);
+        }
+        if reader.u8()? != VERSION {
+            return Err(Malformed::Version);
+        }
+        let kind = Kind::from_wire(reader.u8()?).ok_or(Malformed::Kind)?;
+        if datagram.len() != kind.frame_bytes() {
+            return Err(Malformed::Length);
+        }
+        let replica = ReplicaId(reader.u16()?);
+        let device = DeviceId::from_wire(reader.u32()?).ok_or(Malformed::Device)?;
+        reader.reserved::<4>()?;
+        Ok(Self {
+            kind,
+            replica,
+            device,
+            session: SessionNonce::from_wire(reader.u64()?),
+            boot: BootNonce::new(reader.u64()?),
+            sequence: reader.u64()?,
+            heard: reader.u64()?,
+        })
+    }
+
+    pub(crate) fn write(&self, out: &mut Datagram) {
+        let mut writer = Writer::new(out);
+        writer.u32(MAGIC);
+        writer.u8(VERSION);
+        writer.u8(self.kind.to_wire());
+        writer.u16(self.replica.0);
+        writer.u32(self.device.to_wire());
+        writer.reserved::<4>();
+        writer.u64(self.session.to_wire());
+        writer.u64(self.boot.to_wire());
+        writer.u64(self.sequence);
+        writer.u64(self.heard);
+    }
+}

@@ -1,0 +1,52 @@
+//! Floods: what a forger can cost and what he cannot.
+
+use ridethrough_core::device::Verdict;
+
+use super::support::*;
+use crate::limits::{FRAMES_BURST, FRAMES_PER_MS};
+use crate::{Event, Handled, Refusal};
+
+#[test]
+fn a_blind_flood_costs_no_mac() {
+    let mut field = Field::new(DEVICE);
+    let mut leader = Scripted::leading(&mut field, R1, 1, 1, 900);
+    let mut stranger = Scripted::new(R1, session(9), boot(99));
+    for _ in 0..100_000 {
+        assert_eq!(field.handle(&stranger.beat(9, 900), 1), Handled::Ignored(Refusal::Replay));
+    }
+    assert_eq!(field.endpoint.counters().flooded, 0);
+    let executed = Handled::Answer { replica: R1, verdict: Verdict::Executed };
+    assert_eq!(field.handle(&leader.order(1, 1, 800), 1), executed);
+}
+
+#[test]
+fn a_flood_that_copies_one_replica_does_not_silence_another() {
+    let mut field = Field::new(DEVICE);
+    let mut victim = Scripted::leading(&mut field, R1, 1, 0, 0);
+    let mut leader = Scripted::leading(&mut field, R2, 2, 1, 900);
+    let mut bad_macs = 0;
+    for sent in 0..10_000_i64 {
+        let mut forged = victim.beat(9, 900);
+        forged[79] ^= 1;
+        bad_macs += u32::from(field.handle(&forged, sent / 1_000) == Handled::Ignored(Refusal::BadMac));
+    }
+    assert!(bad_macs <= FRAMES_BURST + 10 * FRAMES_PER_MS, "{bad_macs} MACs");
+    assert_eq!(field.endpoint.counters().flooded, 10_000 - bad_macs);
+    let executed = Handled::Answer { replica: R2, verdict: Verdict::Executed };
+    assert_eq!(field.handle(&leader.order(1, 1, 800), 9), executed);
+}
+
+#[test]
+fn a_babbling_device_does_not_silence_another() {
+    let mut babbler = Field::new(DEVICE);
+    let mut controller = controller(R1, 1);
+    introduce(&mut controller, R1, &mut babbler, 0);
+    let told = (0..10_000).filter(|_| {
+        let event = controller.observe(&babbler.telemetry(R1, 1), ms(1));
+        matches!(event, Some(Event::Telemetry(_)))
+    });
+    assert!(told.count() <= (FRAMES_BURST + FRAMES_PER_MS) as usize);
+    let mut other = Field::new(OTHER_DEVICE);
+    let greeting = other.telemetry(R1, 1);
+    assert_eq!(controller.observe(&greeting, ms(1)), Some(Event::Greeting { device: OTHER_DEVICE }));
+}
