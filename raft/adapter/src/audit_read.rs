@@ -1,0 +1,183 @@
+//! Reads a replica's log for an auditor: offline, read-only, from the replica's directory or a copy of it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use openraft::EntryPayload;
+use ridethrough_core::command::{Entry, Position};
+use ridethrough_raft_log::ReadError;
+use ridethrough_raft_log::reader::{LogReader, Record};
+
+use crate::codec::CodecError;
+use crate::codec::entry::decode_entry;
+use crate::codec::vote::decode_mark;
+use crate::replica::LOG_DIR;
+use crate::type_config::position;
+
+/// What one replica's log says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    /// The cluster whose log it is.
+    pub cluster: [u8; 16],
+    /// Entries in force, in order of their index. Where a replica caught up by a snapshot, indexes are missing.
+    pub entries: Vec<AuditEntry>,
+    /// The highest index that this directory itself vouches for as committed: the last that its replica saved.
+    /// Entries after it may be committed or not; only another replica's log can tell.
+    pub committed_index: Option<u64>,
+}
+
+/// One entry in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its term, leader and index.
+    pub at: Position,
+    /// What it carries.
+    pub content: AuditContent,
+    /// The segment in which it lies.
+    pub file: Arc<Path>,
+    /// Where in it, in bytes.
+    pub offset: u64,
+}
+
+/// What an entry carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditContent {
+    /// What the ledger applies.
+    Entry(Entry),
+    /// Nothing: a new leader's first entry.
+    Blank,
+    /// The members of the cluster and their addresses, for people.
+    Membership(String),
+}
+
+/// Why a log cannot be read.
+#[derive(Debug)]
+pub enum AuditReadError {
+    /// The segments cannot be read.
+    Read(ReadError),
+    /// An entry cannot be understood.
+    Entry {
+        /// The segment.
+        file: PathBuf,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// The entry's index.
+        index: u64,
+        /// What is wrong.
+        reason: EntryFault,
+    },
+    /// A committed mark cannot be decoded.
+    Mark {
+        /// The segment.
+        file: PathBuf,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// Why.
+        error: CodecError,
+    },
+}
+
+/// What is wrong with an entry whose checksum fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryFault {
+    /// It cannot be decoded.
+    Undecodable(CodecError),
+    /// It calls itself by another index.
+    OtherIndex {
+        /// Which.
+        found: u64,
+    },
+    /// Its leader cannot be a replica.
+    BadLeader,
+}
+
+impl AuditLog {
+    /// The entries that this directory vouches for.
+    pub fn committed(&self) -> impl Iterator<Item = &AuditEntry> {
+        self.entries.iter().filter(|entry| Some(entry.at.index) <= self.committed_index)
+    }
+}
+
+/// Reads the log of the replica whose directory is `dir`, or that lies in `dir` itself.
+pub fn read_log(dir: &Path) -> Result<AuditLog, AuditReadError> {
+    let below = dir.join(LOG_DIR);
+    let dir = if below.is_dir() { below.as_path() } else { dir };
+    let reader = LogReader::open(dir).map_err(AuditReadError::Read)?;
+    let cluster = reader.cluster();
+    let committed_index = committed_index(reader)?;
+    // Read again rather than gathered in one pass: the reader knows how truncations work.
+    let entries = LogReader::open(dir).and_then(LogReader::surviving_entries).map_err(AuditReadError::Read)?;
+    let entries = entries.into_iter().map(|(index, payload, place)| {
+        let (file, offset) = (place.file, place.offset);
+        let understood = understand(index, &payload);
+        understood
+            .map(|(at, content)| AuditEntry { at, content, file: Arc::clone(&file), offset })
+            .map_err(|reason| AuditReadError::Entry { file: file.to_path_buf(), offset, index, reason })
+    });
+    Ok(AuditLog { cluster, entries: entries.collect::<Result<_, _>>()?, committed_index })
+}
+
+fn committed_index(reader: LogReader) -> Result<Option<u64>, AuditReadError> {
+    let mut highest = None;
+    for record in reader {
+        let (place, record) = record.map_err(AuditReadError::Read)?;
+        if let Record::Committed { payload } = record {
+            let mark = decode_mark(&payload).map_err(|error| AuditReadError::Mark {
+                file: place.file.to_path_buf(),
+                offset: place.offset,
+                error,
+            })?;
+            highest = highest.max(mark.committed.map(|id| id.index));
+        }
+    }
+    Ok(highest)
+}
+
+fn understand(index: u64, payload: &[u8]) -> Result<(Position, AuditContent), EntryFault> {
+    let entry = decode_entry(payload).map_err(EntryFault::Undecodable)?;
+    let at = position(&entry.log_id).ok_or(EntryFault::BadLeader)?;
+    if at.index != index {
+        return Err(EntryFault::OtherIndex { found: at.index });
+    }
+    let content = match entry.payload {
+        EntryPayload::Blank => AuditContent::Blank,
+        EntryPayload::Normal(proposal) => AuditContent::Entry(proposal.0),
+        EntryPayload::Membership(membership) => AuditContent::Membership(membership.to_string()),
+    };
+    Ok((at, content))
+}
+
+impl fmt::Display for AuditReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::Entry { file, offset, index, reason } => {
+                write!(f, "{} at offset {offset}: entry {index} {reason}", file.display())
+            }
+            Self::Mark { file, offset, error } => {
+                write!(f, "{} at offset {offset}: the committed mark {error}", file.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for EntryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undecodable(error) => error.fmt(f),
+            Self::OtherIndex { found } => write!(f, "calls itself entry {found}"),
+            Self::BadLeader => f.write_str("names a leader that is no replica"),
+        }
+    }
+}
+
+impl std::error::Error for AuditReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Mark { error, .. } => Some(error),
+            Self::Entry { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! openraft behind our own interface: storage, peer network, codec, snapshots.
+//!
+//! ```text
+//!          propose ─────────────────────────────────────────────► Response
+//!  node ──► Replica ──► openraft ──► log_store ──► raft/log (segments, votes, marks)
+//!   ▲                     │  ▲
+//!   │ notify              │  └── peer (client, link ══TCP══ server) ── the other replicas
+//!   └── Arc<Ledger> ◄── state_machine ◄── committed entries; snapshot, every 20,000 of them
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`replica`] | one replica, put together: the interface for the node |
+//! | [`status`] | what a replica tells of itself |
+//! | [`error`] | what can go wrong, told so that an operator can act |
+//! | [`audit_read`] | a replica's log for an auditor, offline |
+//! | [`codec`] | the bytes that are stored and sent, with versions and golden tests |
+//! | `leader_id` | at most one leader per term |
+//! | `voting` | when a replica may take part in elections |
+//!
+//! Nothing outside this crate sees openraft, so that its upgrades, which are alphas, touch one crate.
+
+pub mod audit_read;
+pub mod codec;
+pub mod error;
+mod leader_id;
+mod log_store;
+mod peer;
+pub mod replica;
+mod snapshot;
+mod state_machine;
+pub mod status;
+#[cfg(test)]
+mod suite;
+mod type_config;
+mod voting;
+
+pub use error::{ProposeError, SnapshotError, StartError, StopReason};
+pub use replica::{Replica, ReplicaConfig};
+pub use state_machine::Notify;
+pub use status::{Role, Status};
+pub use type_config::Response;

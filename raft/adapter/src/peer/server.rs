@@ -1,0 +1,258 @@
+//! The called side: greets peers and hands their requests to openraft.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use ridethrough_core::site::Site;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::client::BACKOFF;
+use super::frame::{Frame, FrameReader, Kind, write_frame};
+use super::{GREETING_DEADLINE, IDLE_MAX, MAGIC, PROTOCOL_VERSION};
+use crate::codec::snapshot::SNAPSHOT_BYTES_MAX;
+use crate::codec::wire::{
+    Answer, Greeting, Hello, HelloRefusal, Request, SnapshotPart, Welcome, decode_hello, decode_request, encode_answer,
+    encode_greeting,
+};
+use crate::log_store::LogStore;
+use crate::snapshot::decode_for;
+use crate::state_machine::StateMachine;
+use crate::type_config::{TypeConfig, Vote};
+use crate::voting::Voting;
+
+/// Most connections at a time: each peer has one, the rest are restarts that have not been noticed yet.
+const CONNECTIONS_MAX: usize = 16;
+/// Most requests of one connection under way.
+const REQUESTS_MAX: usize = 64;
+
+type Snapshot = openraft::type_config::alias::SnapshotOf<TypeConfig, Vec<u8>>;
+
+/// What all connections of a replica share.
+pub(crate) struct Service {
+    pub(crate) raft: openraft::Raft<TypeConfig, StateMachine>,
+    pub(crate) cluster: [u8; 16],
+    pub(crate) own: u64,
+    pub(crate) peers: BTreeSet<u64>,
+    pub(crate) election_ms: u64,
+    pub(crate) site: Arc<Site>,
+    pub(crate) store: LogStore,
+    pub(crate) voting: Arc<Voting>,
+}
+
+/// Accepts connections until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        // Without a free place nothing is accepted: the caller waits in the kernel's short queue.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let service = Arc::clone(&service);
+                connections.spawn(async move {
+                    let error = service.connection(stream, place).await;
+                    tracing::debug!(%address, %error, "connection from peer ended");
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Without a free descriptor this would be a busy loop.
+                sleep(BACKOFF).await;
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Serves one connection until it breaks; answers why.
+    async fn connection(self: Arc<Self>, stream: TcpStream, _place: OwnedSemaphorePermit) -> io::Error {
+        match timeout(GREETING_DEADLINE, self.greet(stream)).await {
+            Ok(Ok(connection)) => connection.run().await,
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::new(io::ErrorKind::TimedOut, "no greeting in time"),
+        }
+    }
+
+    async fn greet(self: &Arc<Self>, stream: TcpStream) -> io::Result<Connection> {
+        stream.set_nodelay(true)?;
+        let (source, mut sink) = stream.into_split();
+        let mut frames = FrameReader::new(source);
+        let frame = frames.next().await?;
+        let hello = decode_hello(&frame.body).ok().filter(|_| frame.kind == Kind::Hello);
+        let checked = hello.ok_or(HelloRefusal::NotAPeer).and_then(|hello| self.check(hello));
+        let greeting = match checked {
+            Ok(_) => Greeting::Welcome(Welcome { election_ms: self.election_ms, founded: self.store.founded() }),
+            Err(refusal) => Greeting::Refused(refusal),
+        };
+        let body = encode_greeting(greeting).map_err(io::Error::other)?;
+        write_frame(&mut sink, &Frame { kind: Kind::Greeting, id: 0, body }).await?;
+        match checked {
+            Ok(peer) => {
+                frames.accept_all();
+                let (service, underway) = (Arc::clone(self), FuturesUnordered::new());
+                Ok(Connection { service, peer, frames, sink, underway, incoming: None })
+            }
+            Err(refusal) => {
+                tracing::warn!(?refusal, "refused a caller at the peer port");
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{refusal:?}")))
+            }
+        }
+    }
+
+    /// The caller's number, if it may call.
+    fn check(&self, hello: Hello) -> Result<u64, HelloRefusal> {
+        if hello.magic != MAGIC {
+            return Err(HelloRefusal::NotAPeer);
+        }
+        if hello.version != PROTOCOL_VERSION {
+            return Err(HelloRefusal::Version);
+        }
+        if hello.cluster != self.cluster {
+            return Err(HelloRefusal::OtherCluster);
+        }
+        if hello.to != self.own {
+            return Err(HelloRefusal::OtherReplica);
+        }
+        if self.peers.contains(&hello.from) { Ok(hello.from) } else { Err(HelloRefusal::UnknownCaller) }
+    }
+
+    /// Lets openraft answer.
+    async fn answer(self: Arc<Self>, peer: u64, request: Request) -> Answer {
+        let answered = match request {
+            Request::Append(request) if speaks_for(&request.vote, peer) => {
+                self.voting.heard_leader(request.leader_commit);
+                self.raft.append_entries(request).await.map(Answer::Append).map_err(|error| error.to_string())
+            }
+            Request::Vote(request) if speaks_for(&request.vote, peer) => match self.voting.refuses(&request) {
+                Some(reason) => Err(reason.into()),
+                None => self.raft.vote(request).await.map(Answer::Vote).map_err(|error| error.to_string()),
+            },
+            Request::PreVote(request) if speaks_for(&request.vote, peer) => match self.voting.refuses(&request) {
+                Some(reason) => Err(reason.into()),
+                None => self.raft.pre_vote(request).await.map(Answer::Vote).map_err(|error| error.to_string()),
+            },
+            Request::Transfer(request) if speaks_for(request.from_leader(), peer) => {
+                let done = self.raft.handle_transfer_leader(request).await;
+                done.map(Answer::Transfer).map_err(|error| error.to_string())
+            }
+            _ => Err("the request is another replica's".into()),
+        };
+        answered.unwrap_or_else(Answer::Failed)
+    }
+
+    async fn install(self: Arc<Self>, peer: u64, vote: Vote, bytes: Vec<u8>) -> Answer {
+        if !speaks_for(&vote, peer) {
+            return Answer::Failed("the snapshot is another replica's".into());
+        }
+        // Checked before openraft sees it: a snapshot that openraft cannot install stops the replica.
+        match decode_for(&self.site, &bytes, "the leader") {
+            Ok((meta, _)) => {
+                let installed = self.raft.install_full_snapshot(vote, Snapshot { meta, snapshot: bytes }).await;
+                installed.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Installed)
+            }
+            Err(error) => Answer::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Nobody but the leader or candidate itself sends under its vote.
+fn speaks_for(vote: &Vote, peer: u64) -> bool {
+    vote.leader_id.node == peer
+}
+
+struct Connection {
+    service: Arc<Service>,
+    peer: u64,
+    frames: FrameReader<OwnedReadHalf>,
+    sink: OwnedWriteHalf,
+    underway: FuturesUnordered<BoxFuture<'static, (u64, Answer)>>,
+    /// A snapshot whose parts are still coming in.
+    incoming: Option<Vec<u8>>,
+}
+
+impl Connection {
+    async fn run(mut self) -> io::Error {
+        loop {
+            let step = tokio::select! {
+                biased;
+                Some((id, answer)) = self.underway.next(), if !self.underway.is_empty() => {
+                    self.reply(id, &answer).await
+                }
+                frame = timeout(IDLE_MAX, self.frames.next()), if self.underway.len() < REQUESTS_MAX => match frame {
+                    Ok(Ok(frame)) => self.take(frame).await,
+                    Ok(Err(error)) => Err(error),
+                    Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer is silent")),
+                },
+            };
+            if let Err(error) = step {
+                return error;
+            }
+        }
+    }
+
+    async fn take(&mut self, frame: Frame) -> io::Result<()> {
+        match frame.kind {
+            Kind::Ping => {
+                let pong = Frame { kind: Kind::Pong, id: frame.id, body: Vec::new() };
+                write_frame(&mut self.sink, &pong).await
+            }
+            Kind::Request => {
+                let request = decode_request(&frame.body).map_err(io::Error::other)?;
+                self.begin(frame.id, request);
+                Ok(())
+            }
+            Kind::Hello | Kind::Greeting | Kind::Answer | Kind::Pong => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "the peer does not keep to the protocol"))
+            }
+        }
+    }
+
+    fn begin(&mut self, id: u64, request: Request) {
+        let (service, peer) = (Arc::clone(&self.service), self.peer);
+        let answering = match request {
+            Request::SnapshotPart(part) => match self.gather(&part) {
+                Gathered::Whole { vote, bytes } => service.install(peer, vote, bytes).boxed(),
+                Gathered::Part => futures::future::ready(Answer::PartTaken).boxed(),
+                Gathered::Unfit => futures::future::ready(Answer::Failed("a part is missing".into())).boxed(),
+            },
+            request => service.answer(peer, request).boxed(),
+        };
+        self.underway.push(answering.map(move |answer| (id, answer)).boxed());
+    }
+
+    /// Adds a part of a snapshot to those before it. The first part begins anew.
+    fn gather(&mut self, part: &SnapshotPart) -> Gathered {
+        let mut bytes = if part.offset == 0 { Vec::new() } else { self.incoming.take().unwrap_or_default() };
+        let follows = bytes.len() as u64 == part.offset && !part.bytes.is_empty();
+        bytes.extend_from_slice(&part.bytes);
+        let length = bytes.len() as u64;
+        if !follows || length > part.total || part.total > SNAPSHOT_BYTES_MAX as u64 {
+            return Gathered::Unfit;
+        }
+        if length == part.total {
+            return Gathered::Whole { vote: part.vote, bytes };
+        }
+        self.incoming = Some(bytes);
+        Gathered::Part
+    }
+
+    async fn reply(&mut self, id: u64, answer: &Answer) -> io::Result<()> {
+        let body = encode_answer(answer).map_err(io::Error::other)?;
+        write_frame(&mut self.sink, &Frame { kind: Kind::Answer, id, body }).await
+    }
+}
+
+enum Gathered {
+    Part,
+    Whole { vote: Vote, bytes: Vec<u8> },
+    Unfit,
+}

@@ -1,0 +1,368 @@
+//! One replica of the controller's log: storage, network and consensus, put together.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
+use openraft::{Config, SnapshotPolicy};
+use ridethrough_core::command::Entry;
+use ridethrough_core::device::ReplicaId;
+use ridethrough_core::ledger::Ledger;
+use ridethrough_core::site::Site;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::codec::entry::encode_proposal;
+use crate::codec::vote::Memory;
+use crate::error::{ProposeError, StartError};
+use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
+use crate::peer::client::{BACKOFF, Links};
+use crate::peer::link::{Link, Route};
+use crate::peer::server::{self, Service};
+use crate::snapshot::SnapshotStore;
+use crate::state_machine::{Notify, Outlet, StateMachine};
+use crate::status::{Beside, Role, Status};
+use crate::type_config::{PeerAddress, Proposal, Response, TypeConfig, replica};
+use crate::voting::Voting;
+
+/// So many entries lie between two snapshots, and so many stay readable behind one.
+const SNAPSHOT_ENTRIES: u64 = 20_000;
+/// Most entries in one append request.
+const APPEND_ENTRIES_MAX: u64 = 256;
+/// Most calls that wait for openraft's task.
+const QUEUE_MAX: u64 = 1_024;
+/// How often a waiting task looks again.
+const POLL: Duration = Duration::from_millis(5);
+/// How long a stopping replica waits for its tasks to let go of the log.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+const NEVER_CEDED: u64 = u64::MAX;
+
+type Raft = openraft::Raft<TypeConfig, StateMachine>;
+
+/// What a replica must be told.
+#[derive(Clone, Debug)]
+pub struct ReplicaConfig {
+    /// Which replica this is.
+    pub id: ReplicaId,
+    /// The cluster's id; a log, a snapshot or a peer of any other is refused.
+    pub cluster: [u8; 16],
+    /// The replica's own directory; the log lies in `log/` below it and the snapshot in `snapshot/`.
+    pub dir: PathBuf,
+    /// Where to listen for peers.
+    pub listen: SocketAddr,
+    /// Where every member listens, this one included.
+    pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// How often the leader shows that it is there, in whole milliseconds.
+    pub heartbeat: Duration,
+    /// This replica's own election window, in whole milliseconds, disjoint from the others': without word from a
+    /// leader it stands for election after `election.end` (its lease) and a random time from the window. Its peers
+    /// vote for it once their own leases have lapsed, so the windows should lie close together.
+    pub election: Range<Duration>,
+    /// The site that the ledger is about.
+    pub site: Arc<Site>,
+}
+
+/// A running replica. Dropping it stops it without waiting; [`Replica::stop`] waits.
+pub struct Replica {
+    raft: Raft,
+    links: Links,
+    outlet: Arc<Outlet>,
+    store: Option<LogStore>,
+    election_min: Duration,
+    ceded_term: AtomicU64,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Replica {
+    /// Starts a replica; `notify` is called after every new state of the ledger, from a thread of the runtime, and
+    /// must be brief.
+    ///
+    /// Returns once the log is recovered and its committed entries are applied. A cluster is founded when all its
+    /// members have been started once; after that a majority is enough.
+    pub async fn start(config: ReplicaConfig, notify: Notify) -> Result<Self, StartError> {
+        let raft_config = raft_config(&config)?;
+        // The cheapest thing that can fail comes first, before anything on the disk is touched.
+        let address = config.listen;
+        let listener = TcpListener::bind(address).await.map_err(|error| StartError::Bind { address, error })?;
+        let (store, found, snapshots) = open(&config).await?;
+        let outlet = Outlet::new(Arc::clone(&config.site), notify);
+        let machine = StateMachine::new(Arc::clone(&config.site), snapshots, Arc::clone(&outlet));
+        let links = links(&config);
+        let own = u64::from(config.id.0);
+        let raft = Raft::new(own, Arc::new(raft_config), links.clone(), store.clone(), machine).await;
+        let raft = raft.map_err(|error| not_started(&outlet, &error))?;
+        let voting = Arc::new(voting(&config, &store, found));
+        let service = service(&config, &raft, &store, &voting);
+        let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
+        let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
+        let tasks = vec![tokio::spawn(server::serve(listener, service)), tokio::spawn(newcomer.join(members))];
+        let (store, election_min) = (Some(store), config.election.start);
+        Ok(Self { raft, links, outlet, store, election_min, ceded_term: AtomicU64::new(NEVER_CEDED), tasks })
+    }
+
+    /// The newest applied state.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        self.outlet.ledger()
+    }
+
+    /// How the replica is. Cheap enough for every tick.
+    pub fn status(&self) -> Status {
+        let peers_min = self.links.election_min().unwrap_or(self.election_min);
+        // Pairs with the Release in `transfer_leadership`.
+        let ceded_term = Some(self.ceded_term.load(Ordering::Acquire)).filter(|&term| term != NEVER_CEDED);
+        let stopped = self.outlet.stopped().map(ToString::to_string);
+        let beside = Beside { lease: peers_min.min(self.election_min), ceded_term, stopped };
+        Status::of(&self.raft.metrics().borrow_watched(), beside)
+    }
+
+    /// Proposes an entry and waits until it is committed and applied here, but no longer than `deadline`.
+    pub async fn propose(&self, entry: Entry, deadline: Duration) -> Result<Response, ProposeError> {
+        let bytes = encode_proposal(&entry).map_err(|error| ProposeError::Fatal { reason: error.to_string() })?.len();
+        // Refused here: openraft takes an entry that the log cannot store for a broken disk, and stops the replica.
+        if bytes > PROPOSAL_BYTES_MAX {
+            return Err(ProposeError::TooLarge { bytes, bytes_max: PROPOSAL_BYTES_MAX });
+        }
+        match timeout(deadline, self.raft.client_write(Proposal(entry))).await {
+            Ok(Ok(written)) => Ok(written.data),
+            Ok(Err(error)) => Err(self.refusal(error)),
+            Err(_) => Err(ProposeError::Timeout),
+        }
+    }
+
+    /// Waits until this replica leads and an entry of its own term is committed, so that proposals are accepted.
+    /// Returns whether that came before the deadline.
+    pub async fn wait_leadership_ready(&self, deadline: Duration) -> bool {
+        self.wait(deadline, |status, own_term| status.role == Role::Leader && own_term).await
+    }
+
+    /// Hands leadership over to a peer that has the whole log, and waits until somebody else leads. Returns whether
+    /// that came before the deadline.
+    ///
+    /// openraft never takes a transfer back: when it fails, this replica refuses proposals until another has been
+    /// elected. So it does nothing for a peer that lags behind.
+    pub async fn transfer_leadership(&self, to: ReplicaId, deadline: Duration) -> bool {
+        let status = self.status();
+        if status.role != Role::Leader || status.lag_entries.get(&to) != Some(&0) {
+            return false;
+        }
+        // Before the transfer begins: from then on, another leader may be elected within the lease. Pairs with the
+        // Acquire in `status`.
+        self.ceded_term.store(status.term, Ordering::Release);
+        if self.raft.trigger().transfer_leader(u64::from(to.0)).await.is_err() {
+            return false;
+        }
+        self.wait(deadline, |now, _| now.term > status.term && now.leader.is_some()).await
+    }
+
+    /// Takes a snapshot now and hides the entries behind it, as happens by itself every 20,000 entries. The segments
+    /// keep them for the audit. Waits until it is done, but no longer than `deadline`; returns whether it is.
+    pub async fn compact(&self, deadline: Duration) -> bool {
+        let Some(applied) = self.status().applied_index else { return false };
+        if self.raft.trigger().snapshot().await.is_err() {
+            return false;
+        }
+        let snapshot = move |status: &Status| status.snapshot_index.is_some_and(|index| index >= applied);
+        self.wait(deadline, move |status, _| snapshot(status)).await
+            && self.raft.trigger().purge_log(applied).await.is_ok()
+    }
+
+    /// Stops the replica and waits until its directory is free.
+    pub async fn stop(mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        for task in &mut self.tasks {
+            // Aborted tasks end with an error that says so.
+            let _ = task.await;
+        }
+        // Fails only when the task has panicked, and then it has ended, too.
+        let _ = self.raft.shutdown().await;
+        let Some(store) = self.store.take() else { return };
+        let until = Instant::now() + STOP_DEADLINE;
+        // This handle and the one inside `self.raft`'s tasks; the last of those ends soon after openraft has.
+        while store.handles() > 1 && Instant::now() < until {
+            sleep(POLL).await;
+        }
+    }
+
+    async fn wait(&self, deadline: Duration, done: impl Fn(&Status, bool) -> bool) -> bool {
+        let until = Instant::now() + deadline;
+        loop {
+            let status = self.status();
+            let committed = self.raft.metrics().borrow_watched().local_committed;
+            let own_term = committed.is_some_and(|id| id.leader_id.term == status.term);
+            if done(&status, own_term) {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    fn refusal(&self, error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> ProposeError {
+        match error {
+            RaftError::APIError(ClientWriteError::ForwardToLeader(to)) => {
+                ProposeError::NotLeader { leader: to.leader_id.and_then(replica) }
+            }
+            RaftError::APIError(ClientWriteError::LogEntryDiscarded(to)) => {
+                ProposeError::Superseded { leader: to.leader_id.and_then(replica) }
+            }
+            RaftError::APIError(error) => ProposeError::Fatal { reason: error.to_string() },
+            RaftError::Fatal(Fatal::Stopped) if self.outlet.stopped().is_none() => ProposeError::Stopped,
+            RaftError::Fatal(error) => {
+                let reason = self.outlet.stopped().map_or_else(|| error.to_string(), ToString::to_string);
+                ProposeError::Fatal { reason }
+            }
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        // openraft's tasks hold each other; only a shutdown ends them.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let raft = self.raft.clone();
+            runtime.spawn(async move { drop(raft.shutdown().await) });
+        }
+    }
+}
+
+/// What a replica does until it may vote.
+struct Newcomer {
+    raft: Raft,
+    links: Links,
+    store: LogStore,
+    voting: Arc<Voting>,
+}
+
+impl Newcomer {
+    async fn join(self, members: BTreeMap<u64, PeerAddress>) {
+        if self.store.memory() == Memory::Unknown {
+            self.raft.runtime_config().elect(false);
+            tracing::info!("this replica's directory was empty: it votes once it knows what was committed");
+            while !self.knows() {
+                sleep(POLL).await;
+            }
+            if let Err(error) = self.store.memory_is_whole() {
+                tracing::error!(%error, "the log takes no writes");
+                return;
+            }
+            self.voting.now_whole();
+            self.raft.runtime_config().elect(true);
+            tracing::info!("this replica takes part in elections");
+        }
+        self.found(members).await;
+    }
+
+    fn knows(&self) -> bool {
+        let applied = self.raft.metrics().borrow_watched().last_applied.map(|id| id.index);
+        let caught_up = self.voting.target().is_some_and(|target| applied >= Some(target));
+        caught_up || (self.store.is_empty() && self.links.all_unfounded())
+    }
+
+    /// Every member writes the same first entry, so it does not matter who is first.
+    async fn found(&self, members: BTreeMap<u64, PeerAddress>) {
+        if !self.store.is_empty() {
+            return;
+        }
+        match self.raft.initialize(members).await {
+            // A leader may have been quicker.
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
+            Err(error) => tracing::error!(%error, "the cluster cannot be founded"),
+        }
+    }
+}
+
+fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
+    let refuse = |reason: &str| StartError::Config { reason: reason.into() };
+    if !config.peers.contains_key(&config.id) || config.id.0 == 0 {
+        return Err(refuse("this replica is not among the peers, or has the number 0"));
+    }
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (heartbeat, start, end) =
+        (millis(config.heartbeat), millis(config.election.start), millis(config.election.end));
+    if heartbeat == 0 || start <= heartbeat || end <= start || end > 60_000 {
+        return Err(refuse("expected heartbeat < election.start < election.end <= 60 s, all in whole milliseconds"));
+    }
+    let raft = Config {
+        cluster_name: format!("{:032x}", u128::from_be_bytes(config.cluster)),
+        heartbeat_interval: heartbeat,
+        election_timeout_min: start,
+        election_timeout_max: end,
+        install_snapshot_timeout: 10_000,
+        max_payload_entries: APPEND_ENTRIES_MAX,
+        max_append_entries: Some(APPEND_ENTRIES_MAX),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_ENTRIES),
+        max_in_snapshot_log_to_keep: SNAPSHOT_ENTRIES,
+        replication_lag_threshold: 3 * SNAPSHOT_ENTRIES,
+        api_channel_size: Some(QUEUE_MAX),
+        notification_channel_size: Some(QUEUE_MAX),
+        state_machine_channel_size: Some(QUEUE_MAX),
+        // A follower writes the entry while the leader does.
+        broadcast_submitted_on_append: Some(true),
+        enable_pre_vote: Some(true),
+        backoff: format!("{0}ms {0}ms {0}ms", BACKOFF.as_millis()),
+        // A replaced disk must not make the leader fail; `voting` keeps such a replica from harm.
+        allow_log_reversion: Some(true),
+        enable_leader_restore: Some(false),
+        ..Config::default()
+    };
+    raft.validate().map_err(|error| StartError::Config { reason: error.to_string() })
+}
+
+/// Opens log and snapshot on a thread that may block.
+async fn open(config: &ReplicaConfig) -> Result<(LogStore, Found, Arc<SnapshotStore>), StartError> {
+    let config = config.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let (store, found) = LogStore::open(&config.dir.join(LOG_DIR), config.cluster)?;
+        let snapshots = SnapshotStore::open(&config.dir.join(SNAPSHOT_DIR), config.cluster, &config.site);
+        Ok((store, found, snapshots.map_err(StartError::Snapshot)?))
+    });
+    opened.await.unwrap_or_else(|error| Err(StartError::Raft { reason: error.to_string() }))
+}
+
+/// Where the log lies below a replica's directory.
+pub(crate) const LOG_DIR: &str = "log";
+const SNAPSHOT_DIR: &str = "snapshot";
+
+fn links(config: &ReplicaConfig) -> Links {
+    let own = u64::from(config.id.0);
+    let peers = config.peers.iter().filter(|(id, _)| **id != config.id);
+    let links = peers.map(|(id, &address)| {
+        let to = u64::from(id.0);
+        (to, Link::start(Route { cluster: config.cluster, from: own, to, address }))
+    });
+    Links::new(own, links.collect())
+}
+
+fn voting(config: &ReplicaConfig, store: &LogStore, found: Found) -> Voting {
+    let silence = if found.voted { config.election.end } else { Duration::ZERO };
+    Voting::new(Instant::now() + silence, store.memory() == Memory::Whole)
+}
+
+fn service(config: &ReplicaConfig, raft: &Raft, store: &LogStore, voting: &Arc<Voting>) -> Arc<Service> {
+    let own = u64::from(config.id.0);
+    Arc::new(Service {
+        raft: raft.clone(),
+        cluster: config.cluster,
+        own,
+        peers: config.peers.keys().map(|id| u64::from(id.0)).filter(|&id| id != own).collect(),
+        election_ms: u64::try_from(config.election.start.as_millis()).unwrap_or(u64::MAX),
+        site: Arc::clone(&config.site),
+        store: store.clone(),
+        voting: Arc::clone(voting),
+    })
+}
+
+fn not_started(outlet: &Outlet, error: &Fatal<TypeConfig>) -> StartError {
+    let stopped = outlet.stopped().cloned();
+    stopped.map_or_else(|| StartError::Raft { reason: error.to_string() }, StartError::Replay)
+}

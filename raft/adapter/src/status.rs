@@ -1,0 +1,111 @@
+//! What a replica tells of itself.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use openraft::{RaftMetrics, ServerState};
+use ridethrough_core::device::ReplicaId;
+
+use crate::type_config::{TypeConfig, replica};
+
+/// Part of a replica in its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It has no membership yet, or is no voter in it.
+    Learner,
+    /// It follows a leader, or waits for one.
+    Follower,
+    /// It stands for election.
+    Candidate,
+    /// It leads, or believes so: act on what is committed, not on this.
+    Leader,
+    /// It takes no part any longer.
+    Stopped,
+}
+
+/// A moment in a replica's life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its part.
+    pub role: Role,
+    /// Its term.
+    pub term: u64,
+    /// Who leads, as far as it knows.
+    pub leader: Option<ReplicaId>,
+    /// Index of the last entry in its log.
+    pub last_index: Option<u64>,
+    /// Index of the last entry that it knows to be committed.
+    pub committed_index: Option<u64>,
+    /// Index of the last entry that it has applied.
+    pub applied_index: Option<u64>,
+    /// Index of the last entry in its newest snapshot.
+    pub snapshot_index: Option<u64>,
+    /// When it leads: how many entries each peer is behind, all of the log when nothing is known of the peer.
+    pub lag_entries: BTreeMap<ReplicaId, u64>,
+    /// When it leads: the time until which no other replica can be elected, told by the monotonic clock. `None` once
+    /// it hands leadership over.
+    pub leadership_until: Option<Instant>,
+    /// When it leads: how long ago a majority acknowledged it, or rather the sending of what they acknowledged.
+    pub since_quorum_ack: Option<Duration>,
+    /// Why it takes no part any longer.
+    pub stopped: Option<String>,
+}
+
+/// What the metrics do not know.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// How long followers refuse other candidates after they have acknowledged this leader.
+    pub(crate) lease: Duration,
+    /// The term in which this replica has handed leadership over.
+    pub(crate) ceded_term: Option<u64>,
+    pub(crate) stopped: Option<String>,
+}
+
+impl Status {
+    pub(crate) fn of(metrics: &RaftMetrics<TypeConfig>, beside: Beside) -> Self {
+        let stopped = beside.stopped.or_else(|| metrics.running_state.as_ref().err().map(ToString::to_string));
+        let role = if stopped.is_some() { Role::Stopped } else { role(metrics.state) };
+        let leads = role == Role::Leader;
+        let acked = metrics.last_quorum_acked.filter(|_| leads).and_then(|at| moment(at.into_inner()));
+        let ceded = beside.ceded_term == Some(metrics.current_term);
+        Self {
+            role,
+            term: metrics.current_term,
+            leader: metrics.current_leader.and_then(replica),
+            last_index: metrics.last_log_index,
+            committed_index: metrics.local_committed.map(|id| id.index),
+            applied_index: metrics.last_applied.map(|id| id.index),
+            snapshot_index: metrics.snapshot.map(|id| id.index),
+            lag_entries: if leads { lag(metrics) } else { BTreeMap::new() },
+            leadership_until: acked.filter(|_| !ceded).and_then(|at| at.checked_add(beside.lease)),
+            since_quorum_ack: acked.map(|at| at.elapsed()),
+            stopped,
+        }
+    }
+}
+
+/// A moment of openraft's clock on the standard one. Reading the standard clock first can only make it too early.
+fn moment(at: openraft::TokioInstant) -> Option<Instant> {
+    let now = Instant::now();
+    now.checked_sub(openraft::Instant::elapsed(&at))
+}
+
+fn role(state: ServerState) -> Role {
+    match state {
+        ServerState::Learner => Role::Learner,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Leader => Role::Leader,
+        ServerState::Shutdown => Role::Stopped,
+    }
+}
+
+fn lag(metrics: &RaftMetrics<TypeConfig>) -> BTreeMap<ReplicaId, u64> {
+    let next = metrics.last_log_index.map_or(0, |last| last.saturating_add(1));
+    let peers = metrics.replication.iter().flatten().filter(|(node, _)| **node != metrics.id);
+    let lags = peers.filter_map(|(&node, matched)| {
+        let matched_next = matched.map_or(0, |id| id.index.saturating_add(1));
+        replica(node).map(|id| (id, next.saturating_sub(matched_next)))
+    });
+    lags.collect()
+}

@@ -1,0 +1,102 @@
+//! When this replica may take part in elections.
+//!
+//! Two promises outlive a process, and openraft forgets both:
+//!
+//! - **The lease.** A replica that has acknowledged a leader votes for nobody else until an election timeout later;
+//!   leaders hand out device leases on that. openraft begins without it after a restart, so a restarted replica is
+//!   silent for as long.
+//! - **The log.** A replica whose directory is empty may have lost its disk, and with it entries that are committed
+//!   because it had stored them. With its vote a replica that never had them could be elected, and they would be lost
+//!   (I5). So it neither votes nor stands until it holds all that a leader had committed when it first heard from it,
+//!   or until every peer says that nothing was ever committed, which is how a cluster is founded.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::time::Instant;
+
+use crate::codec::wire::VoteRequest;
+use crate::type_config::LogId;
+
+const NOT_HEARD: u64 = u64::MAX;
+
+/// What decides whether a vote is given.
+#[derive(Debug)]
+pub(crate) struct Voting {
+    /// The lease that a process before this one may have promised has lapsed by then.
+    silent_until: Instant,
+    whole: AtomicBool,
+    /// Index that was committed when a leader was first heard.
+    target: AtomicU64,
+}
+
+impl Voting {
+    pub(crate) fn new(silent_until: Instant, whole: bool) -> Self {
+        Self { silent_until, whole: AtomicBool::new(whole), target: AtomicU64::new(NOT_HEARD) }
+    }
+
+    /// Why this vote is not given, if it is not for openraft to decide.
+    pub(crate) fn refuses(&self, request: &VoteRequest) -> Option<&'static str> {
+        // Pairs with the Release in `now_whole`.
+        if !self.whole.load(Ordering::Acquire) {
+            return Some("this replica has yet to learn what was committed");
+        }
+        // A leader that hands over has given up its lease itself.
+        let silent = !request.leadership_transfer && Instant::now() < self.silent_until;
+        silent.then_some("this replica has just started and keeps the promises of its last run")
+    }
+
+    /// Notes how far a leader's log was committed when it was first heard.
+    pub(crate) fn heard_leader(&self, committed: Option<LogId>) {
+        if let Some(committed) = committed {
+            // Pairs with the Acquire in `target`; only the first leader's word counts, the target need not move.
+            let _ = self.target.compare_exchange(NOT_HEARD, committed.index, Ordering::Release, Ordering::Relaxed);
+        }
+    }
+
+    /// The index up to which this replica must apply before it may vote.
+    pub(crate) fn target(&self) -> Option<u64> {
+        // Pairs with the Release in `heard_leader`.
+        Some(self.target.load(Ordering::Acquire)).filter(|&target| target != NOT_HEARD)
+    }
+
+    /// From now on, this replica votes.
+    pub(crate) fn now_whole(&self) {
+        // Pairs with the Acquire in `refuses`.
+        self.whole.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leader_id::{Elected, LeaderId};
+    use crate::type_config::Vote;
+    use std::time::Duration;
+
+    fn request(leadership_transfer: bool) -> VoteRequest {
+        let vote = Vote { leader_id: LeaderId { term: 2, node: 2 }, committed: false };
+        VoteRequest { vote, last_log_id: None, leadership_transfer }
+    }
+
+    #[test]
+    fn a_restarted_replica_keeps_the_lease_of_its_last_run() {
+        let silent = Voting::new(Instant::now() + Duration::from_mins(1), true);
+        assert!(silent.refuses(&request(false)).is_some());
+        assert_eq!(silent.refuses(&request(true)), None, "the leader itself has given it up");
+        assert_eq!(Voting::new(Instant::now(), true).refuses(&request(false)), None);
+    }
+
+    #[test]
+    fn an_empty_replica_votes_once_it_is_whole_and_never_before() {
+        let empty = Voting::new(Instant::now(), false);
+        let committed = |index| Some(LogId::new(Elected { term: 1, node: 1 }, index));
+        assert!(empty.refuses(&request(false)).is_some() && empty.refuses(&request(true)).is_some());
+        assert_eq!(empty.target(), None);
+        empty.heard_leader(None);
+        empty.heard_leader(committed(7));
+        empty.heard_leader(committed(9));
+        assert_eq!(empty.target(), Some(7), "what was committed when a leader was first heard");
+        empty.now_whole();
+        assert_eq!(empty.refuses(&request(false)), None);
+    }
+}

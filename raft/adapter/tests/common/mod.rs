@@ -1,0 +1,189 @@
+//! Three replicas in one process, on addresses of this machine that no other test has.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use ridethrough_core::command::{Command, Entry, Founding, Plan, Seen, Stamp};
+use ridethrough_core::device::ReplicaId;
+use ridethrough_core::site::Site;
+use ridethrough_core::units::Millis;
+use ridethrough_raft::{ProposeError, Replica, ReplicaConfig, Response, Role, StartError};
+use tempfile::TempDir;
+
+pub const CLUSTER: [u8; 16] = *b"ridethrough-test";
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+const SITE: &str = include_str!("../site.toml");
+
+pub fn site() -> Arc<Site> {
+    Arc::new(Site::parse("site.toml", SITE).expect("the test's site"))
+}
+
+/// Members of one cluster, running or not.
+pub struct Cluster {
+    pub root: TempDir,
+    pub replicas: BTreeMap<u16, Replica>,
+    peers: BTreeMap<ReplicaId, SocketAddr>,
+    pub pace: Pace,
+}
+
+/// How quickly a cluster notices that its leader has gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub heartbeat: Duration,
+    /// Where the first replica's election window begins.
+    pub first: Duration,
+    /// From the beginning of one window to that of the next.
+    pub step: Duration,
+    /// How wide each window is.
+    pub width: Duration,
+}
+
+/// Patient enough for a machine that does other things, too.
+pub const CALM: Pace = Pace {
+    heartbeat: Duration::from_millis(20),
+    first: Duration::from_millis(100),
+    step: Duration::from_millis(50),
+    width: Duration::from_millis(40),
+};
+
+/// For a machine that does nothing else.
+pub const BRISK: Pace = Pace {
+    heartbeat: Duration::from_millis(10),
+    first: Duration::from_millis(40),
+    step: Duration::from_millis(12),
+    width: Duration::from_millis(10),
+};
+
+impl Cluster {
+    /// A cluster of three that has not been started.
+    pub fn new() -> Self {
+        Self::paced(CALM)
+    }
+
+    /// Like [`Self::new`], with its own pace.
+    pub fn paced(pace: Pace) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // The whole of 127.0.0.0/8 is this machine: the process and the cluster choose the network.
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let peers = (1..=3u16).map(|id| {
+            let host = u8::try_from(number * 4 % 250).expect("small") + u8::try_from(id).expect("small");
+            (ReplicaId(id), SocketAddr::from((Ipv4Addr::new(127, high, low, host), 7301)))
+        });
+        let root = tempfile::tempdir().expect("a directory");
+        Self { root, replicas: BTreeMap::new(), peers: peers.collect(), pace }
+    }
+
+    /// A cluster of three that runs.
+    pub async fn started() -> Self {
+        let mut cluster = Self::new();
+        cluster.start_all().await;
+        cluster
+    }
+
+    pub async fn start_all(&mut self) {
+        for id in 1..=3 {
+            self.start(id).await.expect("starts");
+        }
+    }
+
+    pub fn config(&self, id: u16) -> ReplicaConfig {
+        let start = self.pace.first + self.pace.step * u32::from(id - 1);
+        ReplicaConfig {
+            id: ReplicaId(id),
+            cluster: CLUSTER,
+            dir: self.dir(id),
+            listen: self.peers[&ReplicaId(id)],
+            peers: self.peers.clone(),
+            heartbeat: self.pace.heartbeat,
+            election: start..start + self.pace.width,
+            site: site(),
+        }
+    }
+
+    pub fn dir(&self, id: u16) -> PathBuf {
+        self.root.path().join(format!("n{id}"))
+    }
+
+    pub async fn start(&mut self, id: u16) -> Result<(), StartError> {
+        let replica = Replica::start(self.config(id), Box::new(|| {})).await?;
+        self.replicas.insert(id, replica);
+        Ok(())
+    }
+
+    pub async fn stop(&mut self, id: u16) {
+        self.replicas.remove(&id).expect("runs").stop().await;
+    }
+
+    /// The replica that leads and takes proposals.
+    pub async fn leader(&self) -> u16 {
+        let began = Instant::now();
+        loop {
+            for (&id, replica) in &self.replicas {
+                if replica.status().role == Role::Leader
+                    && replica.wait_leadership_ready(Duration::from_millis(200)).await
+                {
+                    return id;
+                }
+            }
+            assert!(began.elapsed() < PATIENCE, "nobody leads: {:?}", self.statuses());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Proposes at whoever leads, as the node does: again, when the leader changes.
+    pub async fn propose(&self, command: Command) -> Response {
+        let began = Instant::now();
+        loop {
+            let leader = self.leader().await;
+            let replica = &self.replicas[&leader];
+            let seen = replica.ledger().seen();
+            match replica.propose(entry(leader, seen, command.clone()), SECOND).await {
+                Ok(response) => return response,
+                Err(ProposeError::NotLeader { .. } | ProposeError::Timeout | ProposeError::Superseded { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+            assert!(began.elapsed() < PATIENCE, "nothing is committed: {:?}", self.statuses());
+        }
+    }
+
+    /// Waits until every running replica has applied this state.
+    pub async fn all_see(&self, seen: Seen) {
+        let began = Instant::now();
+        while self.replicas.values().any(|replica| replica.ledger().seen() != seen) {
+            let states: Vec<_> = self.replicas.values().map(|replica| replica.ledger().seen().index).collect();
+            assert!(began.elapsed() < PATIENCE, "expected {}, found {states:?}: {:?}", seen.index, self.statuses());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub fn statuses(&self) -> Vec<(u16, ridethrough_raft::Status)> {
+        self.replicas.iter().map(|(&id, replica)| (id, replica.status())).collect()
+    }
+}
+
+pub fn found() -> Command {
+    Command::Found(Founding { cluster: CLUSTER, site_hash: site().hash })
+}
+
+pub fn idle() -> Command {
+    Command::Plan(Plan::default())
+}
+
+pub fn entry(by: u16, seen: Seen, command: Command) -> Entry {
+    Entry { stamp: Stamp { at: Millis::new(1_000), wall_unix_ms: 1_700_000_000_000 }, by: ReplicaId(by), seen, command }
+}
+
+/// The only segment of a replica's log.
+pub fn segment(dir: &Path) -> PathBuf {
+    let files = std::fs::read_dir(dir.join("log")).expect("a log").map(|file| file.expect("listed").path());
+    files.filter(|file| file.extension().is_some_and(|ext| ext == "seg")).min().expect("a segment")
+}

@@ -1,0 +1,119 @@
+//! What keeps a replica from starting, and whom it does not talk to.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Cluster, found, idle, segment};
+use ridethrough_raft::audit_read::{AuditReadError, read_log};
+use ridethrough_raft::{Replica, StartError};
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    runtime.expect("a runtime").block_on(test);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    run(async {
+        let mut cluster = Cluster::new();
+        let address = cluster.config(1).listen;
+        let _taken = std::net::TcpListener::bind(address).expect("free until now");
+        let error = cluster.start(1).await.expect_err("taken");
+        assert!(matches!(error, StartError::Bind { .. }));
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+        assert!(!cluster.dir(1).exists(), "nothing was touched");
+    });
+}
+
+#[test]
+fn the_log_of_another_cluster_is_refused() {
+    run(async {
+        let mut cluster = Cluster::new();
+        cluster.start(1).await.expect("starts");
+        cluster.stop(1).await;
+        let mut config = cluster.config(1);
+        config.cluster = *b"another-cluster!";
+        let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused").to_string();
+        assert!(error.contains(&segment(&cluster.dir(1)).display().to_string()), "{error}");
+        assert!(error.contains("cluster"), "{error}");
+    });
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    run(async {
+        let mut cluster = Cluster::new();
+        cluster.start(1).await.expect("starts");
+        let mut config = cluster.config(2);
+        config.dir = cluster.dir(1);
+        let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused").to_string();
+        assert!(error.contains(&cluster.dir(1).display().to_string()), "{error}");
+    });
+}
+
+#[test]
+fn a_damaged_segment_is_refused_with_its_name() {
+    run(async {
+        let mut cluster = Cluster::started().await;
+        cluster.propose(found()).await;
+        for _ in 0..10 {
+            cluster.propose(idle()).await;
+        }
+        cluster.stop(2).await;
+        let file = segment(&cluster.dir(2));
+        let mut bytes = std::fs::read(&file).expect("reads");
+        bytes[200] ^= 1;
+        std::fs::write(&file, bytes).expect("writes");
+        let error = cluster.start(2).await.expect_err("damaged").to_string();
+        assert!(error.contains(&file.display().to_string()) && error.contains("offset"), "{error}");
+        assert!(matches!(read_log(&cluster.dir(2)), Err(AuditReadError::Read(_))));
+        // The others go on.
+        cluster.propose(idle()).await;
+    });
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_with_its_name() {
+    run(async {
+        let mut cluster = Cluster::started().await;
+        cluster.propose(found()).await;
+        let leader = cluster.leader().await;
+        assert!(cluster.replicas[&leader].compact(common::PATIENCE).await);
+        cluster.stop(leader).await;
+        let file = cluster.dir(leader).join("snapshot/snapshot.bin");
+        let mut bytes = std::fs::read(&file).expect("reads");
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&file, bytes).expect("writes");
+        let error = cluster.start(leader).await.expect_err("damaged").to_string();
+        assert!(error.contains(&file.display().to_string()), "{error}");
+    });
+}
+
+#[test]
+fn a_peer_of_another_cluster_is_not_heard() {
+    run(async {
+        let mut cluster = Cluster::new();
+        cluster.start(1).await.expect("starts");
+        cluster.start(2).await.expect("starts");
+        let mut stranger = cluster.config(3);
+        stranger.cluster = *b"another-cluster!";
+        let stranger = Replica::start(stranger, Box::new(|| {})).await.expect("starts");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The third member has not been met, so nothing is founded.
+        assert_eq!(stranger.status().last_index, None);
+        assert!(cluster.statuses().iter().all(|(_, status)| status.committed_index.is_none()));
+    });
+}
+
+#[test]
+fn contradicting_windows_are_refused() {
+    run(async {
+        let cluster = Cluster::new();
+        let mut config = cluster.config(1);
+        config.election = Duration::from_millis(10)..Duration::from_millis(15);
+        let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused");
+        assert!(matches!(error, StartError::Config { .. }), "{error}");
+    });
+}
