@@ -120,11 +120,11 @@ impl Replay {
     }
 
     /// Whether what a device did was committed (I1): an order for that device with just this instruction came from
-    /// the entry that its fence names, and no earlier leader than the entry's sent it.
-    pub fn was_committed(&self, device: DeviceId, fence: Fence, setpoint: &Setpoint) -> bool {
+    /// the entry that its fence names, of the term that it names, and no earlier leader than the entry's sent it.
+    pub fn was_committed(&self, device: DeviceId, fence: Fence, entry_term: u64, setpoint: &Setpoint) -> bool {
         self.orders
             .get(&(device, fence.index))
-            .is_some_and(|order| order.setpoint == *setpoint && fence.term >= order.term)
+            .is_some_and(|order| order.setpoint == *setpoint && order.term == entry_term && fence.term >= order.term)
     }
 
     /// The outcome that was logged for a transfer.

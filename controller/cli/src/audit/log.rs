@@ -1,0 +1,81 @@
+//! `ridectl audit log`.
+
+use anyhow::{Context, Result};
+use ridethrough_core::audit::Record;
+use ridethrough_core::command::{Command, TransferId};
+use ridethrough_core::site::RackId;
+use serde::Serialize;
+
+use super::open::Opened;
+use super::words;
+use crate::output::{Output, hex, wall_time};
+
+#[derive(Serialize)]
+struct Line {
+    index: u64,
+    term: u64,
+    leader: String,
+    wall_time: String,
+    ledger_ms: i64,
+    what: Vec<String>,
+    state_hash: String,
+}
+
+/// Prints the entries that were asked for.
+pub fn run(opened: &Opened, rack: Option<&str>, last: Option<usize>, output: Output) -> Result<bool> {
+    let rack = rack.map(|name| rack_named(opened, name)).transpose()?;
+    let transfers = |id: TransferId| rack_of(opened, id);
+    let about = |record: &&Record| rack.is_none_or(|rack| words::concerns(record, rack, &transfers));
+    let mut lines: Vec<Line> = opened.replay.records.iter().filter(about).map(|record| line(opened, record)).collect();
+    if let Some(last) = last {
+        lines.drain(..lines.len().saturating_sub(last));
+    }
+    match output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&lines)?),
+        Output::Table => print(&lines),
+    }
+    Ok(true)
+}
+
+fn rack_named(opened: &Opened, name: &str) -> Result<RackId> {
+    let mut racks = opened.site.rack_ids();
+    racks
+        .find(|rack| opened.site.rack(*rack).name == name)
+        .with_context(|| format!("--rack: the site has no rack `{name}`"))
+}
+
+fn rack_of(opened: &Opened, id: TransferId) -> Option<RackId> {
+    match &opened.replay.record(id.index)?.entry.command {
+        Command::Plan(plan) => plan.grants.get(usize::from(id.nth)).map(|grant| grant.rack),
+        _ => None,
+    }
+}
+
+fn line(opened: &Opened, record: &Record) -> Line {
+    Line {
+        index: record.position.index,
+        term: record.position.term,
+        leader: record.position.leader.to_string(),
+        wall_time: wall_time(record.entry.stamp.wall_unix_ms),
+        ledger_ms: record.entry.stamp.at.get(),
+        what: words::lines(record, &opened.site),
+        state_hash: hex(&record.after.hash),
+    }
+}
+
+fn print(lines: &[Line]) {
+    println!("{:<7} {:<5} {:<6} {:<24} {:<9} WHAT", "INDEX", "TERM", "LED BY", "PROPOSED (UTC)", "STATE");
+    for line in lines {
+        for (nth, what) in line.what.iter().enumerate() {
+            if nth == 0 {
+                let state = &line.state_hash[..8];
+                println!(
+                    "{:<7} {:<5} {:<6} {:<24} {state:<9} {what}",
+                    line.index, line.term, line.leader, line.wall_time
+                );
+            } else {
+                println!("{:<55} {what}", "");
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `ridectl audit verify`: does the log hold, and did the devices do only what it says?
+
+use std::path::Path;
+
+use anyhow::Result;
+use ridethrough_core::command::Command;
+use ridethrough_core::ledger::Effect;
+use serde::Serialize;
+
+use super::open::Opened;
+use super::records::{self, Checked};
+use crate::output::{Output, hex};
+
+#[derive(Serialize)]
+struct Report {
+    verified: bool,
+    cluster: String,
+    replicas: Vec<String>,
+    committed_index: u64,
+    entries: usize,
+    ledger_entries: usize,
+    plans_refused: usize,
+    transfers: usize,
+    states_compared: usize,
+    state_hash: String,
+    #[serde(flatten)]
+    records: Option<Checked>,
+    faults: Vec<String>,
+}
+
+/// Verifies; false when anything does not hold.
+pub fn run(opened: &Opened, records: Option<&Path>, output: Output) -> Result<bool> {
+    let records = records.map(|folder| records::check(folder, &opened.replay, &opened.site)).transpose()?;
+    let report = report(opened, records);
+    match output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+        Output::Table => print(&report),
+    }
+    Ok(report.verified)
+}
+
+fn report(opened: &Opened, records: Option<Checked>) -> Report {
+    let replay = &opened.replay;
+    let mut faults = opened.forks.clone();
+    if let Some(divergence) = replay.divergence {
+        let (index, told_by) = (divergence.index, divergence.told_by);
+        faults.push(format!("replaying gives another state {index} than the proposer of entry {told_by} saw"));
+    }
+    if replay.ledger.founding().is_some_and(|founding| founding.cluster != opened.replicas[0].log.cluster) {
+        faults.push("the log was founded for another cluster than its segments name".into());
+    }
+    if replay.ledger.founding().is_none() {
+        faults.push("no founding entry for this site: is this the site file that the cluster runs on?".into());
+    }
+    faults.extend(records.iter().flat_map(|checked| checked.faults.iter().cloned()));
+    let refused = replay.records.iter().filter(|record| matches!(record.effect, Effect::Refused(_))).count();
+    Report {
+        verified: faults.is_empty(),
+        cluster: hex(&opened.replicas[0].log.cluster),
+        replicas: opened.replicas.iter().map(|replica| replica.dir.display().to_string()).collect(),
+        committed_index: opened.committed_index,
+        entries: opened.committed_entries,
+        ledger_entries: replay.records.len(),
+        plans_refused: refused,
+        transfers: transfers(opened),
+        states_compared: replay.states_compared,
+        state_hash: hex(&replay.ledger.seen().hash),
+        records,
+        faults,
+    }
+}
+
+fn transfers(opened: &Opened) -> usize {
+    let admitted = opened.replay.records.iter().filter(|record| matches!(record.effect, Effect::Admitted { .. }));
+    let grants = admitted.map(|record| match &record.entry.command {
+        Command::Plan(plan) => plan.grants.len(),
+        _ => 0,
+    });
+    grants.sum()
+}
+
+fn print(report: &Report) {
+    println!("cluster    {}", report.cluster);
+    report.replicas.iter().for_each(|dir| println!("log        {dir}"));
+    println!(
+        "committed  {} entries up to index {}, {} of them the ledger's",
+        report.entries, report.committed_index, report.ledger_entries
+    );
+    println!(
+        "replayed   {} states compared with what their proposers saw, last state {}…",
+        report.states_compared,
+        &report.state_hash[..16]
+    );
+    println!("transfers  {} committed, {} plans refused at apply", report.transfers, report.plans_refused);
+    if let Some(records) = &report.records {
+        println!(
+            "devices    {} kept records: {} orders executed, {} refused; {} not in the log, {} executed twice, {} fences not rising",
+            records.devices,
+            records.orders_executed,
+            records.orders_refused,
+            records.uncommitted_executed,
+            records.executed_twice,
+            records.fences_not_rising,
+        );
+    }
+    report.faults.iter().for_each(|fault| println!("FAULT      {fault}"));
+    println!("verdict    {}", if report.verified { "VERIFIED" } else { "DOES NOT HOLD" });
+}

@@ -1,0 +1,102 @@
+//! The HTTP side: three paths, GET only, on whatever runtime it is given.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use axum::{Json, Router};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+
+use crate::snapshot::Snapshot;
+
+/// How often histograms are folded so that they stay small between scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A bound, not yet serving, web view.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Why there is no web view.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The address cannot be bound.
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The process has a metrics recorder already.
+    Recorder,
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, reason } => {
+                write!(f, "http.listen: cannot bind {address}: {reason}; choose another address or stop what uses it")
+            }
+            Self::Recorder => write!(f, "a metrics recorder is installed already"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+#[derive(Clone)]
+struct Shown {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    metrics: PrometheusHandle,
+}
+
+impl Server {
+    /// Binds the address, so that a port in use is known before anything starts.
+    pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
+        let listener = TcpListener::bind(address).await.map_err(|reason| ServeError::Bind { address, reason })?;
+        let address = listener.local_addr().unwrap_or(address);
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Installs the process's metrics recorder and serves until the runtime ends.
+    pub fn serve(self, snapshot: Arc<ArcSwap<Snapshot>>) -> Result<(), ServeError> {
+        let metrics = PrometheusBuilder::new().install_recorder().map_err(|_| ServeError::Recorder)?;
+        let upkeep = metrics.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(UPKEEP);
+            loop {
+                ticks.tick().await;
+                upkeep.run_upkeep();
+            }
+        });
+        let router = Router::new()
+            .route("/", get(async || Html(include_str!("page.html"))))
+            .route("/api/snapshot", get(show))
+            .route("/metrics", get(scrape))
+            .with_state(Shown { snapshot, metrics });
+        tokio::spawn(async move { axum::serve(self.listener, router).await });
+        Ok(())
+    }
+}
+
+async fn show(State(shown): State<Shown>) -> impl IntoResponse {
+    Json(Snapshot::clone(&shown.snapshot.load()))
+}
+
+async fn scrape(State(shown): State<Shown>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], shown.metrics.render())
+}

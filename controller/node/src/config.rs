@@ -1,0 +1,314 @@
+//! A replica's configuration: parsed once, into checked types, before anything starts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ridethrough_core::device::ReplicaId;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+/// At most so many replicas form a cluster.
+const REPLICAS_MAX: usize = 7;
+
+/// A checked configuration. Relative paths have been taken from the folder of the configuration file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This replica.
+    pub replica: ReplicaId,
+    /// The cluster's id, made from its name.
+    pub cluster: [u8; 16],
+    /// The site file.
+    pub site: PathBuf,
+    /// Where the log lives.
+    pub data_dir: PathBuf,
+    /// All replicas with their Raft addresses, this one included.
+    pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// Time between a leader's heartbeats.
+    pub heartbeat: Duration,
+    /// Within which an election begins when the leader falls silent. Disjoint between replicas.
+    pub election: Range<Duration>,
+    /// Where field devices send telemetry.
+    pub dpcn_listen: SocketAddr,
+    /// File with the site's DPCN secret, 64 hexadecimal digits.
+    pub dpcn_secret: PathBuf,
+    /// Where the web view listens.
+    pub http_listen: SocketAddr,
+    /// The model; without it, forecasts come from the rule.
+    pub forecast: Option<ForecastFiles>,
+}
+
+/// Where the model lies.
+#[derive(Clone, Debug)]
+pub struct ForecastFiles {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// Its manifest.
+    pub manifest: PathBuf,
+    /// ONNX Runtime's shared library.
+    pub runtime: PathBuf,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub struct ConfigError {
+    file: PathBuf,
+    line: Option<usize>,
+    field: String,
+    reason: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}: {}", self.field, self.reason)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    replica: Spanned<u16>,
+    cluster: Spanned<String>,
+    site: PathBuf,
+    data_dir: PathBuf,
+    raft: RawRaft,
+    #[serde(default)]
+    peer: Vec<RawPeer>,
+    dpcn: RawDpcn,
+    http: RawHttp,
+    forecast: Option<RawForecast>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRaft {
+    heartbeat_ms: Spanned<u64>,
+    election_ms: Spanned<[u64; 2]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPeer {
+    replica: Spanned<u16>,
+    address: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDpcn {
+    listen: SocketAddr,
+    secret: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHttp {
+    listen: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawForecast {
+    model: PathBuf,
+    manifest: PathBuf,
+    runtime: PathBuf,
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let whole = |reason: String| ConfigError { file: file.into(), line: None, field: "file".into(), reason };
+        let text = std::fs::read_to_string(file).map_err(|error| whole(format!("cannot be read: {error}")))?;
+        let raw: RawConfig = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
+        Checker { file, text: &text }.check(raw)
+    }
+
+    /// Reads the site's DPCN secret.
+    pub fn read_secret(&self) -> Result<[u8; 32], ConfigError> {
+        let wrong =
+            |reason| ConfigError { file: self.dpcn_secret.clone(), line: None, field: "dpcn.secret".into(), reason };
+        let text =
+            std::fs::read_to_string(&self.dpcn_secret).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        // The secret itself is never part of a message.
+        let digits = text.trim().as_bytes();
+        let expected = || wrong("expected 64 hexadecimal digits".to_owned());
+        if digits.len() != 64 {
+            return Err(expected());
+        }
+        let mut secret = [0; 32];
+        for (byte, pair) in secret.iter_mut().zip(digits.chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| expected())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| expected())?;
+        }
+        Ok(secret)
+    }
+}
+
+fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error.span().map_or(1, |span| line_of(text, span.start));
+    let field = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
+    let reason = error.message().lines().collect::<Vec<_>>().join(" ");
+    ConfigError { file: file.into(), line: Some(line), field, reason }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+}
+
+struct Checker<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Checker<'_> {
+    fn check(&self, raw: RawConfig) -> Result<Config, ConfigError> {
+        let peers = self.peers(&raw)?;
+        let name = raw.cluster.get_ref();
+        if name.is_empty() || name.len() > 64 {
+            return Err(self.wrong(&raw.cluster, "cluster", "expected 1 to 64 characters".into()));
+        }
+        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
+        let mut cluster = [0; 16];
+        cluster.copy_from_slice(&digest[..16]);
+        Ok(Config {
+            replica: ReplicaId(*raw.replica.get_ref()),
+            cluster,
+            site: self.beside(&raw.site),
+            data_dir: self.beside(&raw.data_dir),
+            peers,
+            heartbeat: self.heartbeat(&raw.raft)?,
+            election: self.election(&raw.raft)?,
+            dpcn_listen: raw.dpcn.listen,
+            dpcn_secret: self.beside(&raw.dpcn.secret),
+            http_listen: raw.http.listen,
+            forecast: raw.forecast.map(|files| ForecastFiles {
+                model: self.beside(&files.model),
+                manifest: self.beside(&files.manifest),
+                runtime: self.beside(&files.runtime),
+            }),
+        })
+    }
+
+    fn wrong<T>(&self, at: &Spanned<T>, field: &str, reason: String) -> ConfigError {
+        let line = Some(line_of(self.text, at.span().start));
+        ConfigError { file: self.file.into(), line, field: field.into(), reason }
+    }
+
+    fn beside(&self, path: &Path) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new(".")).join(path)
+    }
+
+    fn peers(&self, raw: &RawConfig) -> Result<BTreeMap<ReplicaId, SocketAddr>, ConfigError> {
+        let mut peers = BTreeMap::new();
+        for peer in &raw.peer {
+            let id = *peer.replica.get_ref();
+            if id == 0 || peers.len() == REPLICAS_MAX {
+                let reason = format!("replica {id}: expected numbers from 1, at most {REPLICAS_MAX} replicas");
+                return Err(self.wrong(&peer.replica, "peer.replica", reason));
+            }
+            if peers.insert(ReplicaId(id), peer.address).is_some() {
+                return Err(self.wrong(&peer.replica, "peer.replica", format!("replica {id} is listed twice")));
+            }
+        }
+        if !peers.contains_key(&ReplicaId(*raw.replica.get_ref())) {
+            let reason = format!("there is no [[peer]] with replica = {}", raw.replica.get_ref());
+            return Err(self.wrong(&raw.replica, "replica", reason));
+        }
+        Ok(peers)
+    }
+
+    fn heartbeat(&self, raft: &RawRaft) -> Result<Duration, ConfigError> {
+        let ms = *raft.heartbeat_ms.get_ref();
+        if !(1..=10_000).contains(&ms) {
+            let reason = format!("{ms}, expected 1 to 10000");
+            return Err(self.wrong(&raft.heartbeat_ms, "raft.heartbeat_ms", reason));
+        }
+        Ok(Duration::from_millis(ms))
+    }
+
+    fn election(&self, raft: &RawRaft) -> Result<Range<Duration>, ConfigError> {
+        let [min, max] = *raft.election_ms.get_ref();
+        let beats = 2 * raft.heartbeat_ms.get_ref();
+        if min >= max || min < beats || max > 60_000 {
+            let reason = format!("[{min}, {max}], expected a rising pair from {beats} (two heartbeats) to 60000");
+            return Err(self.wrong(&raft.election_ms, "raft.election_ms", reason));
+        }
+        Ok(Duration::from_millis(min)..Duration::from_millis(max))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+replica = 2
+cluster = "demo"
+site = "site.toml"
+data_dir = "n2"
+[raft]
+heartbeat_ms = 20
+election_ms = [100, 140]
+[[peer]]
+replica = 1
+address = "127.0.0.1:7101"
+[[peer]]
+replica = 2
+address = "127.0.0.1:7102"
+[dpcn]
+listen = "127.0.0.1:7202"
+secret = "dpcn.key"
+[http]
+listen = "127.0.0.1:7302"
+"#;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let file = dir.path().join("n2.toml");
+        std::fs::write(&file, text).expect("a file for the test");
+        Config::load(&file).map_err(|error| error.to_string())
+    }
+
+    fn check(from: &str, to: &str, expected: &str) {
+        assert!(GOOD.contains(from), "the test edits what is there");
+        let error = load(&GOOD.replacen(from, to, 1)).expect_err(expected);
+        assert!(error.contains(expected), "expected `{expected}` in `{error}`");
+    }
+
+    #[test]
+    fn a_good_file_is_read_whole() {
+        let config = load(GOOD).expect("good");
+        assert_eq!(config.replica, ReplicaId(2));
+        assert_eq!(config.peers.len(), 2);
+        assert!(config.site.ends_with("site.toml") && config.site.is_absolute(), "taken from the file's folder");
+    }
+
+    #[test]
+    fn errors_name_file_line_and_field() {
+        check("replica = 2", "replica = 3", "n2.toml:2: replica: there is no [[peer]] with replica = 3");
+        check("[100, 140]", "[30, 40]", "n2.toml:8: raft.election_ms: [30, 40], expected a rising pair from 40");
+        check("heartbeat_ms", "heartbeet_ms", "unknown field `heartbeet_ms`");
+        check("replica = 1", "replica = 2", "peer.replica: replica 2 is listed twice");
+        check("127.0.0.1:7302", "nowhere", "invalid socket address");
+    }
+
+    #[test]
+    fn a_bad_secret_is_refused_and_never_shown() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        std::fs::write(dir.path().join("n2.toml"), GOOD).expect("a file");
+        std::fs::write(dir.path().join("dpcn.key"), "beef").expect("a file");
+        let error = Config::load(&dir.path().join("n2.toml")).expect("good").read_secret().expect_err("too short");
+        let text = error.to_string();
+        assert!(text.contains("dpcn.secret") && text.contains("64") && !text.contains("beef"), "{text}");
+    }
+}

@@ -1,0 +1,96 @@
+//! What this replica knows of every field device beyond its readings: what is in force there, what was sent, what it
+//! said to it.
+
+use std::collections::BTreeMap;
+
+use ridethrough_core::command::TimedAck;
+use ridethrough_core::device::{Ack, DeviceId, Fence, Order, Setpoint, Verdict};
+use ridethrough_core::dispatch::InForce;
+use ridethrough_core::site::{KesmId, Site};
+use ridethrough_core::units::Millis;
+
+/// A module that refused an order is not planned with for so long.
+const SHUNNED: Millis = Millis::seconds(10);
+
+/// One device.
+#[derive(Clone, Copy, Debug, Default)]
+struct Device {
+    in_force: InForce,
+    /// Index of the order handed to the link in this term of leadership.
+    submitted: Option<u64>,
+    /// Its word on the newest order that it answered.
+    answered: Option<TimedAck>,
+    refused_at: Option<Millis>,
+}
+
+/// All devices of the site, by their wire number.
+#[derive(Clone, Debug, Default)]
+pub struct Devices {
+    by_id: BTreeMap<DeviceId, Device>,
+}
+
+impl Devices {
+    /// Every device of the site, nothing known of any.
+    pub fn new(site: &Site) -> Self {
+        Self { by_id: site.devices().map(|device| (device, Device::default())).collect() }
+    }
+
+    /// Forgets what was sent and answered: a new leader sends every order that stands once more, so that each device
+    /// learns the new term and answers to the new leader.
+    pub fn begin_leadership(&mut self) {
+        for device in self.by_id.values_mut() {
+            device.submitted = None;
+            device.answered = None;
+        }
+    }
+
+    /// Takes in what a device's telemetry says is in force.
+    pub fn observe(&mut self, device: DeviceId, fence: Fence, setpoint: Option<Setpoint>) {
+        if let Some(known) = self.by_id.get_mut(&device) {
+            known.in_force = InForce { index: fence.index, setpoint };
+        }
+    }
+
+    /// Takes in an ack. `order` is the order it answers, if that is still the newest.
+    pub fn answer(&mut self, ack: Ack, after_us: u32, order: Option<&Order>, now: Millis) {
+        let Some(known) = self.by_id.get_mut(&ack.device) else { return };
+        known.answered = Some(TimedAck { ack, after_us });
+        if ack.verdict.in_force() {
+            let setpoint = order.filter(|order| order.index == ack.fence.index).map(|order| order.setpoint);
+            if setpoint.is_some() {
+                known.in_force = InForce { index: ack.fence.index, setpoint };
+            }
+        } else if matches!(ack.verdict, Verdict::BeyondLimits | Verdict::Unavailable) {
+            known.refused_at = Some(now);
+        }
+    }
+
+    /// Notes that this order was handed to the link.
+    pub fn submitted(&mut self, order: &Order) {
+        if let Some(known) = self.by_id.get_mut(&order.device) {
+            known.submitted = Some(order.index);
+        }
+    }
+
+    /// Whether this order has yet to be handed to the link.
+    pub fn is_new(&self, order: &Order) -> bool {
+        self.by_id.get(&order.device).is_some_and(|known| known.submitted.is_none_or(|index| index < order.index))
+    }
+
+    /// What is in force at a device.
+    pub fn in_force(&self, device: DeviceId) -> InForce {
+        self.by_id.get(&device).map(|known| known.in_force).unwrap_or_default()
+    }
+
+    /// The device's word on this order.
+    pub fn answer_to(&self, order: &Order) -> Option<TimedAck> {
+        let known = self.by_id.get(&order.device)?;
+        known.answered.filter(|timed| timed.ack.fence.index == order.index)
+    }
+
+    /// Whether a module refused an order lately.
+    pub fn is_shunned(&self, kesm: KesmId, now: Millis) -> bool {
+        let refused = self.by_id.get(&DeviceId::Kesm(kesm)).and_then(|known| known.refused_at);
+        refused.is_some_and(|at| now.saturating_sub(at) < SHUNNED)
+    }
+}

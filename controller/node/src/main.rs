@@ -1,0 +1,55 @@
+//! `ridethroughd`: one replica of the controller. Nothing that injects faults is linked in.
+
+mod clock;
+mod config;
+mod control;
+mod forecasting;
+mod wiring;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One replica of the Ridethrough controller.
+#[derive(Debug, Parser)]
+#[command(name = "ridethroughd", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run this replica until it is told to stop (SIGINT or SIGTERM).
+    Run {
+        /// Its configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Check a configuration, with the site, secret and model that it names, and start nothing.
+    CheckConfig {
+        /// The configuration file.
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    // First of all, while there is one thread: the inference runtime must stay silent.
+    let silenced = ridethrough_model::silence_telemetry();
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RIDETHROUGH_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ridethroughd=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let outcome = silenced.map_err(anyhow::Error::from).and_then(|()| match arguments.command {
+        Command::Run { config } => wiring::run(&config),
+        Command::CheckConfig { config } => wiring::check(&config).map(|report| println!("{report}")),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ridethroughd: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

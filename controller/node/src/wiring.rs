@@ -1,0 +1,185 @@
+//! Which thread feeds which ring. The only place that joins the siblings.
+//!
+//! ```text
+//! link thread ──ring: telemetry, acks──► control thread ──ring: orders, leadership──► link thread
+//!                                         │   ▲    │  ▲
+//!            forecast thread ◄──ring──────┘   │    │  └── newest ledger ◄── raft (tokio) applies what is committed
+//!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
+//! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
+//! ```
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
+use ridethrough_core::site::Site;
+use ridethrough_dashboard::{Server, Snapshot};
+use ridethrough_link::{Link, LinkConfig};
+use ridethrough_model::{Guarded, ModelFiles, OnnxForecast};
+use ridethrough_protocol::{SessionNonce, SiteSecret};
+use ridethrough_raft::{Replica, ReplicaConfig};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::control::{Control, Parts};
+use crate::forecasting::Forecasting;
+
+/// How long a stopping replica may take to put its log to rest.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+/// How often it looks whether that is possible.
+const STOP_POLL: Duration = Duration::from_millis(5);
+
+/// Everything that can be known to be wrong before anything starts.
+struct Checked {
+    config: Config,
+    site_text: String,
+    site: Arc<Site>,
+    secret: SiteSecret,
+    engine: Guarded,
+}
+
+/// Checks a configuration with all it names; returns a line that says what it is.
+pub fn check(file: &Path) -> Result<String> {
+    let checked = load(file)?;
+    let (config, site) = (&checked.config, &checked.site);
+    Ok(format!(
+        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}",
+        file.display(),
+        config.replica,
+        config.peers.len(),
+        site.name,
+        site.racks.len(),
+        site.kesms.len(),
+        site.ties.len(),
+        config.forecast.as_ref().map_or("the rule".into(), |files| files.model.display().to_string()),
+    ))
+}
+
+fn load(file: &Path) -> Result<Checked> {
+    let config = Config::load(file)?;
+    let site_text = std::fs::read_to_string(&config.site)
+        .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
+    let site = Site::parse(&config.site.display().to_string(), &site_text)?;
+    let secret = SiteSecret::new(config.read_secret()?);
+    let model = config.forecast.as_ref().map(|files| {
+        let files = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
+        OnnxForecast::load(files)
+    });
+    let engine = Guarded::new(model.transpose().context("forecast")?);
+    Ok(Checked { config, site_text, site: Arc::new(site), secret, engine })
+}
+
+/// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
+pub fn run(file: &Path) -> Result<()> {
+    let Checked { config, site_text, site, secret, engine } = load(file)?;
+    let consensus = runtime("raft", 2)?;
+    let web = runtime("web", 1)?;
+    // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
+    let server = web.block_on(Server::bind(config.http_listen))?;
+    let mut link_config = LinkConfig::new(config.dpcn_listen, config.replica, secret, site.devices().collect());
+    link_config.session = SessionNonce::new(draw()?);
+    link_config.consumer = Some(std::thread::current());
+    let link = Link::start(link_config)?;
+    let control_thread = std::thread::current();
+    let notify = Box::new(move || control_thread.unpark());
+    let replica = consensus.block_on(Replica::start(replica_config(&config, &site), notify))?;
+    keep_site_with_log(&config.data_dir, &site_text)?;
+    let replica = Arc::new(replica);
+    let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    web.block_on(async { server.serve(Arc::clone(&shown)) })?;
+    let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
+    let forecasting = Forecasting::start(engine, tick).context("cannot start the forecast thread")?;
+    let ending = end_on_signal(&web)?;
+    tracing::info!(replica = %config.replica, site = %site.name, "running");
+    let parts = Parts {
+        site,
+        id: config.replica,
+        cluster: config.cluster,
+        replica: Arc::clone(&replica),
+        link,
+        forecasting,
+        shown,
+    };
+    let watched = Arc::clone(&replica);
+    // Pairs with the Release in `end_on_signal`.
+    let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
+    Control::new(parts, consensus.handle()).run(over);
+    let stopped = watched.status().stopped;
+    drop(watched);
+    consensus.block_on(put_to_rest(replica));
+    match stopped {
+        Some(reason) => bail!("this replica stopped itself: {reason}"),
+        None => Ok(()),
+    }
+}
+
+/// Stops Raft once the last proposal has let go of it, so that the log is left in order.
+async fn put_to_rest(mut replica: Arc<Replica>) {
+    let deadline = Instant::now() + STOP_DEADLINE;
+    while Instant::now() < deadline {
+        match Arc::try_unwrap(replica) {
+            Ok(last) => return last.stop().await,
+            Err(shared) => replica = shared,
+        }
+        tokio::time::sleep(STOP_POLL).await;
+    }
+    tracing::warn!("proposals were still on their way when this replica stopped");
+}
+
+fn replica_config(config: &Config, site: &Arc<Site>) -> ReplicaConfig {
+    let listen = config.peers[&config.replica];
+    ReplicaConfig {
+        id: config.replica,
+        cluster: config.cluster,
+        dir: config.data_dir.clone(),
+        listen,
+        peers: config.peers.clone(),
+        heartbeat: config.heartbeat,
+        election: config.election.clone(),
+        site: Arc::clone(site),
+    }
+}
+
+fn runtime(name: &str, threads: usize) -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .with_context(|| format!("cannot start the {name} runtime"))
+}
+
+/// A copy of the site file beside the log, so that a copied folder is all that an auditor needs.
+fn keep_site_with_log(data_dir: &Path, text: &str) -> Result<()> {
+    let kept = data_dir.join("site.toml");
+    if std::fs::read_to_string(&kept).is_ok_and(|known| known == text) {
+        return Ok(());
+    }
+    std::fs::write(&kept, text).with_context(|| format!("{}: cannot be written", kept.display()))
+}
+
+fn draw() -> Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// A flag that SIGINT or SIGTERM raises, waking the control thread.
+fn end_on_signal(runtime: &Runtime) -> Result<Arc<AtomicBool>> {
+    let ending = Arc::new(AtomicBool::new(false));
+    let (raised, control) = (Arc::clone(&ending), std::thread::current());
+    let (mut interrupt, mut terminate) = runtime
+        .block_on(async { signal(SignalKind::interrupt()).and_then(|one| Ok((one, signal(SignalKind::terminate())?))) })
+        .context("cannot listen for signals")?;
+    runtime.spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        // Pairs with the Acquire in the control loop's condition.
+        raised.store(true, Ordering::Release);
+        control.unpark();
+    });
+    Ok(ending)
+}

@@ -1,0 +1,70 @@
+//! The import arrows of ARCHITECTURE.md, kept: which of the project's crates may depend on which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ridethrough_tests::root;
+use toml::{Table, Value};
+
+/// Crate, folder, and all it may import of the project.
+const ARROWS: &[(&str, &str, &[&str])] = &[
+    ("core", "controller/core", &[]),
+    ("raft-log", "raft/log", &[]),
+    ("raft", "raft/adapter", &["core", "raft-log"]),
+    ("protocol", "io/protocol", &["core"]),
+    ("link", "io/link", &["core", "protocol"]),
+    ("model", "model", &["core"]),
+    ("dashboard", "controller/dashboard", &[]),
+    ("cli", "controller/cli", &["core", "raft"]),
+    ("node", "controller/node", &["core", "raft", "link", "protocol", "model", "dashboard"]),
+    ("fault-injection", "fault-injection", &["core", "protocol", "dashboard"]),
+    ("tests", "tests", &["fault-injection"]),
+    ("xtask", "xtask", &[]),
+];
+
+fn manifest(folder: &str) -> Table {
+    let file = root().join(folder).join("Cargo.toml");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn imports(manifest: &Table) -> BTreeSet<String> {
+    let tables = ["dependencies", "build-dependencies"].iter().filter_map(|table| manifest.get(*table)?.as_table());
+    let names = tables.flat_map(Table::keys);
+    names.filter_map(|name| name.strip_prefix("ridethrough-")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_crate_imports_only_what_the_architecture_allows() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().map(|(name, _, imports)| (*name, *imports)).collect();
+    let mut wrong = Vec::new();
+    for (name, folder, _) in ARROWS {
+        for import in imports(&manifest(folder)) {
+            if !allowed[name].contains(&import.as_str()) {
+                wrong.push(format!("{folder} imports ridethrough-{import}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "forbidden arrows: {wrong:#?}");
+}
+
+#[test]
+fn every_member_of_the_workspace_is_in_the_table() {
+    let workspace = manifest(".");
+    let members = workspace["workspace"]["members"].as_array().expect("members are a list");
+    let listed: BTreeSet<&str> = ARROWS.iter().map(|(_, folder, _)| *folder).collect();
+    let found: BTreeSet<&str> = members.iter().filter_map(Value::as_str).collect();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn versions_stand_in_one_place() {
+    for (_, folder, _) in ARROWS {
+        let manifest = manifest(folder);
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            for (name, value) in manifest.get(table).and_then(Value::as_table).into_iter().flatten() {
+                let inherited = value.get("workspace").and_then(Value::as_bool) == Some(true);
+                assert!(inherited, "{folder}: {name} has a version of its own; put it into the workspace's table");
+            }
+        }
+    }
+}
