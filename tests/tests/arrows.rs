@@ -68,3 +68,27 @@ fn versions_stand_in_one_place() {
         }
     }
 }
+
+/// `Ledger::from_parts` makes committed orders, for snapshots. Outside the core and the snapshot codec nothing may
+/// call it, or "committed" would no longer be a type (I1).
+#[test]
+fn only_snapshots_restore_a_ledger() {
+    let mut callers = Vec::new();
+    for (_, folder, _) in ARROWS {
+        for file in sources(&root().join(folder).join("src")) {
+            let text = std::fs::read_to_string(&file).expect("a source file can be read");
+            let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if production.contains("from_parts(") && !file.components().any(|part| part.as_os_str() == "tests") {
+                callers.push(file.strip_prefix(root()).expect("below the root").display().to_string());
+            }
+        }
+    }
+    callers.retain(|file| !file.starts_with("controller/core/") && !file.starts_with("raft/adapter/"));
+    assert!(callers.is_empty(), "{callers:?} restore a ledger");
+}
+
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let listed = std::fs::read_dir(folder).expect("a source folder can be listed");
+    let paths = listed.map(|entry| entry.expect("an entry").path());
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}

@@ -1,6 +1,10 @@
 //! How things are printed.
 
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Result;
 use clap::ValueEnum;
+use serde::Serialize;
 
 /// The form of what goes to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -9,6 +13,20 @@ pub enum Output {
     Table,
     /// One JSON document.
     Json,
+}
+
+impl Output {
+    /// Prints a value as JSON, or the words that stand for it. A reader that has seen enough (`| head`) is no error.
+    pub fn print<T: Serialize>(self, value: &T, words: impl FnOnce() -> String) -> Result<()> {
+        let text = match self {
+            Self::Json => serde_json::to_string_pretty(value)? + "\n",
+            Self::Table => words(),
+        };
+        match io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
+    }
 }
 
 /// Unix milliseconds as a UTC time for people.

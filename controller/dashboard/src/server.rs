@@ -24,6 +24,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    metrics: PrometheusHandle,
 }
 
 /// Why there is no web view.
@@ -60,11 +61,13 @@ struct Shown {
 }
 
 impl Server {
-    /// Binds the address, so that a port in use is known before anything starts.
+    /// Binds the address, so that a port in use is known before anything starts, and installs the process's metrics
+    /// recorder, which must be there before whatever counts.
     pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listener = TcpListener::bind(address).await.map_err(|reason| ServeError::Bind { address, reason })?;
         let address = listener.local_addr().unwrap_or(address);
-        Ok(Self { listener, address })
+        let metrics = PrometheusBuilder::new().install_recorder().map_err(|_| ServeError::Recorder)?;
+        Ok(Self { listener, address, metrics })
     }
 
     /// Where it listens.
@@ -72,10 +75,9 @@ impl Server {
         self.address
     }
 
-    /// Installs the process's metrics recorder and serves until the runtime ends.
-    pub fn serve(self, snapshot: Arc<ArcSwap<Snapshot>>) -> Result<(), ServeError> {
-        let metrics = PrometheusBuilder::new().install_recorder().map_err(|_| ServeError::Recorder)?;
-        let upkeep = metrics.clone();
+    /// Serves until the runtime ends. Call it on a runtime.
+    pub fn serve(self, snapshot: Arc<ArcSwap<Snapshot>>) {
+        let upkeep = self.metrics.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(UPKEEP);
             loop {
@@ -87,9 +89,8 @@ impl Server {
             .route("/", get(async || Html(include_str!("page.html"))))
             .route("/api/snapshot", get(show))
             .route("/metrics", get(scrape))
-            .with_state(Shown { snapshot, metrics });
+            .with_state(Shown { snapshot, metrics: self.metrics });
         tokio::spawn(async move { axum::serve(self.listener, router).await });
-        Ok(())
     }
 }
 

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let silenced = ridethrough_model::silence_telemetry();
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("RIDETHROUGH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ridethroughd=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,openraft=error,ridethroughd=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let outcome = silenced.map_err(anyhow::Error::from).and_then(|()| match arguments.command {
         Command::Run { config } => wiring::run(&config),

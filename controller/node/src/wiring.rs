@@ -90,7 +90,7 @@ pub fn run(file: &Path) -> Result<()> {
     keep_site_with_log(&config.data_dir, &site_text)?;
     let replica = Arc::new(replica);
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    web.block_on(async { server.serve(Arc::clone(&shown)) })?;
+    web.block_on(async { server.serve(Arc::clone(&shown)) });
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let forecasting = Forecasting::start(engine, tick).context("cannot start the forecast thread")?;
     let ending = end_on_signal(&web)?;

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use ridethrough_core::audit::{Ending, Record};
 use ridethrough_core::command::{Command, Grant, Leg, TransferId};
-use ridethrough_core::device::Order;
+use ridethrough_core::device::{DeviceId, Order};
 use ridethrough_core::electrical;
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::site::Site;
@@ -56,8 +56,7 @@ pub fn run(opened: &Opened, wanted: &Wanted, output: Output) -> Result<bool> {
         bail!("entry {} grants no transfer: {}", wanted.index, words::lines(record, &opened.site).join("; "))
     };
     if let Effect::Refused(refusal) = &record.effect {
-        println!("entry {} was refused, nothing moved: {}", wanted.index, refusal.describe(&opened.site));
-        return Ok(true);
+        bail!("entry {} was refused, nothing moved: {}", wanted.index, refusal.describe(&opened.site));
     }
     let asked = |nth: usize| wanted.nth.is_none_or(|wanted| usize::from(wanted) == nth);
     let grants = plan.grants.iter().enumerate().filter(|(nth, _)| asked(*nth));
@@ -65,17 +64,15 @@ pub fn run(opened: &Opened, wanted: &Wanted, output: Output) -> Result<bool> {
     if stories.is_empty() {
         bail!("entry {} grants no such transfer: {}", wanted.index, words::lines(record, &opened.site).join("; "));
     }
-    match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&stories)?),
-        Output::Table => stories.iter().for_each(print),
-    }
+    output.print(&stories, || stories.iter().map(words_of).collect())?;
     Ok(true)
 }
 
 fn tell(opened: &Opened, record: &Record, nth: usize, grant: &Grant) -> Story {
     let id = TransferId { index: record.position.index, nth: u16::try_from(nth).unwrap_or(u16::MAX) };
     let (site, risk) = (&opened.site, &grant.risk);
-    let orders = opened.replay.orders_of(id.index).map(|order| order_line(site, order));
+    let own = |order: &&Order| grant.legs.iter().any(|leg| uses(leg, order.device));
+    let orders = opened.replay.orders_of(id.index).filter(own).map(|order| order_line(site, order));
     let acks = opened.replay.outcome(id).map(|(outcome_record, outcome)| {
         let logged = outcome_record.position.index;
         outcome.acks.iter().map(move |timed| {
@@ -105,6 +102,10 @@ fn tell(opened: &Opened, record: &Record, nth: usize, grant: &Grant) -> Story {
         acks: acks.into_iter().flatten().collect(),
         ending: opened.replay.ending(id).map_or_else(String::new, |ending| end_line(&ending)),
     }
+}
+
+fn uses(leg: &Leg, device: DeviceId) -> bool {
+    device == DeviceId::Kesm(leg.kesm) || leg.path.iter().any(|hop| device == DeviceId::Tie(hop.tie))
 }
 
 fn leg_story(site: &Site, leg: &Leg) -> LegStory {
@@ -147,36 +148,44 @@ fn end_line(ending: &Ending) -> String {
     }
 }
 
-fn print(story: &Story) {
+fn words_of(story: &Story) -> String {
     let kilo = |watts: i64| Watts::new(watts).kilo();
-    println!(
-        "transfer  {} to {}, {}, led by {}, proposed {}",
-        story.id, story.rack, story.committed, story.led_by, story.proposed
-    );
-    println!(
-        "why       present {}; forecast P50 {}, P99 {}, peak P99 {} within {} s by {}",
-        kilo(story.present_watts),
-        kilo(story.forecast_p50_watts),
-        kilo(story.forecast_p99_watts),
-        kilo(story.forecast_peak_p99_watts),
-        story.forecast_horizon_ms / 1_000,
-        story.forecast_source,
-    );
-    println!("limit     {} less a margin of {}", kilo(story.limit_watts), kilo(story.margin_watts));
-    for leg in &story.legs {
-        let (supplied, delivered) = (kilo(leg.supplied_watts), kilo(leg.delivered_watts));
-        println!(
-            "path      {}: {supplied} supplied, {delivered} delivered, {} W lost, drop {} ‰, {} m of cable",
-            leg.source,
-            leg.loss_watts,
-            leg.drop_permille,
-            leg.cable_mm / 1_000,
-        );
-    }
-    story.orders.iter().for_each(|order| println!("order     {order}"));
+    let mut lines = vec![
+        format!(
+            "transfer  {} to {}, {}, led by {}, proposed {}",
+            story.id, story.rack, story.committed, story.led_by, story.proposed
+        ),
+        format!(
+            "why       present {}; forecast P50 {}, P99 {}, peak P99 {} within {} s by {}",
+            kilo(story.present_watts),
+            kilo(story.forecast_p50_watts),
+            kilo(story.forecast_p99_watts),
+            kilo(story.forecast_peak_p99_watts),
+            story.forecast_horizon_ms / 1_000,
+            story.forecast_source,
+        ),
+        format!("limit     {} less a margin of {}", kilo(story.limit_watts), kilo(story.margin_watts)),
+    ];
+    lines.extend(story.legs.iter().map(LegStory::words));
+    lines.extend(story.orders.iter().map(|order| format!("order     {order}")));
+    lines.extend(story.acks.iter().map(|ack| format!("ack       {ack}")));
     if story.acks.is_empty() {
-        println!("acks      none logged");
+        lines.push("ack       none logged".into());
     }
-    story.acks.iter().for_each(|ack| println!("ack       {ack}"));
-    println!("end       {}\n", story.ending);
+    lines.push(format!("end       {}\n\n", story.ending));
+    lines.join("\n")
+}
+
+impl LegStory {
+    fn words(&self) -> String {
+        format!(
+            "path      {}: {} supplied, {} delivered, {} W lost, drop {} ‰, {} m of cable",
+            self.source,
+            Watts::new(self.supplied_watts).kilo(),
+            Watts::new(self.delivered_watts).kilo(),
+            self.loss_watts,
+            self.drop_permille,
+            self.cable_mm / 1_000,
+        )
+    }
 }

@@ -30,10 +30,7 @@ pub fn run(opened: &Opened, rack: Option<&str>, last: Option<usize>, output: Out
     if let Some(last) = last {
         lines.drain(..lines.len().saturating_sub(last));
     }
-    match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&lines)?),
-        Output::Table => print(&lines),
-    }
+    output.print(&lines, || words_of(&lines))?;
     Ok(true)
 }
 
@@ -63,19 +60,16 @@ fn line(opened: &Opened, record: &Record) -> Line {
     }
 }
 
-fn print(lines: &[Line]) {
-    println!("{:<7} {:<5} {:<6} {:<24} {:<9} WHAT", "INDEX", "TERM", "LED BY", "PROPOSED (UTC)", "STATE");
-    for line in lines {
-        for (nth, what) in line.what.iter().enumerate() {
-            if nth == 0 {
-                let state = &line.state_hash[..8];
-                println!(
-                    "{:<7} {:<5} {:<6} {:<24} {state:<9} {what}",
-                    line.index, line.term, line.leader, line.wall_time
-                );
-            } else {
-                println!("{:<55} {what}", "");
-            }
+fn words_of(lines: &[Line]) -> String {
+    let mut text =
+        format!("{:<7} {:<5} {:<6} {:<24} {:<9} WHAT\n", "INDEX", "TERM", "LED BY", "PROPOSED (UTC)", "STATE");
+    for Line { index, term, leader, wall_time, what, state_hash, .. } in lines {
+        let state = &state_hash[..8];
+        let mut start = format!("{index:<7} {term:<5} {leader:<6} {wall_time:<24} {state:<9}");
+        for what in what {
+            text += &format!("{start} {what}\n");
+            start = " ".repeat(start.chars().count());
         }
     }
+    text
 }

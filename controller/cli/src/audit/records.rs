@@ -146,6 +146,20 @@ fn check_file(file: &Path, replay: &Replay, site: &Site, checked: &mut Checked) 
 }
 
 impl Checked {
+    /// The findings in a line.
+    pub fn words(&self) -> String {
+        format!(
+            "devices    {} kept records: {} orders executed, {} refused; {} not in the log, {} executed twice, {} fences \
+             not rising",
+            self.devices,
+            self.orders_executed,
+            self.orders_refused,
+            self.uncommitted_executed,
+            self.executed_twice,
+            self.fences_not_rising,
+        )
+    }
+
     fn executed(&mut self, who: &str, committed: bool, last: Fence, fence: Fence, first_time: bool) {
         self.orders_executed += 1;
         let rises = fence.index > last.index && fence.term >= last.term;

@@ -32,10 +32,7 @@ struct Report {
 pub fn run(opened: &Opened, records: Option<&Path>, output: Output) -> Result<bool> {
     let records = records.map(|folder| records::check(folder, &opened.replay, &opened.site)).transpose()?;
     let report = report(opened, records);
-    match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-        Output::Table => print(&report),
-    }
+    output.print(&report, || words_of(&report))?;
     Ok(report.verified)
 }
 
@@ -79,30 +76,21 @@ fn transfers(opened: &Opened) -> usize {
     grants.sum()
 }
 
-fn print(report: &Report) {
-    println!("cluster    {}", report.cluster);
-    report.replicas.iter().for_each(|dir| println!("log        {dir}"));
-    println!(
+fn words_of(report: &Report) -> String {
+    let mut lines = vec![format!("cluster    {}", report.cluster)];
+    lines.extend(report.replicas.iter().map(|dir| format!("log        {dir}")));
+    lines.push(format!(
         "committed  {} entries up to index {}, {} of them the ledger's",
         report.entries, report.committed_index, report.ledger_entries
-    );
-    println!(
+    ));
+    lines.push(format!(
         "replayed   {} states compared with what their proposers saw, last state {}…",
         report.states_compared,
         &report.state_hash[..16]
-    );
-    println!("transfers  {} committed, {} plans refused at apply", report.transfers, report.plans_refused);
-    if let Some(records) = &report.records {
-        println!(
-            "devices    {} kept records: {} orders executed, {} refused; {} not in the log, {} executed twice, {} fences not rising",
-            records.devices,
-            records.orders_executed,
-            records.orders_refused,
-            records.uncommitted_executed,
-            records.executed_twice,
-            records.fences_not_rising,
-        );
-    }
-    report.faults.iter().for_each(|fault| println!("FAULT      {fault}"));
-    println!("verdict    {}", if report.verified { "VERIFIED" } else { "DOES NOT HOLD" });
+    ));
+    lines.push(format!("transfers  {} committed, {} plans refused at apply", report.transfers, report.plans_refused));
+    lines.extend(report.records.iter().map(Checked::words));
+    lines.extend(report.faults.iter().map(|fault| format!("FAULT      {fault}")));
+    lines.push(format!("verdict    {}\n", if report.verified { "VERIFIED" } else { "DOES NOT HOLD" }));
+    lines.join("\n")
 }

@@ -23,8 +23,10 @@ use crate::view::View;
 
 /// A transfer is released after its rack has been calm for so long.
 const CALM: Millis = Millis::seconds(3);
-/// Grants come in steps of this size, so that a forecast's ripple does not make a new entry every tick.
-const STEP_WATTS: i64 = 250;
+/// Grants come in steps of this size, and ask for a tenth more than the need, so that a forecast's ripple does not
+/// make a new entry every tick. A ceiling that is not reached costs nothing but room.
+const STEP_WATTS: i64 = 500;
+const SLACK_PERMILLE: u16 = 100;
 /// A need that is smaller than this is left to the margin.
 const LEAST_LEG: Watts = Watts::new(STEP_WATTS);
 /// An unchanged shortfall is told again after so long.
@@ -177,8 +179,7 @@ impl<'a> Draft<'a> {
     /// Grants what covers the need, as far as sources allow. Returns what is not covered.
     fn cover(&mut self, verdict: &Verdict) -> Watts {
         self.usage = self.usage_without(Some(verdict.rack));
-        let need = round_up(verdict.need);
-        let legs = self.keep_legs(verdict, need).unwrap_or_else(|| self.find_legs(verdict.rack, need));
+        let legs = self.keep_legs(verdict).unwrap_or_else(|| self.find_legs(verdict.rack, ask(verdict.need)));
         if self.is_worth_an_entry(verdict.rack, &legs) {
             let hold = self.site().policy.transfer_hold;
             self.standing.insert(verdict.rack, (legs.clone(), hold));
@@ -204,10 +205,11 @@ impl<'a> Draft<'a> {
 
     /// The legs that the transfer has, when they cover the need, are not far too much and can go on: a plan that
     /// works is not exchanged for an equal one.
-    fn keep_legs(&self, verdict: &Verdict, need: Watts) -> Option<Vec<Leg>> {
+    fn keep_legs(&self, verdict: &Verdict) -> Option<Vec<Leg>> {
         let transfer = standing(&self.inputs, verdict.rack)?;
         let legs = &transfer.grant.legs;
         let covered = delivered(legs);
+        let need = verdict.need;
         let fits = need <= covered && covered.get() <= need.get().saturating_mul(2).max(4 * STEP_WATTS);
         let holds = legs.iter().all(|leg| self.can_supply(leg.kesm, verdict.rack) >= leg.supplied);
         (fits && holds && self.ties_have_room(legs)).then(|| legs.clone())
@@ -287,7 +289,9 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn round_up(need: Watts) -> Watts {
+/// What to ask for so that the need is covered for a while.
+fn ask(need: Watts) -> Watts {
+    let need = need.saturating_add(need.permille(SLACK_PERMILLE));
     Watts::new(need.get().saturating_add(STEP_WATTS - 1) / STEP_WATTS * STEP_WATTS)
 }
 

@@ -126,6 +126,16 @@ fn a_controller_believes_only_what_names_its_session() {
 }
 
 #[test]
+fn telemetry_that_was_overtaken_is_no_news() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = controller(R1, 1);
+    introduce(&mut controller, R1, &mut field, 0);
+    let (older, newer) = (field.telemetry(R1, 10), field.telemetry(R1, 20));
+    assert!(matches!(controller.observe(&newer, ms(21)), Some(Event::Telemetry(_))));
+    assert_eq!(controller.observe(&older, ms(22)), Some(Event::Rejected(Refusal::Replay)));
+}
+
+#[test]
 fn a_controller_follows_a_device_through_reboots_and_not_back() {
     let mut field = Field::new(DEVICE);
     let mut controller = controller(R1, 1);
