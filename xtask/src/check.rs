@@ -21,9 +21,9 @@ pub fn all() -> Result<()> {
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     step("tests", &mut cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;
     let mut benches = cargo(&["bench", "--workspace", "--locked"]);
-    BENCHES.iter().for_each(|bench| {
+    for bench in BENCHES {
         benches.args(["--bench", bench]);
-    });
+    }
     step("short benches", benches.args(["--", "--quick"]))?;
     Ok(())
 }

@@ -234,19 +234,25 @@ impl Node {
 fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &Path) -> String {
     let own = ports[usize::from(id - 1)];
     let [min, max] = ELECTION_MS[usize::from(id - 1)];
+    let (site, data, secret) = (quoted(&setup.site), quoted(data), quoted(secret));
     let mut text = format!(
-        "replica = {id}\ncluster = \"demo {}\"\nsite = {:?}\ndata_dir = {data:?}\n\n\
+        "replica = {id}\ncluster = {}\nsite = {site}\ndata_dir = {data}\n\n\
          [raft]\nheartbeat_ms = {HEARTBEAT_MS}\nelection_ms = [{min}, {max}]\n\n",
-        setup.home.display(),
-        setup.site,
+        quoted(Path::new(setup.home.file_name().unwrap_or_default())),
     );
     for (nth, peer) in ports.iter().enumerate() {
         text += &format!("[[peer]]\nreplica = {}\naddress = \"127.0.0.1:{}\"\n\n", nth + 1, peer.raft);
     }
-    text += &format!("[dpcn]\nlisten = \"127.0.0.1:{}\"\nsecret = {secret:?}\n\n", own.dpcn);
+    text += &format!("[dpcn]\nlisten = \"127.0.0.1:{}\"\nsecret = {secret}\n\n", own.dpcn);
     text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n", own.http);
     if let Some([model, manifest, runtime]) = &setup.model {
-        text += &format!("\n[forecast]\nmodel = {model:?}\nmanifest = {manifest:?}\nruntime = {runtime:?}\n");
+        let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));
+        text += &format!("\n[forecast]\nmodel = {model}\nmanifest = {manifest}\nruntime = {runtime}\n");
     }
     text
+}
+
+/// A path as a TOML string.
+fn quoted(path: &Path) -> String {
+    toml::Value::String(path.display().to_string()).to_string()
 }

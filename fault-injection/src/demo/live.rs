@@ -115,7 +115,7 @@ fn panel(moment: &Moment<'_>) -> String {
     for four in wheels.chunks(4) {
         let _ = writeln!(text, "  flywheels  {}", four.join("  "));
     }
-    let risky: Vec<String> = now.racks.iter().filter(|rack| rack.at_risk).map(|rack| rack_words(rack)).collect();
+    let risky: Vec<String> = now.racks.iter().filter(|rack| rack.at_risk).map(rack_words).collect();
     let _ = writeln!(text, "  at risk    {}", if risky.is_empty() { "none".into() } else { risky.join("  ") });
     for transfer in now.transfers.iter().take(12) {
         let from = transfer.from.join(" + ");

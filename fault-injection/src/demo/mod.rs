@@ -163,9 +163,8 @@ impl Demo {
     fn warm_up(&mut self, with_model: bool) -> Result<()> {
         self.live.say("a leader acts; the scenario begins once forecasts have watched the racks for half a minute");
         let begun = Instant::now();
-        let warm = |demo: &Self| match with_model {
-            true => demo.summary.forecast_source.starts_with("model"),
-            false => begun.elapsed() >= WARM_UP_RULE,
+        let warm = |demo: &Self| {
+            if with_model { demo.summary.forecast_source.starts_with("model") } else { begun.elapsed() >= WARM_UP_RULE }
         };
         while !warm(self) && begun.elapsed() < WARM_UP_DEADLINE && !self.interrupted() {
             self.look()?;
@@ -299,9 +298,9 @@ fn model(options: &Options) -> Result<Option<[PathBuf; 3]>> {
 fn audit(programs: &Path, data: &[&Path], records: &Path) -> Result<Value> {
     let mut command = Command::new(programs.join("ridectl"));
     command.args(["audit", "verify", "--output", "json", "--records"]).arg(records);
-    data.iter().for_each(|dir| {
+    for dir in data {
         command.arg("--dir").arg(dir);
-    });
+    }
     let output = command.output().context("cannot start ridectl")?;
     if !matches!(output.status.code(), Some(0 | 1)) {
         bail!("ridectl audit verify: {}", String::from_utf8_lossy(&output.stderr));

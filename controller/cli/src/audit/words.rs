@@ -46,7 +46,7 @@ pub fn concerns(record: &Record, rack: RackId, transfers: &dyn Fn(TransferId) ->
 
 fn plan_lines(index: u64, plan: &Plan, site: &Site) -> Vec<String> {
     let grants = plan.grants.iter().enumerate().map(|(nth, grant)| grant_line(index, nth, grant, site));
-    let releases = plan.releases.iter().map(|release| release_line(release, site));
+    let releases = plan.releases.iter().map(|release| release_line(*release, site));
     let charges = plan.charges.iter().map(|charge| {
         let name = &site.kesm(charge.kesm).name;
         format!("charge    {name} may take {} for {}", charge.charge_max.kilo(), seconds(charge.hold))
@@ -67,7 +67,7 @@ fn grant_line(index: u64, nth: usize, grant: &Grant, site: &Site) -> String {
     )
 }
 
-fn release_line(release: &Release, site: &Site) -> String {
+fn release_line(release: Release, site: &Site) -> String {
     format!("release   {}: {}", site.rack(release.rack).name, release_reason(release.reason))
 }
 

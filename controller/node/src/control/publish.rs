@@ -5,7 +5,7 @@ use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::{Ledger, Transfer};
 use ridethrough_core::planner::{self, Inputs};
 use ridethrough_core::site::{KesmId, RackId, Site};
-use ridethrough_core::units::{Millis, Watts};
+use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_core::view::View;
 use ridethrough_dashboard::{KesmView, RackView, TransferView};
 
@@ -40,7 +40,7 @@ fn kesm_view(site: &Site, view: &View, id: KesmId, now: Millis) -> KesmView {
     };
     KesmView {
         name: kesm.name.clone(),
-        stored_joules: view.stored(id, now).map(|stored| stored.get()),
+        stored_joules: view.stored(id, now).map(Joules::get),
         capacity_joules: kesm.capacity.get(),
         reserve_joules: kesm.reserve.get(),
         supply_watts,
