@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::{Stream, TryStreamExt, stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{LogIdOptionExt, OptionalSend};
-use ridethrough_raft_log::{Log, LogConfig, LogEntry as Record, PAYLOAD_BYTES_MAX, WriteError};
+use ridethrough_raft_log::{Log, LogConfig, LogEntry as Record, PAYLOAD_BYTES_MAX, Storage, WriteError};
 use tokio::sync::oneshot;
 
 use crate::codec::CodecError;
@@ -45,9 +45,10 @@ pub(crate) struct Found {
 
 impl LogStore {
     /// Opens the log in `dir`, or makes it.
-    pub(crate) fn open(dir: &Path, cluster: [u8; 16]) -> Result<(Self, Found), StartError> {
+    pub(crate) fn open<S: Storage>(dir: &Path, cluster: [u8; 16], storage: S) -> Result<(Self, Found), StartError> {
         let segment_bytes = ridethrough_raft_log::SEGMENT_BYTES_DEFAULT;
-        let log = Log::open(LogConfig { dir: dir.to_path_buf(), cluster, segment_bytes }).map_err(StartError::Log)?;
+        let config = LogConfig { dir: dir.to_path_buf(), cluster, segment_bytes };
+        let log = Log::open_with(config, storage).map_err(StartError::Log)?;
         let state = log.state();
         let undecodable = |what| {
             let dir = dir.to_path_buf();
@@ -270,7 +271,7 @@ mod tests {
     }
 
     fn open(dir: &Path) -> LogStore {
-        LogStore::open(dir, [1; 16]).expect("opens").0
+        LogStore::open(dir, [1; 16], ridethrough_raft_log::Disk).expect("opens").0
     }
 
     async fn append(store: &mut LogStore, indexes: Range<u64>) {

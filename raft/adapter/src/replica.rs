@@ -15,7 +15,9 @@ use ridethrough_core::command::Entry;
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::Site;
+use ridethrough_raft_log::{Disk, Storage};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -77,21 +79,27 @@ pub struct Replica {
     store: Option<LogStore>,
     election_min: Duration,
     ceded_term: AtomicU64,
+    runtime: Handle,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Replica {
-    /// Starts a replica; `notify` is called after every new state of the ledger, from a thread of the runtime, and
-    /// must be brief.
+    /// Starts a replica; `notify` is called after every new state of the ledger, from a thread of the runtime and
+    /// already while the log is replayed, and must be brief.
     ///
     /// Returns once the log is recovered and its committed entries are applied. A cluster is founded when all its
     /// members have been started once; after that a majority is enough.
     pub async fn start(config: ReplicaConfig, notify: Notify) -> Result<Self, StartError> {
+        Self::start_on(config, notify, Disk).await
+    }
+
+    /// Like [`Replica::start`], with all changes to the log going through `storage`. Fault injection enters here.
+    pub async fn start_on<S: Storage>(config: ReplicaConfig, notify: Notify, storage: S) -> Result<Self, StartError> {
         let raft_config = raft_config(&config)?;
         // The cheapest thing that can fail comes first, before anything on the disk is touched.
         let address = config.listen;
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Bind { address, error })?;
-        let (store, found, snapshots) = open(&config).await?;
+        let (store, found, snapshots) = open(&config, storage).await?;
         let outlet = Outlet::new(Arc::clone(&config.site), notify);
         let machine = StateMachine::new(Arc::clone(&config.site), snapshots, Arc::clone(&outlet));
         let links = links(&config);
@@ -103,8 +111,9 @@ impl Replica {
         let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
         let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
         let tasks = vec![tokio::spawn(server::serve(listener, service)), tokio::spawn(newcomer.join(members))];
-        let (store, election_min) = (Some(store), config.election.start);
-        Ok(Self { raft, links, outlet, store, election_min, ceded_term: AtomicU64::new(NEVER_CEDED), tasks })
+        let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
+        let ceded_term = AtomicU64::new(NEVER_CEDED);
+        Ok(Self { raft, links, outlet, store, election_min, ceded_term, runtime, tasks })
     }
 
     /// The newest applied state.
@@ -227,11 +236,9 @@ impl Replica {
 impl Drop for Replica {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
-        // openraft's tasks hold each other; only a shutdown ends them.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let raft = self.raft.clone();
-            runtime.spawn(async move { drop(raft.shutdown().await) });
-        }
+        // openraft's tasks hold each other; only a shutdown ends them. A runtime that is gone has ended them itself.
+        let raft = self.raft.clone();
+        self.runtime.spawn(async move { drop(raft.shutdown().await) });
     }
 }
 
@@ -319,10 +326,13 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
 }
 
 /// Opens log and snapshot on a thread that may block.
-async fn open(config: &ReplicaConfig) -> Result<(LogStore, Found, Arc<SnapshotStore>), StartError> {
+async fn open<S: Storage>(
+    config: &ReplicaConfig,
+    storage: S,
+) -> Result<(LogStore, Found, Arc<SnapshotStore>), StartError> {
     let config = config.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let (store, found) = LogStore::open(&config.dir.join(LOG_DIR), config.cluster)?;
+        let (store, found) = LogStore::open(&config.dir.join(LOG_DIR), config.cluster, storage)?;
         let snapshots = SnapshotStore::open(&config.dir.join(SNAPSHOT_DIR), config.cluster, &config.site);
         Ok((store, found, snapshots.map_err(StartError::Snapshot)?))
     });

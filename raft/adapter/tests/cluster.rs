@@ -93,13 +93,12 @@ fn whatever_was_acknowledged_outlives_any_row_of_restarts() {
         let (mut dice, mut down) = (20_u32, None);
         for _ in 0..30 {
             dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            match down.take() {
-                Some(id) => cluster.start(id).await.expect("starts again"),
-                None => {
-                    let id = u16::try_from((dice >> 16) % 3).expect("small") + 1;
-                    cluster.stop(id).await;
-                    down = Some(id);
-                }
+            if let Some(id) = down.take() {
+                cluster.start(id).await.expect("starts again");
+            } else {
+                let id = u16::try_from((dice >> 16) % 3).expect("small") + 1;
+                cluster.stop(id).await;
+                down = Some(id);
             }
             acknowledged.push(cluster.propose(idle()).await);
         }

@@ -148,8 +148,9 @@ impl Cluster {
             let seen = replica.ledger().seen();
             match replica.propose(entry(leader, seen, command.clone()), SECOND).await {
                 Ok(response) => return response,
-                Err(ProposeError::NotLeader { .. } | ProposeError::Timeout | ProposeError::Superseded { .. }) => {}
-                Err(error) => panic!("{error}"),
+                Err(error @ ProposeError::TooLarge { .. }) => panic!("{error}"),
+                // Another leads, or will: this one may just have failed.
+                Err(_) => {}
             }
             assert!(began.elapsed() < PATIENCE, "nothing is committed: {:?}", self.statuses());
         }
