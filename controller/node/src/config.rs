@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::site::Fault;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -55,20 +56,31 @@ pub struct ForecastFiles {
 
 /// A configuration that cannot be used.
 #[derive(Debug)]
-pub struct ConfigError {
-    file: PathBuf,
-    line: Option<usize>,
-    field: String,
-    reason: String,
+pub enum ConfigError {
+    /// A file that cannot be used as a whole.
+    File {
+        /// Which.
+        file: PathBuf,
+        /// The field that names it.
+        field: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Something in the configuration file.
+    Field {
+        /// The configuration file.
+        file: PathBuf,
+        /// What is wrong in it.
+        fault: Fault,
+    },
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
+        match self {
+            Self::File { file, field, reason } => write!(f, "{}: {field}: {reason}", file.display()),
+            Self::Field { file, fault } => write!(f, "{}:{fault}", file.display()),
         }
-        write!(f, ": {}: {}", self.field, self.reason)
     }
 }
 
@@ -127,16 +139,16 @@ struct RawForecast {
 impl Config {
     /// Reads and checks a configuration file.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let whole = |reason: String| ConfigError { file: file.into(), line: None, field: "file".into(), reason };
+        let whole = |reason| ConfigError::File { file: file.into(), field: "file", reason };
         let text = std::fs::read_to_string(file).map_err(|error| whole(format!("cannot be read: {error}")))?;
-        let raw: RawConfig = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
+        let raw: RawConfig = toml::from_str(&text)
+            .map_err(|error| ConfigError::Field { file: file.into(), fault: Fault::syntax(&text, &error) })?;
         Checker { file, text: &text }.check(raw)
     }
 
     /// Reads the site's DPCN secret.
     pub fn read_secret(&self) -> Result<[u8; 32], ConfigError> {
-        let wrong =
-            |reason| ConfigError { file: self.dpcn_secret.clone(), line: None, field: "dpcn.secret".into(), reason };
+        let wrong = |reason| ConfigError::File { file: self.dpcn_secret.clone(), field: "dpcn.secret", reason };
         let text =
             std::fs::read_to_string(&self.dpcn_secret).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         // The secret itself is never part of a message.
@@ -152,17 +164,6 @@ impl Config {
         }
         Ok(secret)
     }
-}
-
-fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let line = error.span().map_or(1, |span| line_of(text, span.start));
-    let field = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
-    let reason = error.message().lines().collect::<Vec<_>>().join(" ");
-    ConfigError { file: file.into(), line: Some(line), field, reason }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
 struct Checker<'a> {
@@ -200,8 +201,7 @@ impl Checker<'_> {
     }
 
     fn wrong<T>(&self, at: &Spanned<T>, field: &str, reason: String) -> ConfigError {
-        let line = Some(line_of(self.text, at.span().start));
-        ConfigError { file: self.file.into(), line, field: field.into(), reason }
+        ConfigError::Field { file: self.file.into(), fault: Fault::at(self.text, &at.span(), field, reason) }
     }
 
     fn beside(&self, path: &Path) -> PathBuf {

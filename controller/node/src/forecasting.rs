@@ -111,3 +111,48 @@ impl Drop for Forecasting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ridethrough_core::forecast::ForecastSource;
+    use ridethrough_core::units::Watts;
+
+    use super::*;
+
+    fn sample(watts: i64) -> [Sample; 1] {
+        [Sample { power: Some(Watts::new(watts)), limit: Watts::new(1_000) }]
+    }
+
+    /// Asks until the thread has answered once; it has no deadline of its own, so the test has a generous one.
+    fn ask_until(forecasting: &mut Forecasting, wanted: ForecastSource) -> RackForecast {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let forecast = forecasting.step(&sample(400), Keep::Committed)[0];
+            if forecast.source == wanted {
+                return forecast;
+            }
+            assert!(Instant::now() < deadline, "still {:?}", forecast.source);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn the_threads_answer_is_used_while_it_is_fresh() {
+        let mut forecasting = Forecasting::start(Guarded::new(None), Duration::from_millis(500)).expect("a thread");
+        let forecast = ask_until(&mut forecasting, ForecastSource::Rule(RuleReason::NoModel));
+        assert_eq!(forecast.p50, Watts::new(400));
+    }
+
+    /// A hung runtime: the thread is ended under the control thread's feet and answers nothing any more.
+    #[test]
+    fn a_silent_thread_is_replaced_by_the_rule_and_blocks_nobody() {
+        let mut forecasting = Forecasting::start(Guarded::new(None), Duration::from_millis(5)).expect("a thread");
+        forecasting.ending.store(true, Ordering::Release);
+        let forecast = ask_until(&mut forecasting, ForecastSource::Rule(RuleReason::Late));
+        assert!(forecast.peak_p99 >= forecast.p50);
+        for _ in 0..3 * WAITING_MAX {
+            assert_eq!(forecasting.step(&sample(500), Keep::Provisional).len(), 1, "a full queue drops the oldest");
+        }
+        assert_eq!(forecasting.requests.len(), WAITING_MAX);
+    }
+}

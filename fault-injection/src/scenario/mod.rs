@@ -66,7 +66,7 @@ impl fmt::Display for ScenarioError {
             Self::Faults { file, faults } => {
                 for (nth, fault) in faults.iter().enumerate() {
                     let separator = if nth == 0 { "" } else { "\n" };
-                    write!(f, "{separator}{file}:{}: {}: {}", fault.line, fault.field, fault.reason)?;
+                    write!(f, "{separator}{file}:{fault}")?;
                 }
                 Ok(())
             }

@@ -112,7 +112,7 @@ struct RawPiece {
 /// Reads a scenario from TOML.
 pub(super) fn scenario(file: &str, text: &str, folder: &Path) -> Result<Scenario, ScenarioError> {
     let faulty = |faults| ScenarioError::Faults { file: file.to_owned(), faults };
-    let raw: RawScenario = toml::from_str(text).map_err(|error| faulty(vec![syntax_fault(text, &error)]))?;
+    let raw: RawScenario = toml::from_str(text).map_err(|error| faulty(vec![Fault::syntax(text, &error)]))?;
     let site_path = folder.join(raw.site.get_ref());
     let site_text = read(&site_path)?;
     let site = Site::parse(&site_path.display().to_string(), &site_text).map_err(ScenarioError::Site)?;
@@ -120,17 +120,6 @@ pub(super) fn scenario(file: &str, text: &str, folder: &Path) -> Result<Scenario
         Checker { text, faults: Vec::new(), data: folder.join(raw.data.get_ref()), traces: BTreeMap::new() };
     let scenario = checker.scenario(raw, site);
     if checker.faults.is_empty() { Ok(scenario) } else { Err(faulty(checker.faults)) }
-}
-
-fn syntax_fault(text: &str, error: &toml::de::Error) -> Fault {
-    let line = error.span().map_or(1, |span| line_of(text, &span));
-    let reason = error.message().lines().collect::<Vec<_>>().join(" ");
-    let field = text.lines().nth(line - 1).map_or("", str::trim).chars().take(60).collect();
-    Fault { line, field, reason }
-}
-
-fn line_of(text: &str, span: &Range<usize>) -> usize {
-    text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// Field, place and reason.
@@ -157,7 +146,7 @@ impl Checker<'_> {
     }
 
     fn fault(&mut self, span: &Range<usize>, field: &str, reason: String) {
-        self.faults.push(Fault { line: line_of(self.text, span), field: field.to_owned(), reason });
+        self.faults.push(Fault::at(self.text, span, field, reason));
     }
 
     /// Puts a given value in the place of the default; outside of the range is a fault.

@@ -3,9 +3,11 @@
 //! A [`Site`] has been checked: every index in it points at something, every quantity is physical. Only
 //! [`Site::parse`] makes one.
 
+mod fault;
 mod parse;
 
-pub use parse::{Fault, SiteError};
+pub use fault::Fault;
+pub use parse::SiteError;
 
 use crate::device::{DeviceId, Direction};
 use crate::units::{Joules, Microohms, Millimetres, Millis, Millivolts, Watts};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use super::fault::{Fault, line_of};
 use super::{ConverterLoss, Feed, FeedId, Kesm, Policy, Rack, RackId, Row, RowId, Server, Site, Tie};
 use crate::units::{Joules, Microohms, Millimetres, Millis, Millivolts, Watts};
 
@@ -25,22 +26,11 @@ pub struct SiteError {
     pub faults: Vec<Fault>,
 }
 
-/// One thing that is wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Line, counted from 1.
-    pub line: usize,
-    /// The table and key, such as `rack.limit_watts`.
-    pub field: String,
-    /// What was found and what was expected.
-    pub reason: String,
-}
-
 impl fmt::Display for SiteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (nth, fault) in self.faults.iter().enumerate() {
             let separator = if nth == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}:{}: {}: {}", self.file, fault.line, fault.field, fault.reason)?;
+            write!(f, "{separator}{}:{fault}", self.file)?;
         }
         Ok(())
     }
@@ -56,22 +46,11 @@ impl Site {
             let reason = format!("{} bytes, expected at most {FILE_BYTES_MAX}", text.len());
             return Err(whole(vec![Fault { line: 1, field: "file".into(), reason }]));
         }
-        let raw: RawSite = toml::from_str(text).map_err(|error| whole(vec![syntax_fault(text, &error)]))?;
+        let raw: RawSite = toml::from_str(text).map_err(|error| whole(vec![Fault::syntax(text, &error)]))?;
         let mut checker = Checker { text, faults: Vec::new() };
         let site = checker.site(&raw);
         if checker.faults.is_empty() { Ok(site) } else { Err(whole(checker.faults)) }
     }
-}
-
-fn syntax_fault(text: &str, error: &toml::de::Error) -> Fault {
-    let line = error.span().map_or(1, |span| line_of(text, &span));
-    let reason = error.message().lines().collect::<Vec<_>>().join(" ");
-    let field = text.lines().nth(line - 1).map_or("", str::trim).chars().take(60).collect();
-    Fault { line, field, reason }
-}
-
-fn line_of(text: &str, span: &Range<usize>) -> usize {
-    text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count() + 1
 }
 
 #[derive(Deserialize)]
@@ -190,7 +169,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn fault(&mut self, span: &Range<usize>, field: &str, reason: String) {
-        self.faults.push(Fault { line: line_of(self.text, span), field: field.to_owned(), reason });
+        self.faults.push(Fault::at(self.text, span, field, reason));
     }
 
     fn within(&mut self, value: &Spanned<i64>, field: &str, range: std::ops::RangeInclusive<i64>) -> i64 {

@@ -94,3 +94,57 @@ impl Devices {
         refused.is_some_and(|at| now.saturating_sub(at) < SHUNNED)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ridethrough_core::units::Watts;
+
+    use super::*;
+
+    const KESM: DeviceId = DeviceId::Kesm(KesmId(0));
+
+    fn order(index: u64) -> Order {
+        let setpoint = Setpoint::Kesm { supply_max: Watts::new(9), charge_max: Watts::ZERO, hold: Watts::new(5) };
+        Order { device: KESM, index, term: 1, setpoint, until: Millis::new(100) }
+    }
+
+    fn ack(index: u64, verdict: Verdict) -> Ack {
+        Ack { device: KESM, fence: Fence { term: 1, index }, verdict, device_at: Millis::new(1) }
+    }
+
+    fn devices() -> Devices {
+        Devices { by_id: [(KESM, Device::default())].into() }
+    }
+
+    #[test]
+    fn an_order_is_new_until_it_was_sent_and_again_for_a_new_leader() {
+        let mut devices = devices();
+        assert!(devices.is_new(&order(5)));
+        devices.submitted(&order(5));
+        assert!(!devices.is_new(&order(5)));
+        assert!(devices.is_new(&order(6)));
+        devices.begin_leadership();
+        assert!(devices.is_new(&order(5)));
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_own_order_only() {
+        let mut devices = devices();
+        devices.answer(ack(5, Verdict::Executed), 80, Some(&order(5)), Millis::new(1));
+        assert!(devices.answer_to(&order(5)).is_some());
+        assert!(devices.answer_to(&order(6)).is_none());
+        assert_eq!(devices.in_force(KESM).index, 5);
+        devices.answer(ack(5, Verdict::Executed), 80, Some(&order(6)), Millis::new(1));
+        assert_eq!(devices.in_force(KESM).index, 5, "the instruction of another order is not assumed");
+    }
+
+    #[test]
+    fn a_module_that_cannot_is_shunned_for_a_while_and_one_that_is_ahead_is_not() {
+        let mut devices = devices();
+        devices.answer(ack(5, Verdict::StaleFence), 80, None, Millis::new(0));
+        assert!(!devices.is_shunned(KesmId(0), Millis::new(1)));
+        devices.answer(ack(6, Verdict::Unavailable), 80, None, Millis::new(0));
+        assert!(devices.is_shunned(KesmId(0), Millis::new(1)));
+        assert!(!devices.is_shunned(KesmId(0), SHUNNED));
+    }
+}
