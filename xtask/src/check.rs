@@ -38,5 +38,5 @@ pub fn deny() -> Result<()> {
             ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--no-default-features", "--quiet"];
         step("installing cargo-deny (minutes, once)", &mut cargo(&words))?;
     }
-    step("licences, bans, sources", &mut cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]))
+    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))
 }
