@@ -24,8 +24,19 @@ enum Command {
     Plant(commands::plant::PlantCommand),
 }
 
-fn main() -> Result<ExitCode> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        // Not 1: that is a demo that ran and did not pass.
+        Err(error) => {
+            eprintln!("drill: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
         Command::Demo(demo) => demo.run(),
         Command::Simulate(simulate) => simulate.run().map(|()| ExitCode::SUCCESS),
         Command::Plant(plant) => plant.run().map(|()| ExitCode::SUCCESS),

@@ -164,15 +164,8 @@ impl fmt::Display for LoadError {
     }
 }
 
-impl Error for LoadError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source),
-            Self::ManifestSyntax { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl Error for LoadError {}
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -71,8 +71,8 @@ pub enum Effect {
     Refused(Refusal),
     /// The outcome is on record.
     Noted,
-    /// The proposer had seen another state than this ledger had at that index: one of the two is wrong, and a
-    /// replica that meets this must stop.
+    /// The proposer had seen another state than this ledger had at that index, or the log was founded on another site
+    /// file than this replica has: one of the two is wrong, and a replica that meets this must stop.
     Diverged {
         /// The index of the state that differs.
         index: u64,
@@ -211,7 +211,7 @@ impl Ledger {
         self.now = self.now.max(entry.stamp.at);
         self.expire();
         match &entry.command {
-            Command::Found(founding) => self.found(*founding),
+            Command::Found(founding) => self.found(at, *founding),
             Command::Plan(plan) => self.carry_out_plan(at, plan),
             Command::Outcome(outcome) => self.note(outcome),
         }
@@ -224,9 +224,13 @@ impl Ledger {
         self.orders.retain(|_, order| order.get().until > now);
     }
 
-    fn found(&mut self, founding: Founding) -> Effect {
-        if self.founding.is_some() || founding.site_hash != self.site.hash {
+    fn found(&mut self, at: Position, founding: Founding) -> Effect {
+        if self.founding.is_some() {
             return Effect::Refused(Refusal::one(Violation::FoundedOtherwise));
+        }
+        // Whoever has another site file would give every later entry another meaning.
+        if founding.site_hash != self.site.hash {
+            return Effect::Diverged { index: at.index };
         }
         self.founding = Some(founding);
         Effect::Founded
@@ -420,11 +424,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_cannot_be_bound_to_another_site() {
+    fn a_log_is_bound_once_and_a_replica_with_another_site_file_stops() {
         let mut world = World::new();
+        let again = Founding { cluster: [7; 16], site_hash: world.ledger.site().hash };
+        let refused = Effect::Refused(Refusal::one(Violation::FoundedOtherwise));
+        assert_eq!(world.commit(Command::Found(again)), refused);
         world.ledger = Ledger::new(crate::example::site());
         let effect = world.commit(Command::Found(Founding { cluster: [7; 16], site_hash: [0; 32] }));
-        assert_eq!(effect, Effect::Refused(Refusal::one(Violation::FoundedOtherwise)));
+        assert_eq!(effect, Effect::Diverged { index: 1 });
     }
 
     #[test]

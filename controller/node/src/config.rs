@@ -54,6 +54,14 @@ pub struct ForecastFiles {
     pub runtime: PathBuf,
 }
 
+impl ForecastFiles {
+    /// The files by the fields that name them.
+    pub fn describe(&self) -> String {
+        let (model, manifest, runtime) = (self.model.display(), self.manifest.display(), self.runtime.display());
+        format!("forecast (model {model}, manifest {manifest}, runtime {runtime})")
+    }
+}
+
 /// A configuration that cannot be used.
 #[derive(Debug)]
 pub enum ConfigError {
@@ -154,7 +162,8 @@ impl Config {
         // The secret itself is never part of a message.
         let digits = text.trim().as_bytes();
         let expected = || wrong("expected 64 hexadecimal digits".to_owned());
-        if digits.len() != 64 {
+        // `from_str_radix` would take a sign for a digit.
+        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
             return Err(expected());
         }
         let mut secret = [0; 32];

@@ -8,6 +8,7 @@
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! ```
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,11 +21,11 @@ use ridethrough_dashboard::{Server, Snapshot};
 use ridethrough_link::{Link, LinkConfig};
 use ridethrough_model::{Guarded, ModelFiles, OnnxForecast};
 use ridethrough_protocol::{SessionNonce, SiteSecret};
-use ridethrough_raft::{Replica, ReplicaConfig};
+use ridethrough_raft::{Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
+use crate::config::{Config, ForecastFiles};
 use crate::control::{Control, Parts};
 use crate::forecasting::Forecasting;
 
@@ -69,24 +70,30 @@ fn load(file: &Path) -> Result<Checked> {
         let files = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
         OnnxForecast::load(files)
     });
-    let engine = Guarded::new(model.transpose().context("forecast")?);
+    let named = || config.forecast.as_ref().map_or_else(String::new, ForecastFiles::describe);
+    let engine = Guarded::new(model.transpose().with_context(named)?);
     Ok(Checked { config, site_text, site: Arc::new(site), secret, engine })
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
     let Checked { config, site_text, site, secret, engine } = load(file)?;
+    refuse_another_site(&config, &site_text)?;
     let consensus = runtime("raft", 2)?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
-    let server = web.block_on(Server::bind(config.http_listen))?;
+    let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
     let mut link_config = LinkConfig::new(config.dpcn_listen, config.replica, secret, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.consumer = Some(std::thread::current());
-    let link = Link::start(link_config)?;
+    let link = Link::start(link_config).with_context(|| format!("{}: dpcn.listen", file.display()))?;
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
-    let replica = consensus.block_on(Replica::start(replica_config(&config, &site), notify))?;
+    let replica = consensus.block_on(Replica::start(replica_config(&config, &site), notify)).map_err(|error| {
+        let own_port = matches!(error, StartError::Bind { .. });
+        let named = format!("{}: peer.address of replica {}", file.display(), config.replica);
+        if own_port { anyhow::Error::from(error).context(named) } else { error.into() }
+    })?;
     keep_site_with_log(&config.data_dir, &site_text)?;
     let replica = Arc::new(replica);
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
@@ -151,6 +158,23 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
         .enable_all()
         .build()
         .with_context(|| format!("cannot start the {name} runtime"))
+}
+
+/// A log can only be replayed on the site that it was founded on: on another, its entries would mean something else.
+fn refuse_another_site(config: &Config, text: &str) -> Result<()> {
+    let kept = config.data_dir.join("site.toml");
+    match std::fs::read_to_string(&kept) {
+        Ok(known) if known != text => bail!(
+            "{}: this log was founded on another site than {}: run on the site as it was, or found a new cluster in an \
+             empty data_dir",
+            kept.display(),
+            config.site.display()
+        ),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{}: cannot be read", kept.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A copy of the site file beside the log, so that a copied folder is all that an auditor needs.

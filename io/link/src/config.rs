@@ -87,11 +87,5 @@ impl fmt::Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { error, .. } | Self::System(error) => Some(error),
-            Self::NoSession | Self::ReceiveBuffer { .. } => None,
-        }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl std::error::Error for StartError {}

@@ -172,12 +172,5 @@ impl fmt::Display for EntryFault {
     }
 }
 
-impl std::error::Error for AuditReadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read(error) => Some(error),
-            Self::Mark { error, .. } => Some(error),
-            Self::Entry { .. } => None,
-        }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl std::error::Error for AuditReadError {}

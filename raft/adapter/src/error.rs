@@ -185,18 +185,8 @@ impl Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { error, .. } | Self::Write(error) => Some(error),
-            Self::Log(error) => Some(error),
-            Self::Undecodable { error, .. } => Some(error),
-            Self::Snapshot(error) => Some(error),
-            Self::Replay(reason) => Some(reason),
-            Self::Config { .. } | Self::PurgedUnknown { .. } | Self::Raft { .. } => None,
-        }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl std::error::Error for StartError {}
 
 impl Display for SnapshotError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -216,22 +206,15 @@ impl Display for SnapshotError {
     }
 }
 
-impl std::error::Error for SnapshotError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { error, .. } => Some(error),
-            Self::Undecodable { error, .. } => Some(error),
-            Self::Damaged { .. } | Self::ForeignCluster { .. } | Self::OtherSite { .. } => None,
-        }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl std::error::Error for SnapshotError {}
 
 impl Display for StopReason {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Diverged { entry, index } => {
                 write!(f, "entry {entry} was proposed on another state {index} than this replica has: ")?;
-                f.write_str("this replica and its proposer disagree, run an audit of both before starting either again")
+                f.write_str("this replica and its proposer disagree (have both the same site file?), run an audit of both before starting either again")
             }
             Self::Broken { entry, reason } => write!(f, "applying entry {entry} broke an invariant: {reason}"),
             Self::BadLeader { entry, node } => write!(f, "entry {entry} names replica {node} as its leader"),

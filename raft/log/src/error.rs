@@ -358,19 +358,13 @@ impl Display for Operation {
     }
 }
 
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        if let Self::Io { error, .. } = self { Some(error) } else { None }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl std::error::Error for OpenError {}
 
 impl std::error::Error for WriteError {}
 
-impl std::error::Error for ReadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        if let Self::Io { error, .. } = self { Some(error) } else { None }
-    }
-}
+// The message tells its cause; a source would have it told twice.
+impl std::error::Error for ReadError {}
 
 impl From<ReadError> for OpenError {
     fn from(error: ReadError) -> Self {

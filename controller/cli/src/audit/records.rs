@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ridethrough_core::audit::Replay;
-use ridethrough_core::device::{DeviceId, Direction, Fence, Setpoint};
+use ridethrough_core::command::Command;
+use ridethrough_core::device::{DeviceId, Direction, Fence, Setpoint, Verdict};
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Watts;
 use serde::{Deserialize, Serialize};
@@ -33,9 +34,13 @@ pub struct Checked {
     pub executed_twice: u64,
     /// Executed orders whose fence was not above the last.
     pub fences_not_rising: u64,
+    /// Orders that the log says a device executed, and that its own record does not hold.
+    pub unrecorded: u64,
     /// The first faults, in words.
     #[serde(skip)]
     pub faults: Vec<String>,
+    #[serde(skip)]
+    done: BTreeSet<(DeviceId, u64, u64)>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +112,7 @@ pub fn check(folder: &Path, replay: &Replay, site: &Site) -> Result<Checked> {
         checked.devices += 1;
         check_file(&file, replay, site, &mut checked)?;
     }
+    checked.vouched(replay, site);
     Ok(checked)
 }
 
@@ -136,6 +142,7 @@ fn check_file(file: &Path, replay: &Replay, site: &Site, checked: &mut Checked) 
                     fence,
                     done.insert(fence.index),
                 );
+                checked.done.insert((device, fence.term, fence.index));
                 last = fence;
             }
             "duplicate" => {}
@@ -150,14 +157,39 @@ impl Checked {
     pub fn words(&self) -> String {
         format!(
             "devices    {} kept records: {} orders executed, {} refused; {} not in the log, {} executed twice, {} fences \
-             not rising",
+             not rising, {} missing",
             self.devices,
             self.orders_executed,
             self.orders_refused,
             self.uncommitted_executed,
             self.executed_twice,
             self.fences_not_rising,
+            self.unrecorded,
         )
+    }
+
+    /// A record from which lines were taken away: the log holds the acks that the devices sent for them.
+    fn vouched(&mut self, replay: &Replay, site: &Site) {
+        for record in &replay.records {
+            let Command::Outcome(outcome) = &record.entry.command else { continue };
+            for ack in outcome.acks.iter().map(|timed| &timed.ack) {
+                let held = self.done.contains(&(ack.device, ack.fence.term, ack.fence.index));
+                if ack.verdict == Verdict::Executed && !held {
+                    self.unrecorded += 1;
+                    let (name, index) = (site.device_name(ack.device), record.position.index);
+                    self.fault(format!(
+                        "{name} has no record of the order on fence {} that entry {index} says it executed",
+                        ack.fence
+                    ));
+                }
+            }
+        }
+    }
+
+    fn fault(&mut self, fault: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        }
     }
 
     fn executed(&mut self, who: &str, committed: bool, last: Fence, fence: Fence, first_time: bool) {
@@ -168,13 +200,15 @@ impl Checked {
             (first_time, &mut self.executed_twice, "executed an order twice"),
             (rises, &mut self.fences_not_rising, "accepted a fence that was not above its last"),
         ];
+        let mut faults = Vec::new();
         for (holds, counter, fault) in findings {
             if !holds {
                 *counter += 1;
-                if self.faults.len() < FAULTS_MAX {
-                    self.faults.push(format!("{who} {fault}"));
-                }
+                faults.push(format!("{who} {fault}"));
             }
+        }
+        for fault in faults {
+            self.fault(fault);
         }
     }
 }
