@@ -120,8 +120,11 @@ impl Planner {
         }
         let since = *self.calm_since.entry(verdict.rack).or_insert(inputs.now);
         let patient = inputs.now.saturating_sub(since) >= CALM;
-        let broken = transfer.grant.legs.iter().any(|leg| (inputs.excluded)(leg.kesm));
-        if broken { Some(ReleaseReason::DeviceFailed) } else { patient.then_some(ReleaseReason::ForecastFell) }
+        if rests_on_failed(inputs, transfer) {
+            Some(ReleaseReason::DeviceFailed)
+        } else {
+            patient.then_some(ReleaseReason::ForecastFell)
+        }
     }
 
     /// Adds a shortfall when it is new, has changed by a tenth, or was told long ago.
@@ -155,8 +158,11 @@ fn must_change(inputs: &Inputs<'_>, verdict: &Verdict, transfer: &Transfer) -> b
 /// Whether a transfer cannot simply go on: it is half over, or rests on a failed source.
 fn due(inputs: &Inputs<'_>, transfer: &Transfer) -> bool {
     let left = transfer.until.saturating_sub(inputs.ledger_now);
-    let broken = transfer.grant.legs.iter().any(|leg| (inputs.excluded)(leg.kesm));
-    left < Millis::new(transfer.grant.hold.get() / 2) || broken
+    left < Millis::new(transfer.grant.hold.get() / 2) || rests_on_failed(inputs, transfer)
+}
+
+fn rests_on_failed(inputs: &Inputs<'_>, transfer: &Transfer) -> bool {
+    transfer.grant.legs.iter().any(|leg| (inputs.excluded)(leg.kesm))
 }
 
 fn delivered(legs: &[Leg]) -> Watts {

@@ -285,18 +285,18 @@ impl Control {
             tracing::warn!(reason = %refusal.describe(&self.parts.site), "the envelope refused a plan");
             return;
         }
-        self.counters.plans_proposed += 1;
-        self.send_proposal(Command::Plan(plan), now);
+        self.counters.plans_proposed += u64::from(self.send_proposal(Command::Plan(plan), now));
     }
 
-    fn send_proposal(&mut self, command: Command, now: Millis) {
+    /// Whether it is on its way; if not, it is tried again when it is wanted again.
+    fn send_proposal(&mut self, command: Command, now: Millis) -> bool {
         let about = proposals::about(&command);
         if self.proposals.busy(about) {
-            return;
+            return false;
         }
         let stamp = Stamp { at: self.ledger_clock.at(now), wall_unix_ms: wall_unix_ms() };
         let entry = Entry { stamp, by: self.parts.id, seen: self.ledger.seen(), command };
-        self.proposals.send(about, entry);
+        self.proposals.send(about, entry)
     }
 
     /// Hands every committed order that may go now, and has not gone yet, to the link.
@@ -330,8 +330,10 @@ impl Control {
                 continue;
             }
             if let Some(acks) = self.answers_to(&ledger, transfer) {
-                self.noted.insert(rack, transfer.id);
-                self.send_proposal(Command::Outcome(Outcome { transfer: transfer.id, acks }), now);
+                let outcome = Command::Outcome(Outcome { transfer: transfer.id, acks });
+                if self.send_proposal(outcome, now) {
+                    self.noted.insert(rack, transfer.id);
+                }
             }
         }
     }

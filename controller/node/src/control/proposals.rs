@@ -68,11 +68,13 @@ impl Proposals {
         self.in_flight.len() >= IN_FLIGHT_MAX || self.in_flight.contains(&about)
     }
 
-    /// Sends one on its way. Nothing happens when the channel is full: the next tick tries again.
-    pub fn send(&mut self, about: About, entry: Entry) {
-        if self.requests.try_send((about, entry)).is_ok() {
+    /// Sends one on its way. Returns false, and does nothing, when the channel is full: the caller tries again later.
+    pub fn send(&mut self, about: About, entry: Entry) -> bool {
+        let sent = self.requests.try_send((about, entry)).is_ok();
+        if sent {
             self.in_flight.push(about);
         }
+        sent
     }
 
     /// The next answer.
