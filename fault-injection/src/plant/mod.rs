@@ -17,6 +17,7 @@ pub mod bus;
 pub mod control;
 pub mod converter;
 pub mod energy;
+pub mod fault;
 pub mod flywheel;
 pub mod judge;
 pub mod kesm;
@@ -25,6 +26,7 @@ pub mod orders;
 pub mod random;
 pub mod server;
 pub mod supercapacitor;
+pub mod supply;
 pub mod tie;
 pub mod world;
 

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use ridethrough_core::site::{Fault, Site, SiteError};
 
+use crate::plant::fault::Event;
 use crate::plant::meter::MeterSpec;
 use crate::plant::server::Playback;
+use crate::plant::supply::SupplySpec;
 
 pub use physics::Physics;
 
@@ -35,6 +37,14 @@ pub struct Scenario {
     pub meters: MeterSpec,
     /// What each server replays, in the order of the site's servers.
     pub playbacks: Vec<Playback>,
+    /// What stands before the rows of every feed, in the order of the site's feeds.
+    pub supplies: Vec<SupplySpec>,
+    /// What happens, in the order of time.
+    pub events: Vec<Event>,
+    /// For how long it is to run, in ms of scenario time.
+    pub span_ms: u64,
+    /// What it shows, for people.
+    pub about: String,
 }
 
 /// A scenario that cannot be used.

@@ -12,6 +12,7 @@ use super::{Physics, Scenario, ScenarioError, read};
 use crate::plant::meter::{LATENCY_MS_MAX, MeterSpec};
 use crate::plant::real;
 use crate::plant::server::{Playback, Sample};
+use crate::plant::supply::SupplySpec;
 use crate::trace::{self, Trace};
 
 /// A piece of a recording may be played so often in a row.
@@ -142,7 +143,19 @@ impl Checker<'_> {
             self.fault(&raw.seed.span(), "seed", format!("{}, expected 0 or more", raw.seed.get_ref()));
             0
         });
-        Scenario { name: raw.name, seed, site, physics, meters, playbacks }
+        let supplies = vec![SupplySpec::default(); site.feeds.len()];
+        Scenario {
+            name: raw.name,
+            seed,
+            site,
+            physics,
+            meters,
+            playbacks,
+            supplies,
+            events: Vec::new(),
+            span_ms: 300_000,
+            about: String::new(),
+        }
     }
 
     fn fault(&mut self, span: &Range<usize>, field: &str, reason: String) {

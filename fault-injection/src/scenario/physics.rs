@@ -50,6 +50,26 @@ pub struct Physics {
     pub breaker_cooling_seconds: f64,
     /// Resistance of a rack's feeder, both conductors, in Ω.
     pub feeder_ohms: f64,
+    /// Resistance of a row's feed, both conductors, in Ω.
+    pub row_feed_ohms: f64,
+    /// After a sag, a module hands its rack back to the feed over this time, in s.
+    pub walk_in_seconds: f64,
+    /// Droop of a module's converter on an islanded bus, from nothing to its rating, as a share of nominal.
+    pub droop_share: f64,
+    /// Heat capacity of a wheel's machine in J/K.
+    pub machine_joules_per_kelvin: f64,
+    /// Cooling of a wheel's machine in W/K.
+    pub machine_watts_per_kelvin: f64,
+    /// The machine stops above so many K over its surroundings.
+    pub machine_kelvin_max: f64,
+    /// How long servers live on a dead bus at full load, in s.
+    pub holdup_full_seconds: f64,
+    /// How long they live at 70 % of full load, in s.
+    pub holdup_70_seconds: f64,
+    /// From power back on the bus until servers that had failed work again, in s.
+    pub restart_seconds: f64,
+    /// With what time constant a server follows its cap, in s.
+    pub cap_lag_seconds: f64,
 }
 
 impl Default for Physics {
@@ -75,6 +95,16 @@ impl Default for Physics {
             charge_start: 0.9,
             breaker_cooling_seconds: 300.0,
             feeder_ohms: 0.002,
+            row_feed_ohms: 0.001,
+            walk_in_seconds: 5.0,
+            droop_share: 0.02,
+            machine_joules_per_kelvin: 60_000.0,
+            machine_watts_per_kelvin: 60.0,
+            machine_kelvin_max: 80.0,
+            holdup_full_seconds: 0.010,
+            holdup_70_seconds: 0.012,
+            restart_seconds: 60.0,
+            cap_lag_seconds: 0.6,
         }
     }
 }
