@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
-use ridethrough_protocol::{BootNonce, Datagram, FenceMemory, SiteSecret, StoreFailed, VolatileFence};
+use ridethrough_protocol::{Datagram, FenceMemory, SiteSecret, StoreFailed, VolatileFence};
 use serde::Serialize;
 
 use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Record, RecordFile, Reply};
@@ -334,8 +334,10 @@ impl Plant {
             return Ok(());
         }
         // Late telemetry is sent once and not made up for.
-        let periods = (now_ms - station.telemetry_due_ms) / self.telemetry_period_ms + 1;
-        station.telemetry_due_ms += periods * self.telemetry_period_ms;
+        let times = u64::from(self.world.voice(station.device.device()).telemetry_times);
+        let period_ms = (self.telemetry_period_ms / times).max(1);
+        let periods = (now_ms - station.telemetry_due_ms) / period_ms + 1;
+        station.telemetry_due_ms += periods * period_ms;
         for index in 0..self.replicas.len() {
             let replica = self.replicas[index].0;
             let reply = self.stations[slot].device.telemetry(replica, now_ms, &self.world, &mut self.out);
@@ -367,8 +369,8 @@ impl Station {
         };
         let ids: Vec<ReplicaId> = replicas.iter().map(|(id, _)| *id).collect();
         let keys = setup.secret.device(device, &ids);
-        let boot = BootNonce::new(getrandom::u64().map_err(|_| RealtimeError::Random)?);
-        let device = FieldDevice::boot(world, keys, boot, memory);
+        let boot_bits = getrandom::u64().map_err(|_| RealtimeError::Random)?;
+        let device = FieldDevice::boot(world, keys, boot_bits, memory);
         let failed = |error| RealtimeError::Record { folder: setup.records.to_owned(), error };
         Ok(Self {
             device: device.ok_or(RealtimeError::NoSuchDevice)?,

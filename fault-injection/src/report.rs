@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::plant::World;
-use crate::plant::judge::DarkCause;
+use crate::plant::judge::{DarkCause, Place};
 use crate::plant::{real, whole};
 
 /// One moment of the plant.
@@ -233,7 +233,10 @@ impl Verdict {
     pub fn of(world: &World) -> Self {
         let (site, judges) = (world.site(), world.judges());
         let trips = judges.trips.iter().map(|trip| TripVerdict {
-            rack: site.racks[trip.rack].name.clone(),
+            rack: match trip.place {
+                Place::Rack(rack) => site.racks[rack].name.clone(),
+                Place::Row(row) => format!("row {}", site.rows[row].name),
+            },
             t_s: seconds(trip.at_ms),
             cause: trip.cause,
         });

@@ -12,9 +12,9 @@ use ridethrough_core::site::{KesmId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_fault_injection::field::{Act, FenceFile, FieldDevice, Record, Reply, SetpointRecord};
 use ridethrough_fault_injection::plant::World;
+use ridethrough_fault_injection::plant::fault::DeviceFault;
 use ridethrough_protocol::{
-    BootNonce, ControllerEndpoint, Datagram, Event, FenceMemory, Leadership, Outgoing, SessionNonce, SiteSecret,
-    VolatileFence,
+    ControllerEndpoint, Datagram, Event, FenceMemory, Leadership, Outgoing, SessionNonce, SiteSecret, VolatileFence,
 };
 use support::{LIMIT_WATTS, MIDDLE, chain};
 
@@ -46,9 +46,9 @@ impl<M: FenceMemory> Bench<M> {
         let ids: Vec<DeviceId> = world.site().devices().collect();
         let devices = ids.iter().map(|&device| {
             let name = world.site().device_name(device);
-            let boot = BootNonce::new(u64::from(device.to_wire()));
+            let boot_bits = u64::from(device.to_wire());
             let keys = secret().device(device, &[REPLICA]);
-            FieldDevice::boot(&world, keys, boot, memory(&name)).expect("a device of the site")
+            FieldDevice::boot(&world, keys, boot_bits, memory(&name)).expect("a device of the site")
         });
         Self {
             devices: devices.collect(),
@@ -215,26 +215,59 @@ fn a_failed_device_refuses_and_the_refusal_is_on_record() {
     assert!(refused.is_some_and(|record| record.name == "kesm K1"), "{:?}", bench.records);
 }
 
-#[test]
-fn a_restarted_device_keeps_its_fence_and_does_nothing_twice() {
-    let folder = tempfile::tempdir().expect("a folder for a test");
-    let memory = |name: &str| FenceFile::open(folder.path(), name).expect("usable");
-    let mut bench = Bench::new(overloaded(), memory);
+/// A module that was off for a moment, and is sent its newest order again, as after a take-over. Returns its verdict.
+fn rebooted<M: FenceMemory>(bench: &mut Bench<M>, keeps_memory: bool) -> Option<Verdict> {
+    let module = DeviceId::Kesm(KesmId(0));
     bench.run(500);
     bench.transfer(8_000);
     bench.run(600);
-    let slot = bench.world.site().device_slot(DeviceId::Kesm(KesmId(0))).expect("a device of the site");
-    let old = bench.devices.remove(slot);
-    drop(old.shut_down(&mut bench.world));
-    assert!(!bench.world.is_ordered(DeviceId::Kesm(KesmId(0))));
-    let keys = secret().device(DeviceId::Kesm(KesmId(0)), &[REPLICA]);
-    let device = FieldDevice::boot(&bench.world, keys, BootNonce::new(99), memory("kesm K1")).expect("still there");
-    bench.devices.insert(slot, device);
+    let reboot = DeviceFault::Reboot { keeps_memory };
+    bench.world.set_fault(module, reboot, true);
+    bench.run(300);
+    assert!(!bench.world.is_ordered(module), "it is off");
+    bench.world.set_fault(module, reboot, false);
     bench.run(500);
-    // The leader sends the newest order of its ledger again, as it does after a take-over.
-    let order = *bench.ledger.order(DeviceId::Kesm(KesmId(0))).expect("ordered");
+    bench.verdicts.clear();
+    let order = *bench.ledger.order(module).expect("ordered");
     bench.controller.submit(&order, 1, Millis::seconds(5), bench.now()).expect("it may be sent");
     bench.run(300);
-    assert_eq!(bench.verdicts.last(), Some(&(DeviceId::Kesm(KesmId(0)), Verdict::Expired)));
-    assert!(!bench.world.is_ordered(DeviceId::Kesm(KesmId(0))), "only a new entry moves it again");
+    assert_eq!(bench.world.is_ordered(module), bench.verdicts.last() == Some(&(module, Verdict::Executed)));
+    bench.verdicts.iter().find(|(device, _)| *device == module).map(|(_, verdict)| *verdict)
+}
+
+#[test]
+fn a_rebooted_device_keeps_its_fence_and_does_nothing_twice() {
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    let mut bench = Bench::new(overloaded(), |name| FenceFile::open(folder.path(), name).expect("usable"));
+    assert_eq!(rebooted(&mut bench, true), Some(Verdict::Expired), "only a new entry moves it again");
+}
+
+/// The finding of the model checker: without its memory a device does the same order twice (I4). The emulated device
+/// must show that, or drills could not.
+#[test]
+fn a_device_without_its_memory_does_an_order_twice() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    assert_eq!(rebooted(&mut bench, false), Some(Verdict::Executed));
+}
+
+#[test]
+fn a_mute_device_acts_and_says_nothing() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    bench.run(500);
+    bench.world.set_fault(DeviceId::Tie(TieId(0)), DeviceFault::Mute, true);
+    bench.transfer(8_000);
+    bench.run(600);
+    assert!(bench.world.tie(0).flow_watts() > 10_000.0);
+    assert!(bench.verdicts.iter().all(|(device, _)| *device != DeviceId::Tie(TieId(0))), "{:?}", bench.verdicts);
+}
+
+#[test]
+fn a_stuck_device_says_it_acts_and_does_not() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    bench.run(500);
+    bench.world.set_fault(DeviceId::Tie(TieId(0)), DeviceFault::Stuck, true);
+    bench.transfer(8_000);
+    bench.run(600);
+    assert!(bench.verdicts.contains(&(DeviceId::Tie(TieId(0)), Verdict::Executed)));
+    assert!(bench.world.tie(0).flow_watts().abs() < 1e-9 && bench.world.draw_watts(MIDDLE) > LIMIT_WATTS);
 }

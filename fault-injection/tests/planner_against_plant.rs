@@ -16,7 +16,7 @@ const SURPLUS_SHARE_MAX: f64 = 0.003;
 fn a_planned_flow_delivers_what_was_planned_and_little_more() {
     let site = Site::parse("chain.toml", support::SITE).expect("the example is a good site");
     for site_tie in &site.ties {
-        let (tie, bus) = (Tie::new(site_tie, 0.05, 0.001), site.bus(site_tie.between.0));
+        let (tie, bus) = (Tie::new(site_tie, (0, 1), 0.05), site.bus(site_tie.between.0));
         for delivered in (500..=24_000).step_by(500) {
             let flow = electrical::tie_flow(site_tie, bus, Watts::new(delivered));
             let arrives = tie.passage(flow.get() as f64, bus.get() as f64 / 1_000.0).arrives_watts;

@@ -1,6 +1,6 @@
 //! One field device.
 
-use ridethrough_core::device::{DeviceId, ReplicaId, Setpoint};
+use ridethrough_core::device::{DeviceId, Fence, ReplicaId, Setpoint};
 use ridethrough_core::units::Millis;
 use ridethrough_protocol::{
     BootNonce, Datagram, DeviceEndpoint, DeviceKeys, FenceMemory, Handled, Refusals, UnknownReplica,
@@ -11,16 +11,29 @@ use super::order_bytes;
 use super::record::{Act, Record, verdict_name};
 use crate::plant::World;
 use crate::plant::meter::DeviceClock;
+use crate::plant::random::mix;
+use crate::plant::voice::Off;
 
 /// A device of the world with its end of DPCN.
 ///
 /// `true_ms` is always the time since the plant was started, in ms and never going back; the device tells its own
 /// time from it. It is not scenario time, which may stand still.
 pub struct FieldDevice<M> {
-    device: DeviceId,
     name: String,
     clock: DeviceClock,
-    endpoint: DeviceEndpoint<M>,
+    keys: DeviceKeys,
+    /// What the nonces of all its boots come from.
+    boot_bits: u64,
+    boots: u64,
+    life: Life<M>,
+}
+
+/// Whether the device is on.
+enum Life<M> {
+    On(DeviceEndpoint<M>),
+    Off(M),
+    /// Only while it changes from one to the other.
+    Between,
 }
 
 /// What became of one datagram.
@@ -33,17 +46,20 @@ pub enum Reply {
 }
 
 impl<M: FenceMemory> FieldDevice<M> {
-    /// A device that has just booted; `None` when the world has no such device.
-    pub fn boot(world: &World, keys: DeviceKeys, boot: BootNonce, memory: M) -> Option<Self> {
+    /// A device that has just booted; `None` when the world has no such device. `boot_bits` are random bits, from which
+    /// the nonces of this boot and of all later ones are drawn.
+    pub fn boot(world: &World, keys: DeviceKeys, boot_bits: u64, memory: M) -> Option<Self> {
         let device = keys.device();
         let clock = world.clock_of(device)?;
         let name = world.site().device_name(device);
-        Some(Self { device, name, clock, endpoint: DeviceEndpoint::new(keys, boot, memory) })
+        let mut booted = Self { name, clock, keys, boot_bits, boots: 0, life: Life::Off(memory) };
+        booted.switch_on();
+        Some(booted)
     }
 
     /// Which device it is.
     pub fn device(&self) -> DeviceId {
-        self.device
+        self.keys.device()
     }
 
     /// What people call it.
@@ -58,12 +74,12 @@ impl<M: FenceMemory> FieldDevice<M> {
 
     /// The setpoint in force; nothing while it follows its local safe rule.
     pub fn in_force(&self) -> Option<Setpoint> {
-        self.endpoint.in_force()
+        self.endpoint()?.in_force()
     }
 
     /// What it refused since its boot.
     pub fn refusals(&self) -> Refusals {
-        self.endpoint.counters()
+        self.endpoint().map(DeviceEndpoint::counters).unwrap_or_default()
     }
 
     /// Takes in one datagram. `out` gets the answer, `record` every line for the device's own record.
@@ -76,8 +92,9 @@ impl<M: FenceMemory> FieldDevice<M> {
         record: &mut impl FnMut(&Record),
     ) -> Reply {
         let now = self.now(true_ms);
-        let mut actuator = WorldActuator::new(world, self.device);
-        let handled = self.endpoint.handle(datagram, now, &mut actuator, out);
+        let mut actuator = WorldActuator::new(world, self.device());
+        let Life::On(endpoint) = &mut self.life else { return Reply::Nothing };
+        let handled = endpoint.handle(datagram, now, &mut actuator, out);
         if actuator.released {
             record(&self.record(now, world, Act::Lapsed));
         }
@@ -97,39 +114,69 @@ impl<M: FenceMemory> FieldDevice<M> {
                     };
                     record(&self.record(now, world, act));
                 }
-                Reply::Send(replica)
+                if world.voice(self.device()).mute { Reply::Nothing } else { Reply::Send(replica) }
             }
         }
     }
 
     /// Writes telemetry for one replica into `out`.
     pub fn telemetry(&mut self, replica: ReplicaId, true_ms: u64, world: &World, out: &mut Datagram) -> Reply {
-        let Some(reading) = world.read(self.device) else { return Reply::Nothing };
-        match self.endpoint.telemetry(replica, &reading, self.clock.at(true_ms), out) {
+        let Some(reading) = world.read(self.device()) else { return Reply::Nothing };
+        let Life::On(endpoint) = &mut self.life else { return Reply::Nothing };
+        if world.voice(self.keys.device()).mute {
+            return Reply::Nothing;
+        }
+        match endpoint.telemetry(replica, &reading, self.clock.at(true_ms), out) {
             Ok(()) => Reply::Send(replica),
             Err(UnknownReplica(_)) => Reply::Nothing,
         }
     }
 
-    /// Lets lapse what is due; call it in every step.
+    /// Lets lapse what is due, and goes off or boots as its faults say; call it in every step.
     pub fn poll(&mut self, true_ms: u64, world: &mut World, record: &mut impl FnMut(&Record)) {
         let now = self.now(true_ms);
-        let mut actuator = WorldActuator::new(world, self.device);
-        self.endpoint.poll(now, &mut actuator);
+        match (world.voice(self.device()).off, &self.life) {
+            (Some(off), Life::On(_)) => self.switch_off(off, world),
+            (None, Life::Off(_)) => self.switch_on(),
+            _ => {}
+        }
+        let mut actuator = WorldActuator::new(world, self.keys.device());
+        let Life::On(endpoint) = &mut self.life else { return };
+        endpoint.poll(now, &mut actuator);
         if actuator.released {
             record(&self.record(now, world, Act::Lapsed));
         }
     }
 
-    /// Ends this life of the device and gives its memory back, for the next one. What was in force is released.
-    pub fn shut_down(self, world: &mut World) -> M {
-        world.release(self.device);
-        self.endpoint.into_memory()
+    fn endpoint(&self) -> Option<&DeviceEndpoint<M>> {
+        match &self.life {
+            Life::On(endpoint) => Some(endpoint),
+            Life::Off(_) | Life::Between => None,
+        }
+    }
+
+    /// What was in force is released, as it is when a device loses its power.
+    fn switch_off(&mut self, off: Off, world: &mut World) {
+        let Life::On(endpoint) = std::mem::replace(&mut self.life, Life::Between) else { return };
+        world.release(self.keys.device());
+        let mut memory = endpoint.into_memory();
+        if !off.keeps_memory {
+            // A memory that refuses even this keeps its fence, which harms nobody.
+            let _ = memory.store(Fence::default());
+        }
+        self.life = Life::Off(memory);
+    }
+
+    fn switch_on(&mut self) {
+        let Life::Off(memory) = std::mem::replace(&mut self.life, Life::Between) else { return };
+        self.boots += 1;
+        let boot = BootNonce::new(mix(self.boot_bits.wrapping_add(self.boots)));
+        self.life = Life::On(DeviceEndpoint::new(self.keys.clone(), boot, memory));
     }
 
     fn record(&self, now: Millis, world: &World, act: Act) -> Record {
         Record {
-            device: self.device.to_wire(),
+            device: self.device().to_wire(),
             name: self.name.clone(),
             device_ms: now.get(),
             scenario_ms: world.now_ms(),

@@ -11,19 +11,22 @@ const HOLD_RATIO_MAX: f64 = 1.05;
 /// From here it opens at once.
 const INSTANT_RATIO: f64 = 8.0;
 
+/// Less heat than this is none.
+const COLD: f64 = 1e-12;
+
 /// A breaker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breaker {
     rated_amps: f64,
-    cooling_per_step: f64,
+    cooling_seconds: f64,
     damage: f64,
     open: bool,
 }
 
 impl Breaker {
     /// A cold, closed breaker whose heat falls to 1/e in `cooling_seconds`.
-    pub fn new(rated_amps: f64, cooling_seconds: f64, step_seconds: f64) -> Self {
-        Self { rated_amps, cooling_per_step: (-step_seconds / cooling_seconds).exp(), damage: 0.0, open: false }
+    pub fn new(rated_amps: f64, cooling_seconds: f64) -> Self {
+        Self { rated_amps, cooling_seconds, damage: 0.0, open: false }
     }
 
     /// Heat: 0 cold, 1 trips.
@@ -51,7 +54,8 @@ impl Breaker {
     pub fn step(&mut self, amps: f64, step_seconds: f64) -> bool {
         let ratio = amps.abs() / self.rated_amps;
         match trip_seconds(ratio) {
-            None => self.damage *= self.cooling_per_step,
+            None if self.damage > COLD => self.damage *= (-step_seconds / self.cooling_seconds).exp(),
+            None => self.damage = 0.0,
             Some(_) if self.open => {}
             Some(seconds) => self.damage = (self.damage + step_seconds / seconds.max(step_seconds)).min(1.0),
         }
@@ -81,7 +85,7 @@ mod tests {
     use super::*;
 
     fn trips_after_seconds(ratio: f64) -> f64 {
-        let mut breaker = Breaker::new(30.0, 300.0, 0.01);
+        let mut breaker = Breaker::new(30.0, 300.0);
         let mut steps = 0_u32;
         while !breaker.step(30.0 * ratio, 0.01) {
             steps += 1;
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn below_105_percent_it_holds_and_cools() {
-        let mut breaker = Breaker::new(30.0, 300.0, 0.01);
+        let mut breaker = Breaker::new(30.0, 300.0);
         for _ in 0..3_000 {
             breaker.step(30.0 * 1.4, 0.01);
         }

@@ -5,7 +5,21 @@
 //! proportion to what each may and can give. Physically this is droop: a source with twice the ceiling has half the
 //! slope, and where one has nothing left the others see the same bus and take over.
 //!
+//! On a sag of the feed the same law holds with nothing to hold the breaker at (`hold = 0`) and without asking
+//! anyone: every source may give what it can. That is *bridging*; it begins within a step and is handed back to the
+//! feed slowly.
+//!
 //! Exports are those of the step before: that is the physical delay along a path, and it needs no order of buses.
+
+/// Below this share of nominal a feed sags.
+pub const SAG_SHARE: f64 = 0.97;
+/// So much below [`SAG_SHARE`], a bridging source gives all it can (droop as on the physics page).
+const SAG_DROOP: f64 = 0.02;
+/// A bridging tie gives way when the bus that it takes from is below this share of nominal.
+const TIE_YIELDS_SHARE: f64 = 0.96;
+/// How fast it gives way, and how fast it tries again, per second.
+const TIE_YIELD_PER_SECOND: f64 = 200.0;
+const TIE_RETRY_PER_SECOND: f64 = 1.0;
 
 /// What the local law knows of one bus.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -14,8 +28,10 @@ pub struct BusView {
     pub load_watts: f64,
     /// What left through ties in the step before, in W.
     pub export_watts: f64,
-    /// The sum of what all sources of this bus may and can give, in W.
+    /// The sum of what all sources of this bus may and can give under orders, in W.
     pub ceilings_watts: f64,
+    /// The sum of what all sources of this bus could give while bridging, in W.
+    pub bridges_watts: f64,
 }
 
 /// What a source without slope would give: its share of the need in W.
@@ -40,13 +56,62 @@ pub fn charge_watts(bus: &BusView, hold_watts: f64, charge_max_watts: f64) -> f6
     (hold_watts - bus.load_watts - bus.export_watts).clamp(0.0, charge_max_watts.max(0.0))
 }
 
-/// What droop gives on a sagging bus, without asking anyone: nothing above 97 % of nominal, the whole rating from
-/// 2 % below that (droop as on the physics page), and never more than the bus itself takes, in W.
-pub fn sag_watts(volts: f64, nominal_volts: f64, rated_watts: f64, bus: &BusView) -> f64 {
-    const BEGINS: f64 = 0.97;
-    const DROOP: f64 = 0.02;
-    let depth = (BEGINS - volts / nominal_volts) / DROOP;
-    (rated_watts * depth.clamp(0.0, 1.0)).min(bus.load_watts + bus.export_watts)
+/// What a source gives while it bridges with this strength: its share of all that the bus takes, in W.
+pub fn bridge_watts(bus: &BusView, strength: f64, ceiling_watts: f64) -> f64 {
+    if bus.bridges_watts <= 0.0 {
+        return 0.0;
+    }
+    let need_watts = (bus.load_watts + bus.export_watts) * strength;
+    ceiling_watts * (need_watts / bus.bridges_watts).min(1.0)
+}
+
+/// How strongly the sources of a row bridge: 0 not at all, 1 as far as they can.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bridge {
+    strength: f64,
+}
+
+impl Bridge {
+    /// 0 to 1.
+    pub fn strength(self) -> f64 {
+        self.strength
+    }
+
+    /// Whether the sources of the row bridge at all.
+    pub fn is_on(self) -> bool {
+        self.strength > 0.0
+    }
+
+    /// One step with the feed at this share of nominal. A sag is answered at once, in proportion to its depth; a feed
+    /// that is back gets its load over `walk_in_seconds`, so that it meets no step.
+    pub fn step(&mut self, feed_share: f64, walk_in_seconds: f64, step_seconds: f64) {
+        let depth = ((SAG_SHARE - feed_share) / SAG_DROOP).clamp(0.0, 1.0);
+        self.strength = depth.max(self.strength - step_seconds / walk_in_seconds).max(0.0);
+    }
+}
+
+/// How far a bridging tie trusts the bus that it takes from: it gives way fast when that bus gives out, for the racks
+/// before it come first, and tries again slowly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trust(f64);
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl Trust {
+    /// 0 to 1.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+
+    /// One step with the source bus at this share of nominal.
+    pub fn step(&mut self, source_share: f64, step_seconds: f64) {
+        let change = if source_share < TIE_YIELDS_SHARE { -TIE_YIELD_PER_SECOND } else { TIE_RETRY_PER_SECOND };
+        self.0 = (self.0 + change * step_seconds).clamp(0.0, 1.0);
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +119,8 @@ mod tests {
     use super::*;
 
     fn check(load: f64, export: f64, ceilings: [f64; 2], expected: [f64; 2]) {
-        let bus = BusView { load_watts: load, export_watts: export, ceilings_watts: ceilings[0] + ceilings[1] };
+        let ceilings_watts = ceilings[0] + ceilings[1];
+        let bus = BusView { load_watts: load, export_watts: export, ceilings_watts, bridges_watts: 0.0 };
         for (ceiling, expected) in ceilings.into_iter().zip(expected) {
             let found = share_watts(&bus, 22_800.0, ceiling);
             assert!((found - expected).abs() < 1e-9, "load {load}, ceilings {ceilings:?}: {found}, not {expected}");
@@ -72,7 +138,7 @@ mod tests {
 
     #[test]
     fn charging_fills_up_to_the_hold_level_only() {
-        let bus = |load, export| BusView { load_watts: load, export_watts: export, ceilings_watts: 50_000.0 };
+        let bus = |load_watts, export_watts| BusView { load_watts, export_watts, ..BusView::default() };
         assert!((charge_watts(&bus(12_000.0, 0.0), 22_800.0, 15_000.0) - 10_800.0).abs() < 1e-9);
         assert!((charge_watts(&bus(5_000.0, 0.0), 22_800.0, 15_000.0) - 15_000.0).abs() < 1e-9);
         assert!(charge_watts(&bus(12_000.0, 100.0), 22_800.0, 15_000.0) <= 0.0, "not while it exports");
@@ -80,10 +146,34 @@ mod tests {
     }
 
     #[test]
-    fn a_sag_brings_standby_power_and_no_backfeed() {
-        let bus = BusView { load_watts: 12_000.0, ..BusView::default() };
-        assert!(sag_watts(790.0, 800.0, 50_000.0, &bus) <= 0.0);
-        assert!((sag_watts(774.4, 800.0, 50_000.0, &bus) - 5_000.0).abs() < 1e-6);
-        assert!((sag_watts(700.0, 800.0, 50_000.0, &bus) - 12_000.0).abs() < 1e-9);
+    fn a_sag_is_answered_in_proportion_and_handed_back_slowly() {
+        let mut bridge = Bridge::default();
+        for (share, expected) in [(1.0, 0.0), (0.98, 0.0), (0.96, 0.5), (0.5, 1.0), (1.0, 0.999_8)] {
+            bridge.step(share, 5.0, 0.001);
+            assert!((bridge.strength() - expected).abs() < 1e-9, "at {share}: {}", bridge.strength());
+        }
+        for _ in 0..5_000 {
+            bridge.step(1.0, 5.0, 0.001);
+        }
+        assert!(!bridge.is_on());
+    }
+
+    #[test]
+    fn bridging_sources_share_all_that_the_bus_takes() {
+        let bus = BusView { load_watts: 12_000.0, export_watts: 6_000.0, ceilings_watts: 0.0, bridges_watts: 60_000.0 };
+        assert!((bridge_watts(&bus, 1.0, 40_000.0) - 12_000.0).abs() < 1e-9);
+        assert!((bridge_watts(&bus, 0.5, 20_000.0) - 3_000.0).abs() < 1e-9);
+        assert!(bridge_watts(&BusView::default(), 1.0, 0.0) <= 0.0, "nothing can bridge");
+    }
+
+    #[test]
+    fn a_tie_gives_way_fast_and_tries_again_slowly() {
+        let mut trust = Trust::default();
+        for _ in 0..5 {
+            trust.step(0.9, 0.001);
+        }
+        assert!(trust.share() < 1e-9);
+        trust.step(0.98, 0.001);
+        assert!((trust.share() - 0.001).abs() < 1e-9);
     }
 }

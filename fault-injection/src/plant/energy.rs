@@ -9,8 +9,12 @@ use super::tie::Passage;
 /// Where energy was lost, in J.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {
+    /// In the feeds of the rows.
+    pub row_feed_joules: f64,
     /// In the feeders of the racks.
     pub feeder_joules: f64,
+    /// In the brake choppers of rack buses: what sources gave beyond what was taken, until they had turned down.
+    pub chopper_joules: f64,
     /// In the cables of ties.
     pub tie_cable_joules: f64,
     /// In the converters of ties.
@@ -39,7 +43,21 @@ impl EnergyAccount {
         self.losses.tie_converter_joules += passage.converter_watts * seconds;
     }
 
-    /// What does not add up, in J, with `stored_joules` in modules now.
+    /// Adds another account, such as that of another row.
+    pub fn add(&mut self, other: &Self) {
+        self.feed_joules += other.feed_joules;
+        self.load_joules += other.load_joules;
+        self.stored_start_joules += other.stored_start_joules;
+        self.losses.row_feed_joules += other.losses.row_feed_joules;
+        self.losses.feeder_joules += other.losses.feeder_joules;
+        self.losses.chopper_joules += other.losses.chopper_joules;
+        self.losses.tie_cable_joules += other.losses.tie_cable_joules;
+        self.losses.tie_converter_joules += other.losses.tie_converter_joules;
+        self.losses.kesm.add(&other.losses.kesm);
+    }
+
+    /// What does not add up, in J, with `stored_joules` in modules and, less what they are owed, in server supplies
+    /// now.
     pub fn error_joules(&self, stored_joules: f64) -> f64 {
         self.feed_joules - self.load_joules - self.losses.total_joules() - (stored_joules - self.stored_start_joules)
     }
@@ -55,7 +73,12 @@ impl EnergyAccount {
 impl Losses {
     /// All of them in J.
     pub fn total_joules(&self) -> f64 {
-        self.feeder_joules + self.tie_cable_joules + self.tie_converter_joules + self.kesm.total_joules()
+        self.row_feed_joules
+            + self.feeder_joules
+            + self.chopper_joules
+            + self.tie_cable_joules
+            + self.tie_converter_joules
+            + self.kesm.total_joules()
     }
 }
 

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::STEP_SECONDS;
-
 /// Why a rack went dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,11 +12,20 @@ pub enum DarkCause {
     Collapse,
 }
 
-/// A rack going dark.
+/// Where something tripped, by its index in the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A rack, by its PDU's breaker.
+    Rack(usize),
+    /// A row, by the breaker of its feed.
+    Row(usize),
+}
+
+/// A rack or a row going dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trip {
-    /// Index of the rack.
-    pub rack: usize,
+    /// Where.
+    pub place: Place,
     /// When, in ms of scenario time.
     pub at_ms: u64,
     /// Why.
@@ -30,12 +37,18 @@ pub struct Trip {
 pub struct RackRecord {
     /// For how many ms its draw was over its limit.
     pub over_limit_ms: u64,
+    /// What it drew beyond its limit, in J.
+    pub over_limit_joules: f64,
     /// The highest draw in W.
     pub peak_draw_watts: f64,
     /// The highest heat of its breaker, 1 trips.
     pub peak_damage: f64,
-    /// What its servers would have taken while it was dark, in J.
+    /// What its servers would have taken while they had no power, in J.
     pub unserved_joules: f64,
+    /// How often its bus left the ITIC curve.
+    pub itic_violations: u32,
+    /// How often its servers failed because their supplies' hold-up was used up, or their rack went dark.
+    pub failures: u32,
 }
 
 /// What was seen at a module.
@@ -67,6 +80,10 @@ pub struct TieRecord {
 pub struct RowRecord {
     /// For how many ms it gave more than its limit.
     pub over_limit_ms: u64,
+    /// What it gave beyond its limit, in J.
+    pub over_limit_joules: f64,
+    /// The highest heat of its breaker, 1 trips.
+    pub peak_damage: f64,
     /// The highest power in W.
     pub peak_watts: f64,
 }
@@ -74,7 +91,7 @@ pub struct RowRecord {
 /// All that was seen in a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judges {
-    /// Racks that went dark, in the order of time.
+    /// Racks and rows that went dark, in the order of time.
     pub trips: Vec<Trip>,
     /// By rack.
     pub racks: Vec<RackRecord>,
@@ -84,12 +101,26 @@ pub struct Judges {
     pub ties: Vec<TieRecord>,
     /// By row.
     pub rows: Vec<RowRecord>,
+    /// The highest power that each feed gave, in W.
+    pub feed_peaks_watts: Vec<f64>,
+}
+
+/// A step that is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// In ms.
+    pub ms: u64,
+    /// The same in s.
+    pub seconds: f64,
 }
 
 impl RackRecord {
     /// Watches one step.
-    pub fn watch(&mut self, draw_watts: f64, limit_watts: f64, damage: f64) {
-        self.over_limit_ms += u64::from(draw_watts > limit_watts);
+    pub fn watch(&mut self, draw_watts: f64, limit_watts: f64, damage: f64, span: Span) {
+        if draw_watts > limit_watts {
+            self.over_limit_ms += span.ms;
+            self.over_limit_joules += (draw_watts - limit_watts) * span.seconds;
+        }
         self.peak_draw_watts = self.peak_draw_watts.max(draw_watts);
         self.peak_damage = self.peak_damage.max(damage);
     }
@@ -102,18 +133,22 @@ impl KesmRecord {
     }
 
     /// Watches one step.
-    pub fn watch(&mut self, bus_watts: f64, stored_joules: f64, reserve_joules: f64) {
-        self.supplied_joules += bus_watts.max(0.0) * STEP_SECONDS;
-        self.charged_joules += (-bus_watts).max(0.0) * STEP_SECONDS;
+    pub fn watch(&mut self, bus_watts: f64, stored_joules: f64, reserve_joules: f64, span: Span) {
+        self.supplied_joules += bus_watts.max(0.0) * span.seconds;
+        self.charged_joules += (-bus_watts).max(0.0) * span.seconds;
         self.lowest_joules = self.lowest_joules.min(stored_joules);
-        self.below_reserve_ms += u64::from(stored_joules < reserve_joules);
+        self.below_reserve_ms += if stored_joules < reserve_joules { span.ms } else { 0 };
     }
 }
 
 impl RowRecord {
     /// Watches one step.
-    pub fn watch(&mut self, feed_watts: f64, limit_watts: f64) {
-        self.over_limit_ms += u64::from(feed_watts > limit_watts);
+    pub fn watch(&mut self, feed_watts: f64, limit_watts: f64, damage: f64, span: Span) {
+        if feed_watts > limit_watts {
+            self.over_limit_ms += span.ms;
+            self.over_limit_joules += (feed_watts - limit_watts) * span.seconds;
+        }
         self.peak_watts = self.peak_watts.max(feed_watts);
+        self.peak_damage = self.peak_damage.max(damage);
     }
 }

@@ -9,8 +9,8 @@
 
 use super::converter::Converter;
 use super::flywheel::{Flywheel, FlywheelSpec};
+use super::ramp;
 use super::supercapacitor::{Supercapacitor, SupercapacitorSpec};
-use super::{STEP_SECONDS, ramp};
 
 /// The wheel refills the bank with this time constant.
 const REFILL_SECONDS: f64 = 0.5;
@@ -30,10 +30,10 @@ pub struct KesmSpec {
     pub converter: Converter,
     /// The most that it takes from the rack bus in W.
     pub charge_rated_watts: f64,
-    /// How fast the converter moves, in W per step.
-    pub converter_slew_watts_per_step: f64,
-    /// How fast the wheel's machine moves, in W per step.
-    pub wheel_slew_watts_per_step: f64,
+    /// How fast the converter moves, in W/s.
+    pub converter_slew_watts_per_second: f64,
+    /// How fast the wheel's machine moves, in W/s.
+    pub wheel_slew_watts_per_second: f64,
 }
 
 /// A module at work.
@@ -108,9 +108,19 @@ impl Kesm {
         (self.wheel.usable_joules() + self.bank.usable_joules()).max(0.0)
     }
 
-    /// Whether it works.
-    pub fn is_healthy(&self) -> bool {
-        self.healthy
+    /// Whether it works, and its wheel may be used.
+    pub fn is_able(&self) -> bool {
+        self.healthy && self.wheel.lockout().is_none()
+    }
+
+    /// Its wheel.
+    pub fn wheel(&self) -> &Flywheel {
+        &self.wheel
+    }
+
+    /// Its wheel, to be worn or leaked.
+    pub fn wheel_mut(&mut self) -> &mut Flywheel {
+        &mut self.wheel
     }
 
     /// Breaks or repairs it.
@@ -119,17 +129,17 @@ impl Kesm {
     }
 
     /// The most that it could give to the rack bus in the next step, slew apart, in W.
-    pub fn supply_max_watts(&self) -> f64 {
-        if !self.healthy {
+    pub fn supply_max_watts(&self, step_seconds: f64) -> f64 {
+        if !self.is_able() {
             return 0.0;
         }
-        let inner = self.wheel.discharge_max_watts(STEP_SECONDS) + self.bank.discharge_max_watts(STEP_SECONDS);
+        let inner = self.wheel.discharge_max_watts(step_seconds) + self.bank.discharge_max_watts(step_seconds);
         self.spec.converter.output_watts(inner).min(self.spec.converter.rated_watts)
     }
 
     /// The most that it could take from the rack bus in the next step, slew apart, in W.
     pub fn charge_max_watts(&self) -> f64 {
-        if !self.healthy {
+        if !self.is_able() {
             return 0.0;
         }
         let room_joules = self.spec.flywheel.capacity_joules() - self.wheel.usable_joules();
@@ -137,31 +147,33 @@ impl Kesm {
     }
 
     /// One step towards giving `wanted_watts` to the rack bus (taking, when negative).
-    pub fn step(&mut self, wanted_watts: f64) -> KesmLoss {
-        if !self.healthy {
-            return self.step_cut_off();
+    pub fn step(&mut self, wanted_watts: f64, step_seconds: f64) -> KesmLoss {
+        if !self.is_able() {
+            return self.step_cut_off(step_seconds);
         }
-        let wanted_watts = wanted_watts.clamp(-self.charge_max_watts(), self.supply_max_watts());
-        let bus_watts = ramp(self.bus_watts, wanted_watts, self.spec.converter_slew_watts_per_step);
-        let shares = self.share(bus_watts);
-        self.carry(&shares)
+        let wanted_watts = wanted_watts.clamp(-self.charge_max_watts(), self.supply_max_watts(step_seconds));
+        let slew_watts = self.spec.converter_slew_watts_per_second * step_seconds;
+        let bus_watts = ramp(self.bus_watts, wanted_watts, slew_watts);
+        let shares = self.share(bus_watts, step_seconds);
+        self.carry(&shares, step_seconds)
     }
 
     /// One step cut off from its bus: nothing flows, and the wheel coasts.
-    pub fn step_cut_off(&mut self) -> KesmLoss {
-        self.carry(&Shares { bus_watts: 0.0, wheel_watts: 0.0, bank_watts: 0.0 })
+    pub fn step_cut_off(&mut self, step_seconds: f64) -> KesmLoss {
+        self.carry(&Shares { bus_watts: 0.0, wheel_watts: 0.0, bank_watts: 0.0 }, step_seconds)
     }
 
     /// Shares the inner power: the wheel moves at its slew and the bank takes the difference.
-    fn share(&self, bus_watts: f64) -> Shares {
+    fn share(&self, bus_watts: f64, step_seconds: f64) -> Shares {
         let inner_watts = self.inner_watts(bus_watts);
         let refill_max_watts = REFILL_SHARE_MAX * self.spec.converter.rated_watts;
         let refill_watts = (self.bank.missing_joules() / REFILL_SECONDS).clamp(-refill_max_watts, refill_max_watts);
-        let wheel_watts = ramp(self.wheel_watts, inner_watts + refill_watts, self.spec.wheel_slew_watts_per_step)
-            .clamp(-self.wheel.charge_max_watts(STEP_SECONDS), self.wheel.discharge_max_watts(STEP_SECONDS));
+        let wheel_watts =
+            ramp(self.wheel_watts, inner_watts + refill_watts, self.spec.wheel_slew_watts_per_second * step_seconds)
+                .clamp(-self.wheel.charge_max_watts(step_seconds), self.wheel.discharge_max_watts(step_seconds));
         let asked_watts = inner_watts - wheel_watts;
         let bank_watts =
-            asked_watts.clamp(-self.bank.charge_max_watts(STEP_SECONDS), self.bank.discharge_max_watts(STEP_SECONDS));
+            asked_watts.clamp(-self.bank.charge_max_watts(step_seconds), self.bank.discharge_max_watts(step_seconds));
         let missing_watts = asked_watts - bank_watts;
         // What the bank cannot even out: the machine's inverter blocks faster than its slew, down to nothing, and
         // what then still does not fit changes the power on the rack bus.
@@ -171,11 +183,11 @@ impl Kesm {
         Shares { bus_watts, wheel_watts: blocked_watts, bank_watts }
     }
 
-    fn carry(&mut self, shares: &Shares) -> KesmLoss {
+    fn carry(&mut self, shares: &Shares, step_seconds: f64) -> KesmLoss {
         self.bus_watts = shares.bus_watts;
         self.wheel_watts = shares.wheel_watts;
-        let wheel = self.wheel.step(shares.wheel_watts, STEP_SECONDS);
-        let bank = self.bank.step(shares.bank_watts, STEP_SECONDS);
+        let wheel = self.wheel.step(shares.wheel_watts, step_seconds);
+        let bank = self.bank.step(shares.bank_watts, step_seconds);
         let converter_watts = if shares.bus_watts >= 0.0 {
             self.spec.converter.loss_watts(shares.bus_watts)
         } else {
@@ -184,7 +196,7 @@ impl Kesm {
         // Less than the fixed loss cannot start the converter towards the wheel: it is lost whole.
         let stalled = shares.bus_watts < 0.0 && converter_watts <= 0.0;
         KesmLoss {
-            converter_joules: if stalled { -shares.bus_watts } else { converter_watts } * STEP_SECONDS,
+            converter_joules: if stalled { -shares.bus_watts } else { converter_watts } * step_seconds,
             conversion_joules: wheel.conversion_joules,
             standing_joules: wheel.standing_joules,
             resistance_joules: bank.resistance_joules,
@@ -221,6 +233,8 @@ impl KesmSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STEP_SECONDS: f64 = 0.001;
     use crate::scenario::Physics;
     use ridethrough_core::site::{ConverterLoss, Kesm as SiteKesm, RackId};
     use ridethrough_core::units::{Joules, Watts};
@@ -241,7 +255,7 @@ mod tests {
     /// Runs and returns what came out of the terminals and what was lost, both in J.
     fn run(kesm: &mut Kesm, wanted_watts: f64, steps: u32) -> (f64, f64) {
         (0..steps).fold((0.0, 0.0), |(given, lost), _| {
-            let loss = kesm.step(wanted_watts);
+            let loss = kesm.step(wanted_watts, STEP_SECONDS);
             let sum = loss.converter_joules
                 + loss.conversion_joules
                 + loss.standing_joules
@@ -292,7 +306,7 @@ mod tests {
         let mut kesm = module(0.9);
         run(&mut kesm, 40_000.0, 1_000);
         kesm.set_healthy(false);
-        kesm.step(40_000.0);
+        kesm.step(40_000.0, STEP_SECONDS);
         assert!(kesm.bus_watts().abs() < 1e-9);
     }
 }

@@ -8,8 +8,12 @@ use super::whole;
 
 /// The longest latency that a meter may have, in ms.
 pub const LATENCY_MS_MAX: u64 = 100;
-/// Samples kept: a power of two above the longest latency.
-const KEPT: usize = 128;
+/// The longest time between two samples that a meter may have, in ms.
+pub const SAMPLE_MS_MAX: u64 = 50;
+/// Samples kept: they reach back over the longest latency when a meter samples every [`SAMPLE_MS_MIN`].
+const KEPT: usize = 12;
+/// The shortest time between two samples, in ms: what the kept samples allow.
+pub const SAMPLE_MS_MIN: u64 = 10;
 
 /// How good the meters of a plant are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +30,8 @@ pub struct MeterSpec {
     pub volts_noise_share: f64,
     /// Potential is told in steps of so many V.
     pub volts_quantum: f64,
+    /// A meter converts every so many ms, at a phase of its own.
+    pub sample_ms: u64,
     /// Least latency in ms, at least 1.
     pub latency_ms_min: u64,
     /// Greatest latency in ms, at most [`LATENCY_MS_MAX`].
@@ -45,6 +51,7 @@ impl Default for MeterSpec {
             energy_quantum_joules: 100.0,
             volts_noise_share: 0.000_5,
             volts_quantum: 0.1,
+            sample_ms: 10,
             latency_ms_min: 1,
             latency_ms_max: 20,
             clock_offset_ms_max: 5_000,
@@ -91,30 +98,47 @@ pub struct Meter {
     device: DeviceId,
     seed: u64,
     latency_ms: u64,
+    sample_ms: u64,
     clock: DeviceClock,
-    kept: Box<[Truth; KEPT]>,
-    newest_ms: u64,
+    /// Newest first from `newest` backwards, round the ring.
+    kept: [Taken; KEPT],
+    newest: usize,
+    due_ms: u64,
+    lying_share: f64,
+    frozen: Option<Taken>,
+}
+
+/// One sample with its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Taken {
+    at_ms: u64,
+    truth: Truth,
 }
 
 impl Meter {
-    /// The meter of a device; the seed decides its latency and its clock.
+    /// The meter of a device; the seed decides its latency, its phase and its clock.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // Spans of at most a few thousand milliseconds, drawn from [0, 1).
     pub fn new(device: DeviceId, spec: &MeterSpec, seed: u64) -> Self {
         let seed = mix(seed ^ (u64::from(device.to_wire()) << 20));
-        let span_ms = spec.latency_ms_max.saturating_sub(spec.latency_ms_min) + 1;
-        let latency_ms = spec.latency_ms_min + (unit(mix(seed ^ 1)) * span_ms as f64) as u64;
+        let draw = |nth: u64, below: u64| (unit(mix(seed ^ nth)) * below as f64) as u64;
+        let latency_ms = spec.latency_ms_min + draw(1, spec.latency_ms_max.saturating_sub(spec.latency_ms_min) + 1);
+        let sample_ms = spec.sample_ms.clamp(SAMPLE_MS_MIN, SAMPLE_MS_MAX);
         let clock = DeviceClock {
-            offset_ms: (unit(mix(seed ^ 2)) * (spec.clock_offset_ms_max + 1) as f64) as u64,
+            offset_ms: draw(2, spec.clock_offset_ms_max + 1),
             drift_ppm: (2.0 * unit(mix(seed ^ 3)) - 1.0) * spec.clock_drift_ppm_max,
         };
         Self {
             device,
             seed,
             latency_ms: latency_ms.clamp(1, LATENCY_MS_MAX),
+            sample_ms,
             clock,
-            kept: Box::new([Truth::default(); KEPT]),
-            newest_ms: 0,
+            kept: [Taken::default(); KEPT],
+            newest: 0,
+            due_ms: draw(4, sample_ms),
+            lying_share: 1.0,
+            frozen: None,
         }
     }
 
@@ -128,24 +152,56 @@ impl Meter {
         self.clock
     }
 
-    /// Takes in what is true at `at_ms`; called for every millisecond.
-    pub fn sample(&mut self, at_ms: u64, truth: Truth) {
-        if at_ms == 0 {
-            self.kept.fill(truth);
-        }
-        self.kept[slot(at_ms)] = truth;
-        self.newest_ms = at_ms;
+    /// Whether its next conversion is due.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.due_ms <= now_ms
     }
 
-    /// What it says now: the truth of a latency ago, with noise and in steps.
-    pub fn read(&self, spec: &MeterSpec) -> Reading {
-        let at_ms = self.newest_ms.saturating_sub(self.latency_ms);
-        let truth = self.kept[slot(at_ms)];
+    /// Takes in what is true at `at_ms`.
+    pub fn sample(&mut self, at_ms: u64, truth: Truth) {
+        let taken = Taken { at_ms, truth };
+        if at_ms == 0 {
+            self.kept.fill(taken);
+        }
+        self.newest = (self.newest + 1) % KEPT;
+        self.kept[self.newest] = taken;
+        while self.due_ms <= at_ms {
+            self.due_ms += self.sample_ms;
+        }
+    }
+
+    /// Tells every power and energy times this share of the truth; 1 is the truth.
+    pub fn lie(&mut self, share: f64) {
+        self.lying_share = share;
+    }
+
+    /// Repeats from now on what it says now, or ends that.
+    pub fn freeze(&mut self, frozen: bool, now_ms: u64) {
+        self.frozen = frozen.then(|| self.frozen.unwrap_or_else(|| self.visible(now_ms)));
+    }
+
+    /// What it says at `now_ms`: the newest sample that is a latency old, with noise and in steps.
+    pub fn read(&self, spec: &MeterSpec, now_ms: u64) -> Reading {
+        let taken = self.frozen.unwrap_or_else(|| self.visible(now_ms));
+        self.tell(spec, &taken)
+    }
+
+    fn visible(&self, now_ms: u64) -> Taken {
+        let ring = (0..KEPT).map(|back| &self.kept[(self.newest + KEPT - back) % KEPT]);
+        let oldest = self.kept[(self.newest + 1) % KEPT];
+        ring.into_iter().find(|taken| taken.at_ms + self.latency_ms <= now_ms).copied().unwrap_or(oldest)
+    }
+
+    fn tell(&self, spec: &MeterSpec, taken: &Taken) -> Reading {
+        let truth = &taken.truth;
         let noisy = |nth: u64, value: f64, share: f64, quantum: f64| {
-            let key = mix(self.seed ^ at_ms.wrapping_mul(0x1_0001)).wrapping_add(nth << 56);
+            let key = mix(self.seed ^ taken.at_ms.wrapping_mul(0x1_0001)).wrapping_add(nth << 56);
             (value * (1.0 + share * bell(key)) / quantum).round() * quantum
         };
-        let watts = |nth, value| Watts::new(whole(noisy(nth, value, spec.power_noise_share, spec.power_quantum_watts)));
+        let lying = self.lying_share;
+        let watts = |nth, value: f64| {
+            Watts::new(whole(noisy(nth, value * lying, spec.power_noise_share, spec.power_quantum_watts)))
+        };
         let volts = noisy(2, truth.volts, spec.volts_noise_share, spec.volts_quantum);
         let potential = Millivolts::new(whole(volts * 1_000.0));
         match self.device {
@@ -157,7 +213,7 @@ impl Meter {
                 tripped: truth.flag,
             },
             DeviceId::Kesm(_) => {
-                let stored = noisy(0, truth.main, spec.energy_noise_share, spec.energy_quantum_joules);
+                let stored = noisy(0, truth.main * lying, spec.energy_noise_share, spec.energy_quantum_joules);
                 Reading::Kesm {
                     stored: Joules::new(whole(stored)),
                     supply: watts(1, truth.second),
@@ -171,11 +227,6 @@ impl Meter {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the remainder is below 128")]
-fn slot(at_ms: u64) -> usize {
-    (at_ms % KEPT as u64) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,34 +236,63 @@ mod tests {
         Truth { main: load_watts, second: load_watts, volts: 800.0, state: 0.25, flag: false }
     }
 
+    /// Runs a PDU's meter on a load and returns what it told in every ms.
+    fn told(spec: &MeterSpec, meter: &mut Meter, load_watts: impl Fn(u64) -> f64, span_ms: u64) -> Vec<i64> {
+        meter.sample(0, pdu_truth(load_watts(0)));
+        let tell = |at_ms| {
+            if meter.is_due(at_ms) {
+                meter.sample(at_ms, pdu_truth(load_watts(at_ms)));
+            }
+            match meter.read(spec, at_ms) {
+                Reading::Pdu { load, .. } => load.get(),
+                other => panic!("a PDU speaks: {other:?}"),
+            }
+        };
+        (1..span_ms).map(tell).collect()
+    }
+
+    fn meter(spec: &MeterSpec) -> Meter {
+        Meter::new(DeviceId::Pdu(RackId(0)), spec, 1)
+    }
+
     #[test]
-    fn a_step_is_seen_a_latency_later() {
-        let spec = MeterSpec { power_noise_share: 0.0, latency_ms_min: 7, latency_ms_max: 7, ..MeterSpec::default() };
-        let mut meter = Meter::new(DeviceId::Pdu(RackId(0)), &spec, 1);
-        let seen = (0..20).map(|at_ms| {
-            meter.sample(at_ms, pdu_truth(if at_ms < 5 { 1_000.0 } else { 2_000.0 }));
-            meter.read(&spec)
-        });
-        let first = seen.enumerate().find_map(|(at_ms, reading)| match reading {
-            Reading::Pdu { load, .. } if load == Watts::new(2_000) => Some(at_ms),
-            _ => None,
-        });
-        assert_eq!(first, Some(12));
+    fn a_step_is_seen_at_the_next_conversion_and_a_latency_later() {
+        for latency_ms in [1, 7, 100] {
+            let spec = MeterSpec {
+                power_noise_share: 0.0,
+                latency_ms_min: latency_ms,
+                latency_ms_max: latency_ms,
+                ..MeterSpec::default()
+            };
+            let load_watts = |at_ms| if at_ms < 500 { 1_000.0 } else { 2_000.0 };
+            let told = told(&spec, &mut meter(&spec), load_watts, 1_000);
+            let first_ms = 1 + told.iter().position(|&watts| watts == 2_000).expect("it is seen") as u64;
+            assert!((500 + latency_ms..510 + latency_ms).contains(&first_ms), "{first_ms} with {latency_ms}");
+        }
     }
 
     #[test]
     fn readings_are_noisy_quantised_and_repeatable() {
         let spec = MeterSpec::default();
-        let mut meter = Meter::new(DeviceId::Pdu(RackId(0)), &spec, 1);
-        let mut errors = Vec::new();
-        for at_ms in 0..5_000 {
-            meter.sample(at_ms, pdu_truth(20_000.0));
-            assert_eq!(meter.read(&spec), meter.read(&spec));
-            let Reading::Pdu { load, breaker_permille, .. } = meter.read(&spec) else { panic!("a PDU speaks") };
-            assert_eq!((load.get() % 10, breaker_permille), (0, 250));
-            errors.push(super::super::real(load.get()) - 20_000.0);
-        }
-        let deviation = (errors.iter().map(|error| error * error).sum::<f64>() / 5_000.0).sqrt();
+        let mut meter = meter(&spec);
+        let told = told(&spec, &mut meter, |_| 20_000.0, 50_000);
+        assert_eq!(meter.read(&spec, 50_000), meter.read(&spec, 50_000));
+        assert!(told.iter().all(|watts| watts % 10 == 0));
+        let errors: Vec<f64> = told.iter().step_by(10).map(|&watts| super::super::real(watts) - 20_000.0).collect();
+        let squares: f64 = errors.iter().map(|error| error * error).sum();
+        let deviation = (squares / super::super::real(i64::try_from(errors.len()).expect("few"))).sqrt();
         assert!((deviation - 40.0).abs() < 3.0, "0.2 % of 20 kW, found {deviation}");
+    }
+
+    #[test]
+    fn a_frozen_meter_repeats_itself_and_a_lying_one_is_off_by_its_share() {
+        let spec = MeterSpec { power_noise_share: 0.0, ..MeterSpec::default() };
+        let mut meter = meter(&spec);
+        told(&spec, &mut meter, |_| 10_000.0, 200);
+        meter.freeze(true, 200);
+        assert!(told(&spec, &mut meter, |_| 90_000.0, 500).iter().all(|&watts| watts == 10_000));
+        meter.freeze(false, 500);
+        meter.lie(0.5);
+        assert_eq!(told(&spec, &mut meter, |_| 90_000.0, 500).last(), Some(&45_000));
     }
 }

@@ -19,15 +19,21 @@ pub mod converter;
 pub mod energy;
 pub mod fault;
 pub mod flywheel;
+pub mod holdup;
+pub mod itic;
 pub mod judge;
 pub mod kesm;
 pub mod meter;
 pub mod orders;
+mod rack;
 pub mod random;
+mod row;
+mod seat;
 pub mod server;
 pub mod supercapacitor;
 pub mod supply;
 pub mod tie;
+pub mod voice;
 pub mod world;
 
 pub use judge::Judges;
@@ -35,8 +41,6 @@ pub use world::World;
 
 /// The step of the world in milliseconds: what the honesty rules ask for while any bus is off nominal.
 pub const STEP_MS: u64 = 1;
-/// The same step in seconds.
-pub const STEP_SECONDS: f64 = 0.001;
 
 /// Moves `from` towards `to` by at most `step_max`.
 pub(crate) fn ramp(from: f64, to: f64, step_max: f64) -> f64 {

@@ -27,27 +27,28 @@ pub struct Passage {
 /// A tie at work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tie {
-    /// Index of the rack where the forward direction begins.
+    /// Place in its row of the rack where the forward direction begins.
     pub first: usize,
-    /// Index of the rack where the forward direction ends.
+    /// Place in its row of the rack where the forward direction ends.
     pub second: usize,
     converter: Converter,
     loop_ohms: f64,
-    slew_watts_per_step: f64,
+    slew_watts_per_second: f64,
     flow_watts: f64,
     healthy: bool,
 }
 
 impl Tie {
-    /// The tie that the site file describes, at rest; `slew_seconds` is the time from nothing to its rating.
-    pub fn new(site: &SiteTie, slew_seconds: f64, step_seconds: f64) -> Self {
+    /// The tie that the site file describes, at rest; `slew_seconds` is the time from nothing to its rating, `ends` the places of
+    /// its racks in their row.
+    pub fn new(site: &SiteTie, ends: (usize, usize), slew_seconds: f64) -> Self {
         let converter = Converter::new(site.rated, site.converter);
         Self {
-            first: site.between.0.index(),
-            second: site.between.1.index(),
+            first: ends.0,
+            second: ends.1,
             converter,
             loop_ohms: loop_ohms(site.resistance),
-            slew_watts_per_step: converter.rated_watts * step_seconds / slew_seconds,
+            slew_watts_per_second: converter.rated_watts / slew_seconds,
             flow_watts: 0.0,
             healthy: true,
         }
@@ -118,10 +119,10 @@ impl Tie {
     }
 
     /// One step towards `wanted_watts` leaving, positive in the forward direction, within the rating.
-    pub fn step(&mut self, wanted_watts: f64) {
+    pub fn step(&mut self, wanted_watts: f64, step_seconds: f64) {
         let rated = self.converter.rated_watts;
         self.flow_watts = if self.healthy {
-            ramp(self.flow_watts, wanted_watts.clamp(-rated, rated), self.slew_watts_per_step)
+            ramp(self.flow_watts, wanted_watts.clamp(-rated, rated), self.slew_watts_per_second * step_seconds)
         } else {
             0.0
         };
@@ -160,7 +161,7 @@ mod tests {
             rated: Watts::new(rated),
             converter: loss,
         };
-        Tie::new(&site, 0.005, 0.001)
+        Tie::new(&site, (0, 1), 0.005)
     }
 
     const LOSSLESS: ConverterLoss = ConverterLoss { fixed_ppm: 0, linear_ppm: 0, quadratic_ppm: 0 };
@@ -190,11 +191,11 @@ mod tests {
     fn it_turns_round_through_nothing() {
         let mut tie = tie(14_000, 28_000, USUAL);
         for _ in 0..10 {
-            tie.step(28_000.0);
+            tie.step(28_000.0, 0.001);
         }
         let mut flows = Vec::new();
         for _ in 0..10 {
-            tie.step(-28_000.0);
+            tie.step(-28_000.0, 0.001);
             flows.push(tie.flow_watts());
         }
         assert!(flows.windows(2).all(|pair| pair[0] - pair[1] <= 28_000.0 / 5.0 + 1e-6), "{flows:?}");

@@ -1,20 +1,20 @@
-//! The world: every device of a site, stepped together.
+//! The world: every row of a site with what stands before them, at one time.
 
 use ridethrough_core::device::{DeviceId, Reading, Setpoint, Verdict};
-use ridethrough_core::site::{RackId, RowId, Site};
+use ridethrough_core::site::{FeedId, RackId, RowId, ServerId, Site};
 
-use super::breaker::Breaker;
-use super::bus::{self, BusPoint};
-use super::control::{self, BusView};
 use super::energy::EnergyAccount;
-use super::flywheel::RADIANS_PER_SECOND_PER_RPM;
-use super::judge::{DarkCause, Judges, KesmRecord, RackRecord, RowRecord, TieRecord, Trip};
+use super::fault::{DeviceFault, Event, Happening};
+use super::judge::{DarkCause, Judges, Place, Trip};
 use super::kesm::Kesm;
-use super::meter::{DeviceClock, Meter, MeterSpec, Truth};
-use super::orders::{self, Accepted, KesmOrder, TieOrder};
-use super::server::Server;
-use super::tie::{Passage, Tie, signed};
-use super::{STEP_MS, STEP_SECONDS, real};
+use super::meter::{DeviceClock, Meter, MeterSpec};
+use super::orders::{self, Accepted};
+use super::row::{Row, RowEvent};
+use super::server::{Server, ServerAccount};
+use super::supply::Supply;
+use super::tie::Tie;
+use super::voice::Voice;
+use super::{STEP_MS, real};
 use crate::scenario::Scenario;
 
 /// The plant at one moment.
@@ -23,84 +23,61 @@ pub struct World {
     site: Site,
     now_ms: u64,
     rows: Vec<Row>,
-    racks: Vec<Rack>,
-    kesms: Vec<KesmSeat>,
-    ties: Vec<TieSeat>,
-    meters: Vec<Meter>,
+    feeds: Vec<Feed>,
+    places: Places,
     meter_spec: MeterSpec,
-    account: EnergyAccount,
-    judges: Judges,
+    voices: Vec<Voice>,
+    /// What is still to happen, the latest first.
+    coming: Vec<Change>,
+    trips: Vec<Trip>,
 }
 
-/// A row's feed.
+/// A supply with the rows that hang on it.
 #[derive(Clone, Debug)]
-struct Row {
-    nominal_volts: f64,
-    volts: f64,
-    limit_watts: f64,
-    feed_watts: f64,
+struct Feed {
+    supply: Supply,
+    rows: Vec<usize>,
+    peak_watts: f64,
+    /// Whether its rows have seen the supply idle.
+    is_even: bool,
 }
 
-/// A rack: servers, bus, feeder, breaker.
-#[derive(Clone, Debug)]
-struct Rack {
-    row: usize,
-    limit_watts: f64,
-    servers: Vec<Server>,
-    next_change_ms: u64,
-    demand_watts: f64,
-    feeder_ohms: f64,
-    breaker: Breaker,
-    dark: Option<DarkCause>,
-    view: BusView,
-    draw_watts: f64,
-    point: BusPoint,
+/// Where everything is: row and place in it, by the index in the site.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    racks: Vec<(usize, usize)>,
+    servers: Vec<(usize, usize, usize)>,
+    kesms: Vec<(usize, usize)>,
+    ties: Vec<(usize, usize)>,
 }
 
-/// A module and the order in force.
-#[derive(Clone, Debug)]
-struct KesmSeat {
-    rack: usize,
-    reserve_joules: f64,
-    kesm: Kesm,
-    order: Option<KesmOrder>,
-    ceiling_watts: f64,
-}
-
-/// A tie and the order in force.
-#[derive(Clone, Debug)]
-struct TieSeat {
-    tie: Tie,
-    order: Option<TieOrder>,
-    /// What arrives at the sink when the ordered ceiling leaves the source.
-    ordered_arrival_watts: f64,
-    ceiling_watts: f64,
-    passage: Passage,
+/// A happening that begins or ends.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    at_ms: u64,
+    what: Happening,
+    begins: bool,
 }
 
 impl World {
     /// The plant of a scenario at its time 0.
     pub fn new(scenario: &Scenario) -> Self {
         let site = scenario.site.clone();
+        let of_row = |row: usize| RowMembers::new(&site, row);
+        let rows: Vec<Row> = (0..site.rows.len()).map(|row| of_row(row).build(scenario, row)).collect();
+        let feeds = site.feeds.iter().enumerate().map(|(index, _)| Feed::new(scenario, index)).collect();
         let mut world = Self {
             now_ms: 0,
-            rows: site.rows.iter().map(Row::new).collect(),
-            racks: site.rack_ids().map(|id| Rack::new(scenario, id)).collect(),
-            kesms: (0..site.kesms.len()).map(|index| KesmSeat::new(scenario, index)).collect(),
-            ties: (0..site.ties.len()).map(|index| TieSeat::new(scenario, index)).collect(),
-            meters: site.devices().map(|device| Meter::new(device, &scenario.meters, scenario.seed)).collect(),
+            rows,
+            feeds,
+            places: Places::new(&site),
             meter_spec: scenario.meters,
-            account: EnergyAccount::default(),
-            judges: Judges::default(),
+            voices: vec![Voice::default(); site.devices().count()],
+            coming: changes(&scenario.events),
+            trips: Vec::new(),
             site,
         };
-        world.account.stored_start_joules = world.stored_joules();
-        world.judges = world.blank_judges();
-        world.advance_loads();
-        for rack in &mut world.racks {
-            rack.settle(&world.rows, rack.view.load_watts);
-        }
-        world.sample_meters();
+        world.begin_changes();
         world
     }
 
@@ -115,68 +92,125 @@ impl World {
     }
 
     /// What the judges saw so far.
-    pub fn judges(&self) -> &Judges {
-        &self.judges
+    pub fn judges(&self) -> Judges {
+        let row = |index: usize| &self.rows[index];
+        Judges {
+            trips: self.trips.clone(),
+            racks: self.places.racks.iter().map(|&(at, nth)| row(at).racks[nth].record).collect(),
+            kesms: self.places.kesms.iter().map(|&(at, nth)| row(at).kesms[nth].record).collect(),
+            ties: self.places.ties.iter().map(|&(at, nth)| row(at).ties[nth].record).collect(),
+            rows: self.rows.iter().map(|row| row.record).collect(),
+            feed_peaks_watts: self.feeds.iter().map(|feed| feed.peak_watts).collect(),
+        }
     }
 
     /// The energy account so far.
-    pub fn account(&self) -> &EnergyAccount {
-        &self.account
+    pub fn account(&self) -> EnergyAccount {
+        let mut sum = EnergyAccount::default();
+        for row in &self.rows {
+            sum.add(&row.account);
+        }
+        sum
     }
 
     /// What does not add up in the energy account, as a share of what was turned over.
     pub fn energy_error_share(&self) -> f64 {
-        self.account.error_share(self.stored_joules())
+        self.account().error_share(self.stored_joules())
     }
 
-    /// What the servers of a rack take in W; nothing when it is dark.
+    /// Energy in all modules, less what server supplies are owed, in J.
+    pub fn stored_joules(&self) -> f64 {
+        self.rows.iter().map(Row::stored_joules).sum()
+    }
+
+    /// What the servers of a rack take in W; nothing when they have no power.
     pub fn load_watts(&self, rack: RackId) -> f64 {
-        self.racks[rack.index()].view.load_watts
+        let (row, place) = self.places.racks[rack.index()];
+        self.rows[row].racks[place].view.load_watts
     }
 
     /// What comes through the breaker of a rack in W.
     pub fn draw_watts(&self, rack: RackId) -> f64 {
-        self.racks[rack.index()].draw_watts
+        let (row, place) = self.places.racks[rack.index()];
+        self.rows[row].racks[place].draw_watts
     }
 
     /// The potential of a rack's bus in V.
     pub fn bus_volts(&self, rack: RackId) -> f64 {
-        self.racks[rack.index()].point.volts
+        let (row, place) = self.places.racks[rack.index()];
+        self.rows[row].racks[place].point.volts
     }
 
     /// The heat of a rack's breaker: 0 cold, 1 trips.
     pub fn breaker_damage(&self, rack: RackId) -> f64 {
-        self.racks[rack.index()].breaker.damage()
+        let (row, place) = self.places.racks[rack.index()];
+        self.rows[row].racks[place].breaker.damage()
     }
 
     /// Why a rack is dark, if it is.
     pub fn dark(&self, rack: RackId) -> Option<DarkCause> {
-        self.racks[rack.index()].dark
+        let (row, place) = self.places.racks[rack.index()];
+        self.rows[row].racks[place].dark
+    }
+
+    /// Whether the servers of a rack work.
+    pub fn serves(&self, rack: RackId) -> bool {
+        let (row, place) = self.places.racks[rack.index()];
+        self.rows[row].racks[place].serves()
     }
 
     /// What a row's feed gives in W.
     pub fn feed_watts(&self, row: RowId) -> f64 {
-        self.rows[row.index()].feed_watts
+        self.rows[row.index()].feed_watts()
+    }
+
+    /// The heat of a row's breaker: 0 cold, 1 trips.
+    pub fn row_damage(&self, row: RowId) -> f64 {
+        self.rows[row.index()].damage()
+    }
+
+    /// What stands before the rows of a feed.
+    pub fn supply(&self, feed: FeedId) -> &Supply {
+        &self.feeds[feed.index()].supply
+    }
+
+    /// A server.
+    pub fn server(&self, server: ServerId) -> &Server {
+        let (row, rack, place) = self.places.servers[server.index()];
+        &self.rows[row].racks[rack].servers[place]
+    }
+
+    /// What capping did to all servers, up to their last change.
+    pub fn capping(&self) -> ServerAccount {
+        let racks = self.rows.iter().flat_map(|row| &row.racks);
+        racks.map(super::rack::Rack::accounts).fold(ServerAccount::default(), |sum, account| sum.plus(&account))
     }
 
     /// A module, by its index in the site.
     pub fn kesm(&self, index: usize) -> &Kesm {
-        &self.kesms[index].kesm
+        let (row, place) = self.places.kesms[index];
+        &self.rows[row].kesms[place].kesm
     }
 
     /// A tie, by its index in the site.
     pub fn tie(&self, index: usize) -> &Tie {
-        &self.ties[index].tie
+        let (row, place) = self.places.ties[index];
+        &self.rows[row].ties[place].tie
     }
 
     /// What the device's meter says now; `None` when the site has no such device.
     pub fn read(&self, device: DeviceId) -> Option<Reading> {
-        Some(self.meters[self.site.device_slot(device)?].read(&self.meter_spec))
+        Some(self.meter(device)?.read(&self.meter_spec, self.now_ms))
     }
 
     /// The device's own clock; `None` when the site has no such device.
     pub fn clock_of(&self, device: DeviceId) -> Option<DeviceClock> {
-        Some(self.meters[self.site.device_slot(device)?].clock())
+        Some(self.meter(device)?.clock())
+    }
+
+    /// How a device talks and whether it is on; one that the site does not have is as it should be.
+    pub fn voice(&self, device: DeviceId) -> Voice {
+        self.site.device_slot(device).map_or_else(Voice::default, |slot| self.voices[slot])
     }
 
     /// Whether the device would take an order, and the first reason why not.
@@ -195,11 +229,13 @@ impl World {
             return Verdict::Unavailable;
         }
         match accepted {
-            Accepted::Kesm(index, order) => self.kesms[index].order = Some(order),
+            Accepted::Kesm(index, order) => {
+                let (row, place) = self.places.kesms[index];
+                self.woken(row).kesms[place].take(order);
+            }
             Accepted::Tie(index, order) => {
-                let (source, _) = self.ties[index].tie.ends(order.direction);
-                let nominal_volts = self.rows[self.racks[source].row].nominal_volts;
-                self.ties[index].take(order, nominal_volts);
+                let (row, place) = self.places.ties[index];
+                self.woken(row).ties[place].take(order);
             }
         }
         Verdict::Executed
@@ -211,13 +247,13 @@ impl World {
         match device {
             DeviceId::Pdu(_) => {}
             DeviceId::Kesm(id) => {
-                if let Some(seat) = self.kesms.get_mut(id.index()) {
-                    seat.order = None;
+                if let Some(&(row, place)) = self.places.kesms.get(id.index()) {
+                    self.woken(row).kesms[place].release();
                 }
             }
             DeviceId::Tie(id) => {
-                if let Some(seat) = self.ties.get_mut(id.index()) {
-                    seat.order = None;
+                if let Some(&(row, place)) = self.places.ties.get(id.index()) {
+                    self.woken(row).ties[place].release();
                 }
             }
         }
@@ -227,366 +263,258 @@ impl World {
     pub fn is_ordered(&self, device: DeviceId) -> bool {
         match device {
             DeviceId::Pdu(_) => false,
-            DeviceId::Kesm(id) => self.kesms.get(id.index()).is_some_and(|seat| seat.order.is_some()),
-            DeviceId::Tie(id) => self.ties.get(id.index()).is_some_and(|seat| seat.order.is_some()),
+            DeviceId::Kesm(id) => self.place(&self.places.kesms, id.index(), |row, at| row.kesms[at].order.is_some()),
+            DeviceId::Tie(id) => self.place(&self.places.ties, id.index(), |row, at| row.ties[at].order.is_some()),
         }
     }
 
     /// Whether a device can act on orders: it works, and its buses are alive.
     pub fn is_available(&self, device: DeviceId) -> bool {
         match device {
-            DeviceId::Pdu(id) => self.racks.get(id.index()).is_some_and(Rack::is_lit),
-            DeviceId::Kesm(id) => self.kesms.get(id.index()).is_some_and(|seat| self.is_kesm_live(seat)),
-            DeviceId::Tie(id) => self.ties.get(id.index()).is_some_and(|seat| self.is_tie_live(seat)),
+            DeviceId::Pdu(id) => self.place(&self.places.racks, id.index(), |row, at| row.racks[at].is_lit()),
+            DeviceId::Kesm(id) => self.place(&self.places.kesms, id.index(), Row::is_kesm_live),
+            DeviceId::Tie(id) => self.place(&self.places.ties, id.index(), Row::is_tie_live),
         }
+    }
+
+    /// Caps a server's outlet at so many W, or ends its cap.
+    pub fn set_cap(&mut self, server: ServerId, cap_watts: Option<f64>) {
+        self.outlet(server, |server| server.set_cap(cap_watts));
+    }
+
+    /// Switches a server's outlet.
+    pub fn switch(&mut self, server: ServerId, on: bool) {
+        self.outlet(server, |server| server.switch(on));
     }
 
     /// Breaks or repairs a module or a tie; a PDU has nothing to break here.
     pub fn set_healthy(&mut self, device: DeviceId, healthy: bool) {
-        match device {
-            DeviceId::Pdu(_) => {}
-            DeviceId::Kesm(id) => {
-                if let Some(seat) = self.kesms.get_mut(id.index()) {
-                    seat.kesm.set_healthy(healthy);
-                }
-            }
-            DeviceId::Tie(id) => {
-                if let Some(seat) = self.ties.get_mut(id.index()) {
-                    seat.tie.set_healthy(healthy);
-                }
-            }
+        self.set_fault(device, DeviceFault::Broken, !healthy);
+    }
+
+    /// Gives a device a fault, or takes it away. One that the site does not have is left alone.
+    pub fn set_fault(&mut self, device: DeviceId, fault: DeviceFault, on: bool) {
+        let Some(slot) = self.site.device_slot(device) else { return };
+        let (row, place) = match device {
+            DeviceId::Pdu(id) => self.places.racks[id.index()],
+            DeviceId::Kesm(id) => self.places.kesms[id.index()],
+            DeviceId::Tie(id) => self.places.ties[id.index()],
+        };
+        self.voices[slot].set(fault, on);
+        let now_ms = self.now_ms;
+        let row = self.woken(row);
+        match (fault, device) {
+            (DeviceFault::Broken, DeviceId::Kesm(_)) => row.kesms[place].kesm.set_healthy(!on),
+            (DeviceFault::Broken, DeviceId::Tie(_)) => row.ties[place].tie.set_healthy(!on),
+            (DeviceFault::Stuck, DeviceId::Kesm(_)) => row.kesms[place].stuck = on,
+            (DeviceFault::Stuck, DeviceId::Tie(_)) => row.ties[place].stuck = on,
+            (DeviceFault::Lying { share }, _) => row.meter_mut(device, place).lie(if on { share } else { 1.0 }),
+            (DeviceFault::Frozen, _) => row.meter_mut(device, place).freeze(on, now_ms),
+            _ => {}
         }
     }
 
-    /// Sets the potential that a row's feed holds, in V: a sag, or back to nominal.
+    /// Sets the potential before a row's feed, in V: a sag, or back to nominal.
     pub fn set_row_volts(&mut self, row: RowId, volts: f64) {
-        if let Some(row) = self.rows.get_mut(row.index()) {
-            row.volts = volts;
+        let now_ms = self.now_ms;
+        let nominal_volts = self.site.rows.get(row.index()).map(|row| real(row.bus.get()) * 1e-3);
+        if let (Some(row), Some(nominal_volts)) = (self.rows.get_mut(row.index()), nominal_volts) {
+            row.set_share(now_ms, volts / nominal_volts);
         }
     }
 
     /// Closes the breaker of a dark rack, cold.
     pub fn reset_breaker(&mut self, rack: RackId) {
-        if let Some(rack) = self.racks.get_mut(rack.index()) {
-            rack.breaker.reset();
-            rack.dark = None;
-            rack.next_change_ms = 0;
-            rack.point.volts = self.rows[rack.row].volts;
+        if let Some(&(row, place)) = self.places.racks.get(rack.index()) {
+            self.woken(row).reset_rack(place);
         }
+    }
+
+    /// Lets something happen now, or end.
+    pub fn happen(&mut self, what: Happening, begins: bool) {
+        match what {
+            Happening::UtilityVolts { feed, utility, share } => {
+                let feed = &mut self.feeds[feed.index()];
+                feed.supply.set_utility_share(utility, if begins { share } else { 1.0 });
+                feed.is_even = false;
+            }
+            Happening::GeneratorRefuses { feed } => {
+                if let Some(generator) = self.feeds[feed.index()].supply.generator_mut() {
+                    generator.set_refuses(begins);
+                }
+            }
+            Happening::Device { device, fault } => self.set_fault(device, fault, begins),
+            Happening::Vacuum { kesm, times } => {
+                let (row, place) = self.places.kesms[kesm.index()];
+                self.woken(row).kesms[place].kesm.wheel_mut().set_pressure_times(if begins { times } else { 1.0 });
+            }
+            Happening::Bearing { kesm, watts } => {
+                let (row, place) = self.places.kesms[kesm.index()];
+                self.woken(row).kesms[place].kesm.wheel_mut().set_bearing_watts(if begins { watts } else { 0.0 });
+            }
+        }
+        self.step_supplies();
     }
 
     /// One step of [`STEP_MS`].
     pub fn step(&mut self) {
-        self.advance_loads();
-        self.set_ceilings();
-        self.act();
-        self.balance();
-        self.now_ms += STEP_MS;
-        self.sample_meters();
+        self.run_ms(STEP_MS);
     }
 
-    /// Steps for so many ms.
+    /// Goes on for so many ms. Every row takes the steps that it needs on the way.
     pub fn run_ms(&mut self, span_ms: u64) {
-        for _ in 0..span_ms / STEP_MS {
-            self.step();
-        }
-    }
-
-    fn advance_loads(&mut self) {
-        for rack in &mut self.racks {
-            if rack.next_change_ms <= self.now_ms {
-                rack.advance(self.now_ms);
+        let end_ms = self.now_ms + span_ms;
+        while self.now_ms < end_ms {
+            self.begin_changes();
+            self.step_supplies();
+            self.now_ms = self.next_ms(end_ms);
+            for index in 0..self.rows.len() {
+                if self.rows[index].due_ms() <= self.now_ms {
+                    self.rows[index].step_to(self.now_ms);
+                    self.note_trips(index);
+                }
             }
-            rack.view.load_watts = if rack.is_lit() { rack.demand_watts } else { 0.0 };
-            rack.view.ceilings_watts = 0.0;
+            for feed in &mut self.feeds {
+                let watts: f64 = feed.rows.iter().map(|&row| self.rows[row].feed_watts()).sum();
+                feed.peak_watts = feed.peak_watts.max(watts);
+            }
         }
     }
 
-    /// What every source may and can give in this step.
-    fn set_ceilings(&mut self) {
-        for seat in &mut self.kesms {
-            let rack = &mut self.racks[seat.rack];
-            seat.ceiling_watts = match seat.order {
-                Some(order) if rack.is_lit() => order.supply_max_watts.min(seat.kesm.supply_max_watts()),
-                _ => 0.0,
+    /// When something is due next, at most `end_ms`.
+    fn next_ms(&self, end_ms: u64) -> u64 {
+        let soonest_ms = self.now_ms + STEP_MS;
+        if self.feeds.iter().any(|feed| !feed.supply.is_idle()) {
+            return soonest_ms;
+        }
+        let rows_ms = self.rows.iter().map(Row::due_ms).min().unwrap_or(end_ms);
+        let change_ms = self.coming.last().map_or(end_ms, |change| change.at_ms);
+        rows_ms.min(change_ms).clamp(soonest_ms, end_ms)
+    }
+
+    fn begin_changes(&mut self) {
+        while let Some(change) = self.coming.last().copied().filter(|change| change.at_ms <= self.now_ms) {
+            self.coming.pop();
+            self.happen(change.what, change.begins);
+        }
+    }
+
+    fn step_supplies(&mut self) {
+        for feed in self.feeds.iter_mut().filter(|feed| !feed.supply.is_idle() || !feed.is_even) {
+            let load_watts = feed.rows.iter().map(|&row| self.rows[row].feed_watts()).sum();
+            feed.supply.step(self.now_ms, load_watts);
+            feed.is_even = feed.supply.is_idle();
+            for (nth, &row) in feed.rows.iter().enumerate() {
+                self.rows[row].set_share(self.now_ms, feed.supply.row_share(nth));
+            }
+        }
+    }
+
+    fn note_trips(&mut self, row: usize) {
+        let (racks, trips, at_ms) = (&self.places.racks, &mut self.trips, self.now_ms);
+        self.rows[row].take_events(|event| {
+            let (place, cause) = match event {
+                RowEvent::Feed(cause) => (Place::Row(row), cause),
+                RowEvent::Rack(place, cause) => {
+                    let index = racks.iter().position(|&at| at == (row, place)).unwrap_or(0);
+                    (Place::Rack(index), cause)
+                }
             };
-            rack.view.ceilings_watts += seat.ceiling_watts;
-        }
-        for seat in &mut self.ties {
-            let Some(order) = seat.order else { continue };
-            let (source, sink) = seat.tie.ends(order.direction);
-            let live = seat.tie.is_healthy() && self.racks[source].is_lit() && self.racks[sink].is_lit();
-            seat.ceiling_watts = if live { seat.ordered_arrival_watts } else { 0.0 };
-            self.racks[sink].view.ceilings_watts += seat.ceiling_watts;
-        }
+            trips.push(Trip { place, at_ms, cause });
+        });
     }
 
-    /// Every module and tie moves by its own law and losses are booked.
-    fn act(&mut self) {
-        for seat in &mut self.kesms {
-            let rack = &self.racks[seat.rack];
-            let nominal_volts = self.rows[rack.row].nominal_volts;
-            let loss = if rack.is_lit() {
-                seat.kesm.step(seat.wanted_watts(rack, nominal_volts))
-            } else {
-                seat.kesm.step_cut_off()
-            };
-            self.account.losses.kesm.add(&loss);
-        }
-        for seat in &mut self.ties {
-            if !self.racks[seat.tie.first].is_lit() || !self.racks[seat.tie.second].is_lit() {
-                seat.tie.cut();
-            } else if seat.order.is_some() || seat.tie.flow_watts().abs() > 0.0 {
-                seat.tie.step(seat.wanted_watts(&self.racks));
-            }
-        }
+    /// The row, brought up to now, for something to be changed in it.
+    fn woken(&mut self, row: usize) -> &mut Row {
+        self.rows[row].touch(self.now_ms);
+        self.note_trips(row);
+        &mut self.rows[row]
     }
 
-    /// Flows meet at the buses: draws, potentials, breakers, judges and the account.
-    fn balance(&mut self) {
-        for rack in &mut self.racks {
-            rack.view.export_watts = 0.0;
-            rack.draw_watts = rack.view.load_watts;
-        }
-        self.balance_ties();
-        self.balance_kesms();
-        for row in &mut self.rows {
-            row.feed_watts = 0.0;
-        }
-        for index in 0..self.racks.len() {
-            self.balance_rack(index);
-        }
-        for (row, record) in self.rows.iter().zip(&mut self.judges.rows) {
-            record.watch(row.feed_watts, row.limit_watts);
-        }
+    fn outlet(&mut self, server: ServerId, change: impl FnOnce(&mut Server)) {
+        let now_ms = self.now_ms;
+        let Some(&(row, rack, place)) = self.places.servers.get(server.index()) else { return };
+        let rack = &mut self.woken(row).racks[rack];
+        rack.look_at_servers(now_ms);
+        change(&mut rack.servers[place]);
+        rack.look_at_servers(now_ms);
     }
 
-    fn balance_ties(&mut self) {
-        for (seat, record) in self.ties.iter_mut().zip(&mut self.judges.ties) {
-            let leaves_watts = seat.tie.flow_watts().abs();
-            if leaves_watts <= 0.0 {
-                seat.passage = Passage::default();
-                continue;
-            }
-            let (source, sink) = seat.tie.flowing_ends();
-            seat.passage = seat.tie.passage(leaves_watts, self.racks[source].point.volts);
-            self.racks[source].view.export_watts += leaves_watts;
-            self.racks[source].draw_watts += leaves_watts;
-            self.racks[sink].draw_watts -= seat.passage.arrives_watts;
-            self.account.add_passage(&seat.passage, STEP_SECONDS);
-            record.moved_joules += seat.passage.arrives_watts * STEP_SECONDS;
-            record.peak_watts = record.peak_watts.max(leaves_watts);
-            record.peak_drop_volts = record.peak_drop_volts.max(seat.passage.drop_volts);
-        }
+    fn meter(&self, device: DeviceId) -> Option<&Meter> {
+        let (row, place) = *match device {
+            DeviceId::Pdu(id) => self.places.racks.get(id.index()),
+            DeviceId::Kesm(id) => self.places.kesms.get(id.index()),
+            DeviceId::Tie(id) => self.places.ties.get(id.index()),
+        }?;
+        Some(self.rows[row].meter(device, place))
     }
 
-    fn balance_kesms(&mut self) {
-        for (seat, record) in self.kesms.iter().zip(&mut self.judges.kesms) {
-            self.racks[seat.rack].draw_watts -= seat.kesm.bus_watts();
-            record.watch(seat.kesm.bus_watts(), seat.kesm.usable_joules(), seat.reserve_joules);
-        }
-    }
-
-    fn balance_rack(&mut self, index: usize) {
-        let rack = &mut self.racks[index];
-        let record = &mut self.judges.racks[index];
-        if !rack.is_lit() {
-            record.unserved_joules += rack.demand_watts * STEP_SECONDS;
-            // A dark rack's breaker carries nothing and cools.
-            rack.breaker.step(0.0, STEP_SECONDS);
-            return;
-        }
-        let cause = rack.settle(&self.rows, rack.draw_watts);
-        self.rows[rack.row].feed_watts += rack.point.feed_watts;
-        self.account.feed_joules += rack.point.feed_watts * STEP_SECONDS;
-        self.account.load_joules += rack.view.load_watts * STEP_SECONDS;
-        self.account.losses.feeder_joules += rack.point.loss_watts * STEP_SECONDS;
-        record.watch(rack.draw_watts, rack.limit_watts, rack.breaker.damage());
-        if let Some(cause) = cause {
-            rack.go_dark(cause);
-            self.judges.trips.push(Trip { rack: index, at_ms: self.now_ms, cause });
-        }
-    }
-
-    fn sample_meters(&mut self) {
-        let (pdus, others) = self.meters.split_at_mut(self.racks.len());
-        let (kesms, ties) = others.split_at_mut(self.kesms.len());
-        for (meter, rack) in pdus.iter_mut().zip(&self.racks) {
-            meter.sample(self.now_ms, rack.truth());
-        }
-        for (meter, seat) in kesms.iter_mut().zip(&self.kesms) {
-            let live = seat.kesm.is_healthy() && self.racks[seat.rack].is_lit();
-            meter.sample(self.now_ms, seat.truth(live));
-        }
-        for (meter, seat) in ties.iter_mut().zip(&self.ties) {
-            let tie = &seat.tie;
-            let live = tie.is_healthy() && self.racks[tie.first].is_lit() && self.racks[tie.second].is_lit();
-            meter.sample(self.now_ms, Truth { main: tie.flow_watts(), flag: live, ..Truth::default() });
-        }
-    }
-
-    /// All energy in all modules, in J.
-    pub fn stored_joules(&self) -> f64 {
-        self.kesms.iter().map(|seat| seat.kesm.energy_joules()).sum()
-    }
-
-    fn blank_judges(&self) -> Judges {
-        Judges {
-            trips: Vec::new(),
-            racks: vec![RackRecord::default(); self.racks.len()],
-            kesms: self.kesms.iter().map(|seat| KesmRecord::new(seat.kesm.usable_joules())).collect(),
-            ties: vec![TieRecord::default(); self.ties.len()],
-            rows: vec![RowRecord::default(); self.rows.len()],
-        }
-    }
-
-    fn is_kesm_live(&self, seat: &KesmSeat) -> bool {
-        seat.kesm.is_healthy() && self.racks[seat.rack].is_lit()
-    }
-
-    fn is_tie_live(&self, seat: &TieSeat) -> bool {
-        seat.tie.is_healthy() && self.racks[seat.tie.first].is_lit() && self.racks[seat.tie.second].is_lit()
+    fn place(&self, places: &[(usize, usize)], index: usize, ask: impl Fn(&Row, usize) -> bool) -> bool {
+        places.get(index).is_some_and(|&(row, place)| ask(&self.rows[row], place))
     }
 }
 
-impl Row {
-    fn new(site: &ridethrough_core::site::Row) -> Self {
-        let nominal_volts = real(site.bus.get()) * 1e-3;
-        Self { nominal_volts, volts: nominal_volts, limit_watts: real(site.limit.get()), feed_watts: 0.0 }
+impl Feed {
+    fn new(scenario: &Scenario, index: usize) -> Self {
+        let rows = scenario.site.rows.iter().enumerate().filter(|(_, row)| row.feed.index() == index);
+        let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
+        Self { supply: Supply::new(scenario.supplies[index], rows.len()), rows, peak_watts: 0.0, is_even: true }
     }
 }
 
-impl Rack {
-    fn new(scenario: &Scenario, id: RackId) -> Self {
-        let site = scenario.site.rack(id);
-        let limit_watts = real(site.limit.get());
-        let nominal_volts = real(scenario.site.bus(id).get()) * 1e-3;
-        let servers = scenario.site.servers.iter().zip(&scenario.playbacks);
-        let servers =
-            servers.filter(|(server, _)| server.rack == id).map(|(_, playback)| Server::new(playback.clone()));
-        let physics = &scenario.physics;
+/// What stands in one row, by the indexes in the site.
+struct RowMembers {
+    racks: Vec<usize>,
+    kesms: Vec<usize>,
+    ties: Vec<usize>,
+}
+
+impl RowMembers {
+    fn new(site: &Site, row: usize) -> Self {
+        let of = |rack: RackId| site.rack(rack).row.index() == row;
+        let pick = |count: usize, belongs: &dyn Fn(usize) -> bool| (0..count).filter(|&nth| belongs(nth)).collect();
         Self {
-            row: site.row.index(),
-            limit_watts,
-            servers: servers.collect(),
-            next_change_ms: 0,
-            demand_watts: 0.0,
-            feeder_ohms: physics.feeder_ohms,
-            breaker: Breaker::new(limit_watts / nominal_volts, physics.breaker_cooling_seconds, STEP_SECONDS),
-            dark: None,
-            view: BusView::default(),
-            draw_watts: 0.0,
-            point: BusPoint { volts: nominal_volts, amps: 0.0, loss_watts: 0.0, feed_watts: 0.0 },
+            racks: pick(site.racks.len(), &|nth| site.racks[nth].row.index() == row),
+            kesms: pick(site.kesms.len(), &|nth| of(site.kesms[nth].rack)),
+            ties: pick(site.ties.len(), &|nth| of(site.ties[nth].between.0)),
         }
     }
 
-    fn is_lit(&self) -> bool {
-        self.dark.is_none()
+    fn build(&self, scenario: &Scenario, row: usize) -> Row {
+        Row::new(scenario, row, &self.racks, &self.kesms, &self.ties)
     }
+}
 
-    fn advance(&mut self, now_ms: u64) {
-        for server in &mut self.servers {
-            if server.next_change_ms() <= now_ms {
-                server.advance(now_ms);
-            }
-        }
-        self.demand_watts = self.servers.iter().map(Server::watts).sum();
-        self.next_change_ms = self.servers.iter().map(Server::next_change_ms).min().unwrap_or(u64::MAX);
-    }
-
-    /// Finds the working point and heats the breaker; tells why the rack goes dark, if it does.
-    fn settle(&mut self, rows: &[Row], draw_watts: f64) -> Option<DarkCause> {
-        self.draw_watts = draw_watts;
-        let Some(point) = bus::solve(rows[self.row].volts, draw_watts, self.feeder_ohms) else {
-            return Some(DarkCause::Collapse);
+impl Places {
+    fn new(site: &Site) -> Self {
+        let mut places = Self::default();
+        let mut counts = vec![[0; 3]; site.rows.len()];
+        let mut next = |kind: usize, rack: RackId| {
+            let row = site.rack(rack).row.index();
+            let place = counts[row][kind];
+            counts[row][kind] += 1;
+            (row, place)
         };
-        self.point = point;
-        self.breaker.step(point.amps, STEP_SECONDS).then_some(DarkCause::Breaker)
-    }
-
-    fn go_dark(&mut self, cause: DarkCause) {
-        self.dark = Some(cause);
-        self.breaker.open();
-        self.draw_watts = 0.0;
-        self.view.load_watts = 0.0;
-        self.point = BusPoint { volts: 0.0, amps: 0.0, loss_watts: 0.0, feed_watts: 0.0 };
-    }
-
-    fn truth(&self) -> Truth {
-        Truth {
-            main: self.view.load_watts,
-            second: self.draw_watts,
-            volts: self.point.volts,
-            state: self.breaker.damage(),
-            flag: self.breaker.is_open(),
-        }
+        places.racks = site.rack_ids().map(|rack| next(0, rack)).collect();
+        places.kesms = site.kesms.iter().map(|kesm| next(1, kesm.rack)).collect();
+        places.ties = site.ties.iter().map(|tie| next(2, tie.between.0)).collect();
+        let mut servers = vec![0; site.racks.len()];
+        let seat = |server: &ridethrough_core::site::Server| {
+            let (row, rack) = places.racks[server.rack.index()];
+            let place = servers[server.rack.index()];
+            servers[server.rack.index()] += 1;
+            (row, rack, place)
+        };
+        places.servers = site.servers.iter().map(seat).collect();
+        places
     }
 }
 
-impl KesmSeat {
-    fn new(scenario: &Scenario, index: usize) -> Self {
-        let site = &scenario.site.kesms[index];
-        Self {
-            rack: site.rack.index(),
-            reserve_joules: real(site.reserve.get()),
-            kesm: Kesm::charged(scenario.physics.kesm(site), scenario.physics.charge_start),
-            order: None,
-            ceiling_watts: 0.0,
-        }
-    }
-
-    /// What the local law asks of the module, in W; negative to charge.
-    fn wanted_watts(&self, rack: &Rack, nominal_volts: f64) -> f64 {
-        let rated_watts = self.kesm.spec().converter.rated_watts;
-        let sag_watts = control::sag_watts(rack.point.volts, nominal_volts, rated_watts, &rack.view);
-        if sag_watts > 0.0 {
-            return sag_watts.max(self.ordered_watts(rack));
-        }
-        self.ordered_watts(rack)
-    }
-
-    fn ordered_watts(&self, rack: &Rack) -> f64 {
-        let Some(order) = self.order else { return 0.0 };
-        let supply_watts = control::share_watts(&rack.view, order.hold_watts, self.ceiling_watts);
-        let charge_watts = control::charge_watts(&rack.view, order.hold_watts, order.charge_max_watts);
-        supply_watts - charge_watts
-    }
-
-    fn truth(&self, live: bool) -> Truth {
-        Truth {
-            main: self.kesm.usable_joules(),
-            second: self.kesm.bus_watts(),
-            volts: self.kesm.capacitor_volts(),
-            state: self.kesm.speed_radians_per_second() / RADIANS_PER_SECOND_PER_RPM,
-            flag: live,
-        }
-    }
-}
-
-impl TieSeat {
-    fn new(scenario: &Scenario, index: usize) -> Self {
-        let site = &scenario.site.ties[index];
-        Self {
-            tie: Tie::new(site, scenario.physics.converter_slew_seconds, STEP_SECONDS),
-            order: None,
-            ordered_arrival_watts: 0.0,
-            ceiling_watts: 0.0,
-            passage: Passage::default(),
-        }
-    }
-
-    fn take(&mut self, order: TieOrder, nominal_volts: f64) {
-        let ceiling_watts = order.flow_max_watts.min(self.tie.rated_watts());
-        self.ordered_arrival_watts = self.tie.passage(ceiling_watts, nominal_volts).arrives_watts;
-        self.order = Some(order);
-    }
-
-    /// What the local law asks of the tie, in W leaving, positive in the forward direction.
-    fn wanted_watts(&self, racks: &[Rack]) -> f64 {
-        let Some(order) = self.order else { return 0.0 };
-        let (source, sink) = self.tie.ends(order.direction);
-        let arrives_watts = control::share_watts(&racks[sink].view, order.hold_watts, self.ceiling_watts);
-        let leaves_watts = self.tie.leaving_watts(arrives_watts, racks[source].point.volts);
-        signed(order.direction, leaves_watts.min(order.flow_max_watts))
-    }
+/// What begins and what ends, the latest first; of two at one time, the one that ends goes first.
+fn changes(events: &[Event]) -> Vec<Change> {
+    let begin = |event: &Event| Change { at_ms: event.at_ms, what: event.what, begins: true };
+    let end = |event: &Event| Some(Change { at_ms: event.until_ms?, what: event.what, begins: false });
+    let mut changes: Vec<Change> = events.iter().map(begin).chain(events.iter().filter_map(end)).collect();
+    changes.sort_by_key(|change| std::cmp::Reverse((change.at_ms, change.begins)));
+    changes
 }

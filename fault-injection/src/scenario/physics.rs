@@ -2,7 +2,6 @@
 
 use ridethrough_core::site::Kesm as SiteKesm;
 
-use crate::plant::STEP_SECONDS;
 use crate::plant::converter::Converter;
 use crate::plant::flywheel::{FlywheelSpec, RADIANS_PER_SECOND_PER_RPM};
 use crate::plant::kesm::KesmSpec;
@@ -125,9 +124,15 @@ impl Physics {
             },
             converter,
             charge_rated_watts: real(site.charge_rated.get()),
-            converter_slew_watts_per_step: converter.rated_watts * STEP_SECONDS / self.converter_slew_seconds,
-            wheel_slew_watts_per_step: converter.rated_watts * STEP_SECONDS / self.wheel_slew_seconds,
+            converter_slew_watts_per_second: converter.rated_watts / self.converter_slew_seconds,
+            wheel_slew_watts_per_second: converter.rated_watts / self.wheel_slew_seconds,
         }
+    }
+
+    /// From power back on the bus until servers that had failed work again, in ms.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn restart_ms(&self) -> u64 {
+        (self.restart_seconds * 1_000.0).round() as u64
     }
 
     /// A wheel whose machine covers the converter's losses at `rated_watts`, down to its lowest speed.
@@ -148,6 +153,9 @@ impl Physics {
             efficiency_discharge: self.efficiency_discharge,
             rated_watts: machine_watts,
             torque_max_newton_metres: machine_watts / speed_min,
+            heat_joules_per_kelvin: self.machine_joules_per_kelvin,
+            cooling_watts_per_kelvin: self.machine_watts_per_kelvin,
+            kelvin_max: self.machine_kelvin_max,
         }
     }
 }
