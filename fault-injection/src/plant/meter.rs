@@ -26,6 +26,8 @@ pub struct MeterSpec {
     pub volts_noise_share: f64,
     /// Potential is told in steps of so many V.
     pub volts_quantum: f64,
+    /// A device samples its quantities once in so many ms.
+    pub sample_ms: u64,
     /// Least latency in ms, at least 1.
     pub latency_ms_min: u64,
     /// Greatest latency in ms, at most [`LATENCY_MS_MAX`].
@@ -45,6 +47,7 @@ impl Default for MeterSpec {
             energy_quantum_joules: 100.0,
             volts_noise_share: 0.000_5,
             volts_quantum: 0.1,
+            sample_ms: 10,
             latency_ms_min: 1,
             latency_ms_max: 20,
             clock_offset_ms_max: 5_000,
