@@ -42,11 +42,18 @@ pub enum TraceError {
         /// What was found and what was expected.
         reason: String,
     },
-    /// There is no usable row in it.
-    Empty(
+    /// It is longer than what is taken into memory.
+    Long(
         /// Which.
         PathBuf,
     ),
+    /// There is no usable row in it.
+    Empty {
+        /// Which.
+        path: PathBuf,
+        /// What a usable row would have.
+        wanted: &'static str,
+    },
 }
 
 impl fmt::Display for TraceError {
@@ -54,7 +61,10 @@ impl fmt::Display for TraceError {
         match self {
             Self::Read { path, error } => write!(f, "cannot read the trace {}: {error}", path.display()),
             Self::Line { path, line, reason } => write!(f, "{}:{line}: {reason}", path.display()),
-            Self::Empty(path) => write!(f, "{}: there is no row with power in it", path.display()),
+            Self::Long(path) => {
+                write!(f, "{}: unpacked, it is longer than {UNPACKED_BYTES_MAX} bytes", path.display())
+            }
+            Self::Empty { path, wanted } => write!(f, "{}: there is no row with {wanted} in it", path.display()),
         }
     }
 }
@@ -64,12 +74,7 @@ impl std::error::Error for TraceError {}
 impl Trace {
     /// Reads a gzipped trace file.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
-        let failed = |error| TraceError::Read { path: path.to_owned(), error };
-        let file = std::fs::File::open(path).map_err(failed)?;
-        let mut text = String::new();
-        let mut unpacked = flate2::read::GzDecoder::new(file).take(UNPACKED_BYTES_MAX);
-        unpacked.read_to_string(&mut text).map_err(failed)?;
-        Self::parse(path, &text)
+        Self::parse(path, &unpacked(path)?)
     }
 
     /// Reads unpacked text; `path` is the name that errors carry.
@@ -83,18 +88,37 @@ impl Trace {
             let row = if is_table { table_row(line) } else { analyser_row(line) };
             let Some((series, time_ms, watts)) = row else {
                 let expected = if is_table { TABLE_HEADER } else { "Time,MM-DD-YYYY HH:MM:SS.mmm,Watts,…" };
-                let reason = format!("found `{}`, expected `{expected}`", line.chars().take(60).collect::<String>());
-                return Err(TraceError::Line { path: path.to_owned(), line: nth + 1, reason });
+                return Err(unexpected(path, nth, line, expected));
             };
             if watts > 0.0 {
                 rows.entry(series.to_owned()).or_default().push((time_ms, watts));
             }
         }
         if rows.is_empty() {
-            return Err(TraceError::Empty(path.to_owned()));
+            return Err(TraceError::Empty { path: path.to_owned(), wanted: "power" });
         }
         Ok(Self { series: rows.into_iter().map(|(name, rows)| (name, in_order(rows))).collect() })
     }
+}
+
+/// The text of a gzipped file.
+pub(crate) fn unpacked(path: &Path) -> Result<String, TraceError> {
+    let failed = |error| TraceError::Read { path: path.to_owned(), error };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed, so that a text of exactly the limit is told from a longer one.
+    let mut decoder = flate2::read::GzDecoder::new(file).take(UNPACKED_BYTES_MAX + 1);
+    decoder.read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > UNPACKED_BYTES_MAX {
+        return Err(TraceError::Long(path.to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|error| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
+}
+
+/// The fault of a line, the `nth` from 0.
+pub(crate) fn unexpected(path: &Path, nth: usize, line: &str, expected: &str) -> TraceError {
+    let reason = format!("found `{}`, expected `{expected}`", line.chars().take(60).collect::<String>());
+    TraceError::Line { path: path.to_owned(), line: nth + 1, reason }
 }
 
 /// The part of a recording from `from_ms` up to `to_ms`, its times counted from `from_ms`; it begins with the value
@@ -148,14 +172,19 @@ fn wall_clock_ms(text: &str) -> Option<i64> {
     let mut date = date.split('-').map(str::parse::<i64>);
     let (month, day, year) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
     let (clock, millis) = time.split_once('.')?;
-    let mut clock = clock.split(':').map(str::parse::<i64>);
-    let (hour, minute, second) = (clock.next()?.ok()?, clock.next()?.ok()?, clock.next()?.ok()?);
-    let valid = (1..=12).contains(&month) && (1..=31).contains(&day) && (1970..=9999).contains(&year);
-    if !valid || millis.len() != 3 {
+    if millis.len() != 3 {
         return None;
     }
-    let seconds = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    Some(seconds * 1000 + millis.parse::<i64>().ok()?)
+    Some(seconds_since_1970([year, month, day], clock)? * 1000 + millis.parse::<i64>().ok()?)
+}
+
+/// A day (year, month, day) and `HH:MM:SS` of it, in s since 1970.
+pub(crate) fn seconds_since_1970([year, month, day]: [i64; 3], clock: &str) -> Option<i64> {
+    let mut clock = clock.split(':').map(str::parse::<i64>);
+    let (hour, minute, second) = (clock.next()?.ok()?, clock.next()?.ok()?, clock.next()?.ok()?);
+    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day) && (1970..=9999).contains(&year);
+    let is_time = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    (is_date && is_time).then(|| ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
 /// Days from 1970-01-01 in the Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").

@@ -22,7 +22,9 @@ pub(crate) fn site() -> Arc<Site> {
     );
     for rack in 0..6 {
         text += &format!("[[rack]]\nid = 'R{rack}'\nrow = 'A'\nlimit_watts = {LIMIT}\n");
-        text += &format!("[[server]]\nid = 'S{rack}'\nrack = 'R{rack}'\nrated_watts = 42000\n");
+        for server in 0..2 {
+            text += &format!("[[server]]\nid = 'S{rack}-{server}'\nrack = 'R{rack}'\nrated_watts = 21000\n");
+        }
     }
     for (kesm, rack) in [(0, 0), (1, 5)] {
         text += &format!(

@@ -52,17 +52,41 @@ id = "last"
 row = "A"
 limit_watts = 24000
 [[server]]
-id = "s1"
+id = "s1-1"
 rack = "first"
-rated_watts = 70000
+rated_watts = 24000
 [[server]]
-id = "s2"
+id = "s1-2"
+rack = "first"
+rated_watts = 24000
+[[server]]
+id = "s1-3"
+rack = "first"
+rated_watts = 24000
+[[server]]
+id = "s2-1"
 rack = "middle"
-rated_watts = 70000
+rated_watts = 24000
 [[server]]
-id = "s3"
+id = "s2-2"
+rack = "middle"
+rated_watts = 24000
+[[server]]
+id = "s2-3"
+rack = "middle"
+rated_watts = 24000
+[[server]]
+id = "s3-1"
 rack = "last"
-rated_watts = 70000
+rated_watts = 24000
+[[server]]
+id = "s3-2"
+rack = "last"
+rated_watts = 24000
+[[server]]
+id = "s3-3"
+rack = "last"
+rated_watts = 24000
 [[kesm]]
 id = "K1"
 rack = "first"
@@ -91,21 +115,38 @@ resistance_microohm = 14000
 rated_watts = 28000
 "#;
 
+/// What servers replay, by server and series: three for every rack, so that none is above its rack's breaker.
+const SERVERS: [(&str, &str); 9] = [
+    ("s1-1", "first-1"),
+    ("s1-2", "first-2"),
+    ("s1-3", "first-3"),
+    ("s2-1", "middle-1"),
+    ("s2-2", "middle-2"),
+    ("s2-3", "middle-3"),
+    ("s3-1", "last-1"),
+    ("s3-2", "last-2"),
+    ("s3-3", "last-3"),
+];
+
 /// A scenario over [`SITE`]: constant loads by series, changed at 1 s of the recording.
 pub fn scenario_text(seed: u64) -> String {
-    let server = |id: &str, series: &str| {
+    let server = |(id, series): (&str, &str)| {
         format!(
             "[[server]]\nid = \"{id}\"\nplay = [{{ trace = \"t.csv.gz\", series = \"{series}\", from_s = 0, to_s = 3000 }}]\n"
         )
     };
-    let servers = [("s1", "first"), ("s2", "middle"), ("s3", "last")].map(|(id, series)| server(id, series)).concat();
+    let servers = SERVERS.map(server).concat();
     format!("name = \"chain\"\nseed = {seed}\nsite = \"site.toml\"\ndata = \".\"\n{servers}")
 }
 
 /// Writes the site and a recording in which each rack goes from its first load to its second at 1 s.
 pub fn write_files(folder: &Path, loads_watts: [(i64, i64); 3]) {
     fs::write(folder.join("site.toml"), SITE).expect("the folder can be written");
-    let rows = ["first", "middle", "last"].into_iter().zip(loads_watts).map(|(series, (before, after))| {
+    let rows = SERVERS.iter().enumerate().map(|(nth, (_, series))| {
+        let (before, after) = loads_watts[nth / 3];
+        // Whole watts that make up the load of the rack.
+        let share = |load: i64| if nth % 3 == 0 { load - 2 * (load / 3) } else { load / 3 };
+        let (before, after) = (share(before), share(after));
         format!("{series},0,{before}\n{series},1000,{after}\n{series},3000000,{after}\n")
     });
     let table = format!("series,time_ms,watts\n{}", rows.collect::<String>());

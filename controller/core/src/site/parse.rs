@@ -156,10 +156,10 @@ impl Default for RawConverter {
     }
 }
 
-/// Ids of one table, to refuse doubles and resolve references.
+/// Ids of one table, each with its place in the table and in the text, to refuse doubles and resolve references.
 struct Names {
     table: &'static str,
-    index: BTreeMap<String, (u16, usize)>,
+    index: BTreeMap<String, (u16, Range<usize>)>,
 }
 
 struct Checker<'a> {
@@ -195,10 +195,10 @@ impl Checker<'_> {
             if id.get_ref().is_empty() || id.get_ref().chars().count() > 64 {
                 self.fault(&id.span(), &field, "expected 1 to 64 characters".into());
             }
-            let line = line_of(self.text, &id.span());
             let index = u16::try_from(nth).unwrap_or(u16::MAX);
-            if let Some((_, first)) = names.index.insert(id.get_ref().clone(), (index, line)) {
-                let reason = format!("`{}` is already the id of the {table} in line {first}", id.get_ref());
+            if let Some((_, first)) = names.index.insert(id.get_ref().clone(), (index, id.span())) {
+                let line = line_of(self.text, &first);
+                let reason = format!("`{}` is already the id of the {table} in line {line}", id.get_ref());
                 self.fault(&id.span(), &field, reason);
             }
         }
@@ -239,11 +239,55 @@ impl Checker<'_> {
                 rack.nameplate = rack.nameplate.saturating_add(server.rated);
             }
         }
+        self.breakers(raw, &site);
+        self.equipped(raw, &site);
         for tie in &raw.tie {
             let checked = self.tie(tie, &racks, &site);
             site.ties.push(checked);
         }
         site
+    }
+
+    /// What hangs on a breaker fits through it, each for itself. Together they may be rated for more: oversubscription
+    /// is what this is for.
+    fn breakers(&mut self, raw: &RawSite, site: &Site) {
+        for (row, checked) in raw.row.iter().zip(&site.rows) {
+            let above = site.feeds.get(checked.feed.index()).map(|feed| (feed.limit, "feed", feed.name.as_str()));
+            self.fits(&row.limit_watts, "row.limit_watts", above);
+        }
+        for (rack, checked) in raw.rack.iter().zip(&site.racks) {
+            let above = site.rows.get(checked.row.index()).map(|row| (row.limit, "row", row.name.as_str()));
+            self.fits(&rack.limit_watts, "rack.limit_watts", above);
+        }
+        let rack_above = |id: RackId| site.racks.get(id.index()).map(|rack| (rack.limit, "rack", rack.name.as_str()));
+        for (server, checked) in raw.server.iter().zip(&site.servers) {
+            self.fits(&server.rated_watts, "server.rated_watts", rack_above(checked.rack));
+        }
+        for (kesm, checked) in raw.kesm.iter().zip(&site.kesms) {
+            self.fits(&kesm.charge_rated_watts, "kesm.charge_rated_watts", rack_above(checked.rack));
+        }
+    }
+
+    fn fits(&mut self, given: &Spanned<i64>, field: &str, above: Option<(Watts, &str, &str)>) {
+        let Some((limit, table, name)) = above else { return };
+        if *given.get_ref() > limit.get() {
+            let reason = format!(
+                "{}, expected at most the limit_watts of {table} `{name}` ({}), or its breaker opens",
+                given.get_ref(),
+                limit.get()
+            );
+            self.fault(&given.span(), field, reason);
+        }
+    }
+
+    /// A rack without servers is a slip of the pen: it has nothing to protect and its nameplate would be nothing.
+    fn equipped(&mut self, raw: &RawSite, site: &Site) {
+        for (rack, checked) in raw.rack.iter().zip(&site.racks) {
+            if checked.nameplate == Watts::ZERO {
+                let reason = format!("rack `{}` has no [[server]]", checked.name);
+                self.fault(&rack.id.span(), "rack.id", reason);
+            }
+        }
     }
 
     fn policy(&mut self, raw: &RawPolicy) -> Policy {
@@ -394,6 +438,10 @@ limit_watts = 24000
 id = "A1-s1"
 rack = "A1"
 rated_watts = 10400
+[[server]]
+id = "A2-s1"
+rack = "A2"
+rated_watts = 24000
 [[kesm]]
 id = "K1"
 rack = "A2"
@@ -428,7 +476,7 @@ rated_watts = 25000
     #[test]
     fn faults_name_file_line_and_field() {
         check("id = \"A2\"", "id = \"A1\"", "site.toml:24: rack.id: `A1` is already the id of the rack in line 20");
-        check("[\"A1\", \"A2\"]", "[\"A1\", \"A9\"]", "site.toml:40: tie.between: there is no rack `A9` in this file");
+        check("[\"A1\", \"A2\"]", "[\"A1\", \"A9\"]", "site.toml:44: tie.between: there is no rack `A9` in this file");
         check("length_mm", "lenght_mm", "unknown field `lenght_mm`");
         check("limit_watts = 24000", "limit_watts = -1", "rack.limit_watts: -1, expected 1 to 1000000000");
         check("limit_watts = 24000", "limit_watts = \"24 kW\"", "invalid type: string");
@@ -439,8 +487,42 @@ rated_watts = 25000
     }
 
     #[test]
+    fn what_cannot_be_is_refused() {
+        check("resistance_microohm = 8400", "resistance_microohm = -1", "site.toml:46: tie.resistance_microohm: -1");
+        check("resistance_microohm = 8400", "resistance_microohm = 0", "tie.resistance_microohm: 0");
+        check("capacity_joules = 2000000", "capacity_joules = 0", "site.toml:40: kesm.capacity_joules: 0, expected 1");
+        check("reserve_joules = 600000", "reserve_joules = 2000001", "site.toml:41: kesm.reserve_joules: 2000001");
+        check("[\"A1\", \"A2\"]", "[\"A1\", \"A1\"]", "site.toml:44: tie.between: both ends are `A1`");
+        check("rack = \"A2\"", "rack = \"A1\"", "site.toml:24: rack.id: rack `A2` has no [[server]]");
+    }
+
+    #[test]
+    fn nothing_is_rated_above_its_breaker() {
+        check(
+            "rated_watts = 10400",
+            "rated_watts = 24001",
+            "site.toml:30: server.rated_watts: 24001, expected at most the limit_watts of rack `A1` (24000)",
+        );
+        check(
+            "charge_rated_watts = 15000",
+            "charge_rated_watts = 24001",
+            "site.toml:39: kesm.charge_rated_watts: 24001",
+        );
+        check(
+            "limit_watts = 24000",
+            "limit_watts = 60001",
+            "site.toml:22: rack.limit_watts: 60001, expected at most the limit_watts of row `A` (60000)",
+        );
+        check(
+            "limit_watts = 60000",
+            "limit_watts = 100001",
+            "site.toml:17: row.limit_watts: 100001, expected at most the limit_watts of feed `utility` (100000)",
+        );
+    }
+
+    #[test]
     fn all_faults_are_told_at_once() {
-        let bad = GOOD.replace("limit_watts = 24000", "limit_watts = 0");
-        assert_eq!(Site::parse("site.toml", &bad).expect_err("two bad limits").faults.len(), 2);
+        let bad = GOOD.replace("tick_ms = 100", "tick_ms = 0").replace("length_mm = 12000", "length_mm = 0");
+        assert_eq!(Site::parse("site.toml", &bad).expect_err("two bad quantities").faults.len(), 2);
     }
 }
