@@ -1,4 +1,5 @@
-//! What one rack costs in one step of the demonstration's plant, idle and with transfers.
+//! What one rack costs in one ms of the plant: the demonstration's, idle and with transfers, and a site of 1,000 racks,
+//! 8,000 servers and 100 modules.
 //!
 //! `cargo bench -p ridethrough-fault-injection --bench step -- --quick` runs it small, so that it never rots.
 
@@ -7,24 +8,30 @@ use std::time::Instant;
 
 use ridethrough_core::device::{DeviceId, Direction, Setpoint};
 use ridethrough_fault_injection::plant::World;
-use ridethrough_fault_injection::scenario::Scenario;
+use ridethrough_fault_injection::scenario::{Scenario, ScenarioError, generated};
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if quick { 2 } else { 20 };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/demo");
-    let scenario = match Scenario::load(&folder) {
-        Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("{error}");
-            std::process::exit(1);
-        }
-    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scenario = good(Scenario::load(&folder.join("scenarios/demo")));
     let mut idle = World::new(&scenario);
     measure("without orders", &mut idle, rounds);
     let mut busy = World::new(&scenario);
     order_everything(&mut busy);
     measure("with every device under orders", &mut busy, rounds);
+    let scenario = good(generated::large(1_000, 8, 100, 1, &folder.join("../data")));
+    let mut large = World::new(&scenario);
+    measure("1,000 racks without orders", &mut large, rounds);
+    order_everything(&mut large);
+    measure("1,000 racks with every device under orders", &mut large, rounds);
+}
+
+fn good(scenario: Result<Scenario, ScenarioError>) -> Scenario {
+    scenario.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(1);
+    })
 }
 
 /// Steps second by second; the least second is the cost, the median shows how quiet the machine was.
@@ -38,7 +45,9 @@ fn measure(what: &str, world: &mut World, seconds: u32) {
         })
         .collect();
     costs_ns.sort_by(f64::total_cmp);
-    println!("{what}: {:.1} ns per rack and step (median {:.1})", costs_ns[0], costs_ns[costs_ns.len() / 2]);
+    let median_ns = costs_ns[costs_ns.len() / 2];
+    let speed = 1e6 / (median_ns * racks);
+    println!("{what}: {:.1} ns per rack and ms, median {median_ns:.1}: {speed:.0} × real time", costs_ns[0]);
 }
 
 fn order_everything(world: &mut World) {

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("dashboard", "controller/dashboard", &[]),
     ("cli", "controller/cli", &["core", "raft"]),
     ("node", "controller/node", &["core", "raft", "link", "protocol", "model", "dashboard"]),
-    ("fault-injection", "fault-injection", &["core", "protocol", "dashboard"]),
+    ("fault-injection", "fault-injection", &["core", "protocol", "dashboard", "model"]),
     ("tests", "tests", &["fault-injection"]),
     ("xtask", "xtask", &[]),
 ];

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step};
-use crate::{demo, runtime};
+use crate::{drill, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -14,7 +14,7 @@ const BENCHES: &[&str] = &["append", "commit", "order_ack", "inference", "step"]
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     runtime::ensure()?;
-    demo::build()?;
+    drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);

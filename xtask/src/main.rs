@@ -1,9 +1,9 @@
-//! The project's own commands: `cargo xtask setup | demo | test | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | test | deny`.
 //!
 //! They need nothing but Rust and the package registries; what else is needed they fetch, pinned by checksum.
 
 mod check;
-mod demo;
+mod drill;
 mod runtime;
 mod shell;
 
@@ -16,6 +16,7 @@ usage: cargo xtask COMMAND
 
   setup            fetch what cargo cannot: ONNX Runtime, pinned by checksum
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
+  outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
   test             formatting, lints, docs, all tests, a short demo, short benches
   deny             licences, bans and sources of every dependency";
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let (command, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let outcome = match command {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
-        "demo" => demo::run(rest),
+        "demo" | "outcome" => drill::run(command, rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
         "deny" => check::deny().map(|()| ExitCode::SUCCESS),
         _ => usage(command),

@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
 pub mod demo;
+pub mod outcome;
 pub mod plant;
 pub mod simulate;

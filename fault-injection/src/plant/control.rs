@@ -17,9 +17,11 @@ pub const SAG_SHARE: f64 = 0.97;
 const SAG_DROOP: f64 = 0.02;
 /// A bridging tie gives way when the bus that it takes from is below this share of nominal.
 const TIE_YIELDS_SHARE: f64 = 0.96;
+/// It waits so long for that bus to come up, in s: longer than converters take to ramp.
+const TIE_PATIENCE_SECONDS: f64 = 0.008;
 /// How fast it gives way, and how fast it tries again, per second.
 const TIE_YIELD_PER_SECOND: f64 = 200.0;
-const TIE_RETRY_PER_SECOND: f64 = 1.0;
+const TIE_RETRY_PER_SECOND: f64 = 2.0;
 
 /// What the local law knows of one bus.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -93,24 +95,34 @@ impl Bridge {
 /// How far a bridging tie trusts the bus that it takes from: it gives way fast when that bus gives out, for the racks
 /// before it come first, and tries again slowly.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trust(f64);
+pub struct Trust {
+    share: f64,
+    low_seconds: f64,
+}
 
 impl Default for Trust {
     fn default() -> Self {
-        Self(1.0)
+        Self { share: 1.0, low_seconds: 0.0 }
     }
 }
 
 impl Trust {
     /// 0 to 1.
     pub fn share(self) -> f64 {
-        self.0
+        self.share
     }
 
     /// One step with the source bus at this share of nominal.
     pub fn step(&mut self, source_share: f64, step_seconds: f64) {
-        let change = if source_share < TIE_YIELDS_SHARE { -TIE_YIELD_PER_SECOND } else { TIE_RETRY_PER_SECOND };
-        self.0 = (self.0 + change * step_seconds).clamp(0.0, 1.0);
+        if source_share >= TIE_YIELDS_SHARE {
+            self.low_seconds = 0.0;
+            self.share = (self.share + TIE_RETRY_PER_SECOND * step_seconds).min(1.0);
+            return;
+        }
+        self.low_seconds += step_seconds;
+        if self.low_seconds > TIE_PATIENCE_SECONDS {
+            self.share = (self.share - TIE_YIELD_PER_SECOND * step_seconds).max(0.0);
+        }
     }
 }
 
@@ -169,11 +181,15 @@ mod tests {
     #[test]
     fn a_tie_gives_way_fast_and_tries_again_slowly() {
         let mut trust = Trust::default();
+        for _ in 0..8 {
+            trust.step(0.3, 0.001);
+        }
+        assert!((trust.share() - 1.0).abs() < 1e-9, "that is how long a ramp may take");
         for _ in 0..5 {
             trust.step(0.9, 0.001);
         }
         assert!(trust.share() < 1e-9);
         trust.step(0.98, 0.001);
-        assert!((trust.share() - 0.001).abs() < 1e-9);
+        assert!((trust.share() - 0.002).abs() < 1e-9);
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo demo`: set up, build in release mode, hand over to `drill demo`.
+//! `cargo demo` and `cargo outcome`: set up, build in release mode, hand over to `drill`.
 
 use std::process::{Command, ExitCode};
 
@@ -7,15 +7,15 @@ use anyhow::{Context, Result};
 use crate::runtime;
 use crate::shell::{cargo, root, step};
 
-/// Builds the three programs and runs the demo with the given options; its exit status is the demo's.
-pub fn run(options: &[String]) -> Result<ExitCode> {
+/// Builds the three programs and runs this command of `drill` with the given options; its exit status is the drill's.
+pub fn run(command: &str, options: &[String]) -> Result<ExitCode> {
     if let Err(error) = runtime::ensure() {
         eprintln!("xtask: {error:#}\nxtask: going on without a model: forecasts will come from the rule");
     }
     build()?;
     let programs = target().join("release");
     let status = Command::new(programs.join("drill"))
-        .arg("demo")
+        .arg(command)
         .args(options)
         .current_dir(root())
         .status()
