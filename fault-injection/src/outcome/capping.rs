@@ -1,194 +1,221 @@
-//! Power capping as Facebook's Dynamo does it (Wu et al., "Dynamo: Facebook's Data Center-Wide Power Management
-//! System", ISCA 2016): every 3 s, in three bands, highest power first.
+//! Three-band power capping, the rival that needs no storage: Wu et al., "Dynamo: Facebook's Data Center-Wide Power
+//! Management System", ISCA 2016.
 //!
-//! Racks are watched by leaf controllers and rows by upper ones. An upper controller here shares its cut over all
-//! servers of the row in the same way; the paper's contractual limits and priority groups are left out.
+//! A leaf controller reads its servers every [`CYCLE_MS`]. In the top band it caps down to a target just below the
+//! limit, in the bottom band it lifts all caps, and between them it leaves everything as it is. A row's controller is
+//! the same band over the row's limit, and shares its cut over all its servers. Dynamo's upper level picks the child
+//! that passed its quota first ("punish the offender first"); that is left out, as our rows have no quotas.
 
-use ridethrough_core::device::{DeviceId, Reading};
-use ridethrough_core::site::{RackId, ServerId, Site};
-
-use crate::plant::{World, real};
-
-/// How often it looks, in ms.
+/// How often a leaf controller decides, in ms.
 pub const CYCLE_MS: u64 = 3_000;
-/// From this share of a limit on it caps …
-const CAP_AT: f64 = 0.99;
-/// … down to this one …
-const CAP_TO: f64 = 0.95;
-/// … and below this one it uncaps.
-const UNCAP_BELOW: f64 = 0.90;
-/// Servers within so many W of each other are cut together.
-const BUCKET_WATTS: f64 = 20.0;
-/// No server is capped below this share of its rating: what it cannot go below, and what its users accept.
-const FLOOR_SHARE: f64 = 0.5;
+/// The width of a power bucket of servers, in W: Dynamo found 10 to 30 W to do well.
+pub const BUCKET_WATTS: f64 = 20.0;
 
-/// What a controller does in one cycle.
+/// The three bands of one limit, and whether caps are in force below it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThreeBand {
+    /// At this share of the limit it caps.
+    pub cap_at: f64,
+    /// Down to this share of the limit.
+    pub cap_to: f64,
+    /// Below this share of the limit it lifts all caps.
+    pub uncap_below: f64,
+    capping: bool,
+}
+
+/// What a decision asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
-    /// Nothing.
+    /// Leave every cap as it is.
     Hold,
-    /// It takes so many W away.
+    /// Take this much, in W, from what the servers draw now.
     Cap {
-        /// From what is drawn now.
+        /// How much, above 0.
         cut_watts: f64,
     },
-    /// It ends all caps.
+    /// Lift all caps.
     Uncap,
 }
 
-/// The three bands, for what is drawn against a limit.
-pub fn decide(drawn_watts: f64, limit_watts: f64, capping: bool) -> Action {
-    if drawn_watts > CAP_AT * limit_watts {
-        Action::Cap { cut_watts: drawn_watts - CAP_TO * limit_watts }
-    } else if capping && drawn_watts < UNCAP_BELOW * limit_watts {
-        Action::Uncap
-    } else {
+impl Default for ThreeBand {
+    fn default() -> Self {
+        Self { cap_at: 0.99, cap_to: 0.95, uncap_below: 0.90, capping: false }
+    }
+}
+
+impl ThreeBand {
+    /// Whether caps are in force.
+    pub fn is_capping(&self) -> bool {
+        self.capping
+    }
+
+    /// Decides on what was measured. A measurement that is no number moves nothing.
+    pub fn decide(&mut self, drawn_watts: f64, limit_watts: f64) -> Action {
+        if drawn_watts >= limit_watts * self.cap_at && drawn_watts > 0.0 {
+            self.capping = true;
+            return Action::Cap { cut_watts: drawn_watts - limit_watts * self.cap_to };
+        }
+        if self.capping && drawn_watts < limit_watts * self.uncap_below {
+            self.capping = false;
+            return Action::Uncap;
+        }
         Action::Hold
     }
 }
 
-/// Shares a cut: the level of the highest servers is lowered bucket by bucket until it is reached, none below its
-/// floor. Returns what each server may take; none where it may go on.
-pub fn high_bucket_first(taken_watts: &[f64], floor_watts: &[f64], cut_watts: f64) -> Vec<Option<f64>> {
-    let highest_watts = taken_watts.iter().copied().fold(0.0, f64::max);
-    let lowered = |level_watts: f64| -> Vec<f64> {
-        let lower = |(taken, floor): (&f64, &f64)| taken.min(level_watts.max(*floor));
-        taken_watts.iter().zip(floor_watts).map(lower).collect()
-    };
-    let cut_by = |caps: &[f64]| taken_watts.iter().zip(caps).map(|(taken, cap)| taken - cap).sum::<f64>();
-    let mut level_watts = highest_watts;
-    let mut caps = lowered(level_watts);
-    while level_watts > 0.0 && cut_by(&caps) < cut_watts {
-        level_watts -= BUCKET_WATTS;
-        caps = lowered(level_watts);
-    }
-    caps.iter().zip(taken_watts).map(|(cap, taken)| (cap < taken).then_some(*cap)).collect()
-}
-
-/// Every controller of a site.
-#[derive(Clone, Debug)]
-pub struct Capping {
-    due_ms: u64,
-    racks: Vec<bool>,
-    rows: Vec<bool>,
-    caps: Vec<Option<f64>>,
-}
-
-impl Capping {
-    /// Nothing is capped.
-    pub fn new(site: &Site) -> Self {
-        Self {
-            due_ms: CYCLE_MS,
-            racks: vec![false; site.racks.len()],
-            rows: vec![false; site.rows.len()],
-            caps: vec![None; site.servers.len()],
-        }
-    }
-
-    /// Looks, when it is time.
-    pub fn tick(&mut self, world: &mut World) {
-        if world.now_ms() < self.due_ms {
-            return;
-        }
-        self.due_ms += CYCLE_MS;
-        let site = world.site().clone();
-        let drawn = drawn(world, &site);
-        let mut caps = self.caps.clone();
-        for rack in site.rack_ids() {
-            let limit_watts = real(site.rack(rack).limit.get());
-            let action = decide(drawn[rack.index()], limit_watts, self.racks[rack.index()]);
-            let members = |server: &ridethrough_core::site::Server| server.rack == rack;
-            self.racks[rack.index()] = act(action, self.racks[rack.index()], world, &site, &members, &mut caps);
-        }
-        for (row, of_row) in site.rows.iter().enumerate() {
-            let of = |rack: RackId| site.rack(rack).row.index() == row;
-            let sum: f64 = site.rack_ids().filter(|&rack| of(rack)).map(|rack| drawn[rack.index()]).sum();
-            let action = decide(sum, real(of_row.limit.get()), self.rows[row]);
-            let members = |server: &ridethrough_core::site::Server| of(server.rack);
-            self.rows[row] = act(action, self.rows[row], world, &site, &members, &mut caps);
-        }
-        for (index, (new, old)) in caps.iter().zip(&self.caps).enumerate() {
-            if new != old {
-                world.set_cap(server_id(index), *new);
+/// Shares a cut among servers: those in the highest power bucket give first, those of one bucket give alike, and none
+/// goes below its floor. A bucket gives all it has before the next one gives anything.
+///
+/// Returns the new cap of each server that gives, in W; the others keep the cap they have, if any.
+pub fn high_bucket_first(
+    servers_watts: &[f64],
+    floor_watts: &[f64],
+    cut_watts: f64,
+    bucket_watts: f64,
+) -> Vec<Option<f64>> {
+    assert_eq!(servers_watts.len(), floor_watts.len(), "every server has a floor");
+    assert!(bucket_watts > 0.0, "a bucket has a width");
+    let bucket = |server: usize| (servers_watts[server] / bucket_watts).floor();
+    let mut order = (0..servers_watts.len()).collect::<Vec<_>>();
+    order.sort_by(|&left, &right| bucket(right).total_cmp(&bucket(left)));
+    let mut caps = vec![None; servers_watts.len()];
+    let mut left_watts = cut_watts;
+    for servers in order.chunk_by(|&left, &right| bucket(left).total_cmp(&bucket(right)).is_eq()) {
+        let rooms = servers.iter().map(|&server| (server, (servers_watts[server] - floor_watts[server]).max(0.0)));
+        for (server, given_watts) in evenly(rooms.collect(), left_watts) {
+            if given_watts > 0.0 {
+                caps[server] = Some(servers_watts[server] - given_watts);
+                left_watts -= given_watts;
             }
         }
-        self.caps = caps;
     }
+    caps
 }
 
-/// Carries one action out on the members of a rack or a row; returns whether it caps from now on.
-fn act(
-    action: Action,
-    capping: bool,
-    world: &World,
-    site: &Site,
-    members: &dyn Fn(&ridethrough_core::site::Server) -> bool,
-    caps: &mut [Option<f64>],
-) -> bool {
-    let chosen: Vec<usize> =
-        site.servers.iter().enumerate().filter(|(_, server)| members(server)).map(|(nth, _)| nth).collect();
-    match action {
-        Action::Hold => capping,
-        Action::Uncap => {
-            chosen.iter().for_each(|&nth| caps[nth] = None);
-            false
-        }
-        Action::Cap { cut_watts } => {
-            let taken: Vec<f64> = chosen.iter().map(|&nth| world.server(server_id(nth)).watts()).collect();
-            let floors: Vec<f64> =
-                chosen.iter().map(|&nth| FLOOR_SHARE * real(site.servers[nth].rated.get())).collect();
-            for (&nth, cap) in chosen.iter().zip(high_bucket_first(&taken, &floors, cut_watts)) {
-                caps[nth] = match (cap, caps[nth]) {
-                    (Some(new), Some(old)) => Some(new.min(old)),
-                    (new, old) => new.or(old),
-                };
-            }
-            true
-        }
+/// Takes the same from everyone; what someone lacks room for, the others give.
+fn evenly(mut rooms_watts: Vec<(usize, f64)>, cut_watts: f64) -> Vec<(usize, f64)> {
+    rooms_watts.sort_by(|left, right| left.1.total_cmp(&right.1));
+    let mut left_watts = cut_watts.max(0.0);
+    let mut givers_left = f64::from(u32::try_from(rooms_watts.len()).unwrap_or(u32::MAX));
+    for (_, watts) in &mut rooms_watts {
+        *watts = watts.min(left_watts / givers_left);
+        left_watts -= *watts;
+        givers_left -= 1.0;
     }
-}
-
-/// What every rack draws, as its PDU says.
-fn drawn(world: &World, site: &Site) -> Vec<f64> {
-    let told = |rack| match world.read(DeviceId::Pdu(rack)) {
-        Some(Reading::Pdu { draw, .. }) => real(draw.get()),
-        _ => 0.0,
-    };
-    site.rack_ids().map(told).collect()
-}
-
-fn server_id(index: usize) -> ServerId {
-    ServerId(u16::try_from(index).unwrap_or(u16::MAX))
+    rooms_watts
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn the_three_bands_of_the_paper() {
-        for (drawn_watts, capping, expected) in [
-            (991.0, false, Action::Cap { cut_watts: 41.0 }),
-            (989.0, false, Action::Hold),
-            (950.0, true, Action::Hold),
-            (901.0, true, Action::Hold),
-            (899.0, true, Action::Uncap),
-            (899.0, false, Action::Hold),
-        ] {
-            assert_eq!(decide(drawn_watts, 1_000.0, capping), expected, "{drawn_watts} W");
+    /// Follows one controller over loads of a limit of 1 kW.
+    fn check(loads_and_actions: &[(f64, Action)]) {
+        let mut band = ThreeBand::default();
+        for (nth, &(drawn_watts, expected)) in loads_and_actions.iter().enumerate() {
+            let found = match band.decide(drawn_watts, 1_000.0) {
+                Action::Cap { cut_watts } => Action::Cap { cut_watts: (cut_watts * 1e6).round() / 1e6 },
+                other => other,
+            };
+            assert_eq!(found, expected, "decision {nth} at {drawn_watts} W");
         }
     }
 
-    fn check(taken: &[f64], cut_watts: f64, expected: &[Option<f64>]) {
-        let floors = vec![100.0; taken.len()];
-        assert_eq!(high_bucket_first(taken, &floors, cut_watts), expected, "{taken:?} less {cut_watts}");
+    // Wu et al. 2016, the three-band algorithm: cap at 99 % of the limit, down to 95 %, uncap below 90 %.
+    #[test]
+    fn the_three_bands_are_those_of_the_paper() {
+        check(&[(989.9, Action::Hold), (990.0, Action::Cap { cut_watts: 40.0 }), (949.0, Action::Hold)]);
+        check(&[(1_200.0, Action::Cap { cut_watts: 250.0 }), (900.0, Action::Hold), (899.9, Action::Uncap)]);
+        check(&[(899.9, Action::Hold), (1.0, Action::Hold)]);
+        check(&[
+            (1_000.0, Action::Cap { cut_watts: 50.0 }),
+            (995.0, Action::Cap { cut_watts: 45.0 }),
+            (950.0, Action::Hold),
+            (700.0, Action::Uncap),
+            (700.0, Action::Hold),
+        ]);
     }
 
     #[test]
-    fn the_highest_give_first_and_nobody_goes_below_its_floor() {
-        check(&[300.0, 200.0, 250.0], 40.0, &[Some(260.0), None, None]);
-        check(&[300.0, 200.0, 250.0], 100.0, &[Some(220.0), None, Some(220.0)]);
-        check(&[300.0, 200.0], 900.0, &[Some(100.0), Some(100.0)]);
-        check(&[300.0, 200.0], 0.0, &[None, None]);
+    fn what_is_no_number_moves_nothing() {
+        check(&[(1_000.0, Action::Cap { cut_watts: 50.0 }), (f64::NAN, Action::Hold), (950.0, Action::Hold)]);
+        assert_eq!(ThreeBand::default().decide(500.0, f64::NAN), Action::Hold);
+        assert_eq!(ThreeBand::default().decide(0.0, 0.0), Action::Hold);
+    }
+
+    #[test]
+    fn the_highest_bucket_gives_first() {
+        for (servers_watts, floors_watts, cut_watts, expected) in [
+            // 310 W and 305 W share a bucket of 20 W, 299 W is in the next.
+            (vec![305.0, 299.0, 310.0], vec![100.0; 3], 50.0, vec![Some(280.0), None, Some(285.0)]),
+            // The bucket is spent before the next one gives.
+            (vec![300.0, 250.0], vec![210.0; 2], 100.0, vec![Some(210.0), Some(240.0)]),
+            // What one of a bucket lacks, the other gives.
+            (vec![310.0, 305.0], vec![300.0, 200.0], 50.0, vec![Some(300.0), Some(265.0)]),
+            (vec![300.0, 250.0], vec![210.0; 2], 1_000.0, vec![Some(210.0), Some(210.0)]),
+            (vec![300.0, 100.0], vec![350.0, 150.0], 10.0, vec![None, None]),
+            (vec![300.0], vec![100.0], 0.0, vec![None]),
+            (vec![], vec![], 10.0, vec![]),
+        ] {
+            let found = high_bucket_first(&servers_watts, &floors_watts, cut_watts, BUCKET_WATTS);
+            assert_eq!(found, expected, "{servers_watts:?} over {floors_watts:?}, {cut_watts} W");
+        }
+    }
+
+    fn servers() -> impl Strategy<Value = Vec<(f64, f64)>> {
+        prop::collection::vec((0.0..12_000.0, 0.0..12_000.0), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_is_met_or_all_are_at_their_floors(servers in servers(), cut in 0.0..200_000.0, bucket in 1.0..4_000.0) {
+            let (watts, floors) = servers.iter().copied().unzip::<f64, f64, Vec<_>, Vec<_>>();
+            let caps = high_bucket_first(&watts, &floors, cut, bucket);
+            let given = |server: usize| caps[server].map_or(0.0, |cap| watts[server] - cap);
+            let room = |server: usize| (watts[server] - floors[server]).max(0.0);
+            let all = 0..watts.len();
+            let total: f64 = all.clone().map(given).sum();
+            prop_assert!((total - cut.min(all.clone().map(room).sum())).abs() < 1e-6, "{total} of {cut}");
+            for server in all.clone() {
+                prop_assert!((0.0..=room(server) + 1e-9).contains(&given(server)), "{server} below its floor");
+            }
+            for (high, low) in all.clone().flat_map(|high| all.clone().map(move |low| (high, low))) {
+                let higher = (watts[high] / bucket).floor() > (watts[low] / bucket).floor();
+                let spent = room(high) - given(high) < 1e-6;
+                prop_assert!(!higher || spent || given(low) < 1e-6, "{low} gave before {high} was spent");
+            }
+        }
+
+        #[test]
+        fn a_constant_load_never_flaps(demand in 0.0..3_000.0, limit in 100.0..2_000.0_f64) {
+            let mut band = ThreeBand::default();
+            let (mut drawn, mut uncaps, mut caps) = (demand, 0, 0);
+            for _ in 0..100 {
+                match band.decide(drawn, limit) {
+                    Action::Cap { cut_watts } => {
+                        caps += 1;
+                        drawn -= cut_watts;
+                    }
+                    Action::Uncap => {
+                        uncaps += 1;
+                        drawn = demand;
+                    }
+                    Action::Hold => {}
+                }
+            }
+            prop_assert_eq!(uncaps, 0);
+            prop_assert_eq!(caps, i32::from(demand >= limit * 0.99));
+            prop_assert_eq!(band.is_capping(), caps > 0);
+        }
+
+        #[test]
+        fn only_loads_across_both_bands_lift_caps(loads in prop::collection::vec(900.0..1_500.0, 1..100)) {
+            let mut band = ThreeBand::default();
+            for load in loads {
+                prop_assert_ne!(band.decide(load, 1_000.0), Action::Uncap);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ridethrough_core::command::{Command, Entry, Founding, Plan, Position, Stamp, TransferId};
+use ridethrough_core::command::{Command, Entry, Founding, Plan, Position, Stamp};
 use ridethrough_core::device::{DeviceId, Order, Reading, ReplicaId, Verdict};
 use ridethrough_core::dispatch::{self, InForce};
 use ridethrough_core::envelope;
@@ -161,15 +161,11 @@ impl Controller {
             self.ledger.orders().filter(|order| due(order.get()) && dispatch::may_go(&self.ledger, order, &in_force));
         let wave: Vec<Order> = orders.map(|order| *order.get()).collect();
         for order in &wave {
-            let setpoint = match world.order(order.device, &order.setpoint) {
-                Verdict::Executed => Some(order.setpoint),
-                _ => {
-                    if let DeviceId::Kesm(kesm) = order.device {
-                        self.refused.insert(kesm, now);
-                    }
-                    None
-                }
-            };
+            let executed = world.order(order.device, &order.setpoint) == Verdict::Executed;
+            if let (false, DeviceId::Kesm(kesm)) = (executed, order.device) {
+                self.refused.insert(kesm, now);
+            }
+            let setpoint = executed.then_some(order.setpoint);
             self.in_force.insert(order.device, (InForce { index: order.index, setpoint }, order.until));
         }
         !wave.is_empty()
@@ -183,11 +179,6 @@ impl Controller {
                 world.release(device);
             }
         }
-    }
-
-    /// The identity of a rack's transfer, for tests.
-    pub fn transfer(&self, rack: RackId) -> Option<TransferId> {
-        self.ledger.transfer(rack).map(|transfer| transfer.id)
     }
 }
 

@@ -5,7 +5,7 @@ use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_model::{Forecast, Guarded, HORIZON, Keep, OnnxForecast, Sample};
 
-use super::policy::Policy;
+use super::PolicyName;
 use crate::plant::whole;
 use crate::scenario::Scenario;
 
@@ -29,14 +29,14 @@ pub enum Forecaster {
 
 impl Forecaster {
     /// The forecaster of a policy that plans; none for one that does not.
-    pub fn of(policy: Policy, scenario: &Scenario, model: Option<OnnxForecast>) -> Option<Self> {
+    pub fn of(policy: PolicyName, scenario: &Scenario, model: Option<OnnxForecast>) -> Option<Self> {
         let every_ms = scenario.site.policy.tick.get().unsigned_abs();
         match policy {
-            Policy::None | Policy::ReactiveCapping => None,
-            Policy::ReactiveTransfer => Some(Self::Overload),
-            Policy::Persistence => Some(Self::Persistence),
-            Policy::Ours => Some(Self::Model(Box::new(Guarded::new(model)))),
-            Policy::Oracle => Some(Self::Future { every_ms, watts: scenario.demand(every_ms) }),
+            PolicyName::None | PolicyName::ReactiveCapping => None,
+            PolicyName::ReactiveTransfer => Some(Self::Overload),
+            PolicyName::Persistence => Some(Self::Persistence),
+            PolicyName::Ours => Some(Self::Model(Box::new(Guarded::new(model)))),
+            PolicyName::Oracle => Some(Self::Future { every_ms, watts: scenario.demand(every_ms) }),
         }
     }
 
@@ -57,7 +57,7 @@ impl Forecaster {
             Self::Model(engine) => {
                 let samples: Vec<Sample> =
                     loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit }).collect();
-                let keep = if now_ms % 1_000 == 0 { Keep::Committed } else { Keep::Provisional };
+                let keep = if now_ms.is_multiple_of(1_000) { Keep::Committed } else { Keep::Provisional };
                 let mut forecasts = Vec::with_capacity(samples.len());
                 engine.step(&samples, keep, &mut forecasts);
                 forecasts

@@ -1,188 +1,200 @@
-//! A scenario under a policy, from the first ms to the score.
+//! The runs of a comparison.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use ridethrough_model::{HORIZON, LoadError, ModelFiles, OnnxForecast};
+use ridethrough_model::{LoadError, ModelFiles, OnnxForecast};
 
-use super::capping::Capping;
-use super::controller::{Begun, Controller};
+use super::capper::Capper;
+use super::controller::Controller;
 use super::forecasts::Forecaster;
-use super::policy::Policy;
-use super::score::{Score, Transfers};
+use super::{Curve, Outcome, PolicyName, PolicyOutcome, measure};
 use crate::plant::{World, real};
 use crate::scenario::{Scenario, ScenarioError};
 
-/// For so long a transfer is in force at least: an overload in its time was worth it. Twice the horizon of a forecast.
-const WORTH_MS: u64 = 2 * HORIZON.get().unsigned_abs();
-/// Ticks of policies without a planner, in ms.
+/// Policies without a planner look this often, in ms.
 const TICK_MS: u64 = 100;
+/// Curves have a sample for each of these, in ms.
+const SAMPLE_MS: u64 = 1_000;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Folders of scenarios.
+    /// The folders of the scenarios, in the order in which they are told.
     pub scenarios: Vec<PathBuf>,
-    /// Policies.
-    pub policies: Vec<Policy>,
-    /// A seed in the place of the scenarios' own.
+    /// The policies, in the order in which they are told.
+    pub policies: Vec<PolicyName>,
+    /// What all dice come from; each scenario's own seed when left out.
     pub seed: Option<u64>,
-    /// Runs at a time.
-    pub jobs: usize,
-    /// Model, manifest and runtime; none for the rule.
+    /// How many runs go on at one time.
+    pub jobs: NonZeroUsize,
+    /// Model, manifest and runtime for [`PolicyName::Ours`]; the rule-based forecast when left out.
     pub model: Option<[PathBuf; 3]>,
+    /// Is told of every run that ends: the scenario's name, the policy, and how long it took on the real clock in s.
+    pub progress: fn(&str, PolicyName, f64),
 }
 
-/// One policy in one scenario.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// The scenario's name.
-    pub scenario: String,
-    /// What it shows.
-    pub about: String,
-    /// The seed of the run.
-    pub seed: u64,
-    /// For how many s of scenario time.
-    pub seconds: u64,
-    /// Which policy.
-    pub policy: Policy,
-    /// What was counted.
-    pub score: Score,
-    /// For how many s of true time.
-    pub wall_seconds: f64,
-}
-
-/// Why nothing can be compared.
+/// A comparison that cannot be made.
 #[derive(Debug)]
 pub enum OutcomeError {
+    /// No scenario has this name, and no folder with a scenario this path.
+    UnknownScenario {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// There is nothing to compare in this folder.
+    NoScenarios(
+        /// Which.
+        PathBuf,
+    ),
+    /// A folder cannot be read.
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Two scenarios have one name, so that nobody could tell their scores apart.
+    SameName(
+        /// Which.
+        String,
+    ),
     /// A scenario is at fault.
     Scenario(ScenarioError),
     /// The model is.
     Model(LoadError),
-    /// The energy account of a run does not close, so that its score is worth nothing.
-    Energy {
-        /// Which scenario.
-        scenario: String,
-        /// Under which policy.
-        policy: Policy,
-        /// What does not add up, as a share of what was turned over.
-        share: f64,
-    },
 }
 
 impl fmt::Display for OutcomeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::UnknownScenario { name, known } if known.is_empty() => {
+                write!(f, "no scenario `{name}`; give its folder")
+            }
+            Self::UnknownScenario { name, known } => {
+                write!(f, "no scenario `{name}`; there are {}, or give its folder", known.join(", "))
+            }
+            Self::NoScenarios(path) => write!(f, "no scenario to compare in {}", path.display()),
+            Self::Read { path, error } => write!(f, "cannot read {}: {error}", path.display()),
+            Self::SameName(name) => write!(f, "two of the scenarios are named `{name}`"),
             Self::Scenario(error) => error.fmt(f),
             Self::Model(error) => error.fmt(f),
-            Self::Energy { scenario, policy, share } => {
-                write!(
-                    f,
-                    "{scenario} under {}: the energy account is off by {share:e}, more than a thousandth",
-                    policy.name()
-                )
-            }
         }
     }
 }
 
 impl std::error::Error for OutcomeError {}
 
-/// Runs every scenario under every policy; `each` hears of every run that ends, in the order in which they do. The
-/// outcomes are in the order of the request.
-pub fn run_all(request: &Request, each: &(dyn Fn(&Outcome) + Sync)) -> Result<Vec<Outcome>, OutcomeError> {
+/// A run that waits for its turn: scenario and policy, by their places.
+type Turn = (usize, usize);
+
+/// Runs every scenario under every policy.
+pub fn run(request: &Request) -> Result<Vec<Outcome>, OutcomeError> {
     let load = |folder: &PathBuf| Scenario::load_seeded(folder, request.seed).map_err(OutcomeError::Scenario);
     let scenarios = request.scenarios.iter().map(load).collect::<Result<Vec<_>, _>>()?;
-    let pairs = scenarios.iter().flat_map(|scenario| request.policies.iter().map(move |&policy| (scenario, policy)));
-    let waiting: Mutex<VecDeque<_>> = Mutex::new(pairs.enumerate().collect());
-    let done: Mutex<Vec<(usize, Result<Outcome, OutcomeError>)>> = Mutex::default();
+    let mut names = BTreeSet::new();
+    if let Some(same) = scenarios.iter().find(|scenario| !names.insert(&scenario.name)) {
+        return Err(OutcomeError::SameName(same.name.clone()));
+    }
+    let turns =
+        (0..scenarios.len()).flat_map(|scenario| (0..request.policies.len()).map(move |policy| (scenario, policy)));
+    let waiting: Mutex<VecDeque<Turn>> = Mutex::new(turns.collect());
+    let done: Mutex<Vec<(Turn, Result<PolicyOutcome, OutcomeError>)>> = Mutex::default();
     std::thread::scope(|scope| {
-        for _ in 0..request.jobs.max(1) {
+        for _ in 0..request.jobs.get() {
             scope.spawn(|| {
                 // The lock must not be held while a run goes on.
                 let next = || locked(&waiting).pop_front();
-                while let Some((nth, (scenario, policy))) = next() {
-                    let outcome = run(scenario, policy, request);
-                    if let Ok(outcome) = &outcome {
-                        each(outcome);
-                    }
-                    locked(&done).push((nth, outcome));
+                while let Some(turn) = next() {
+                    let outcome = run_one(&scenarios[turn.0], request.policies[turn.1], request);
+                    locked(&done).push((turn, outcome));
                 }
             });
         }
     });
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    done.sort_by_key(|(nth, _)| *nth);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(turn, _)| *turn);
+    let mut outcomes: Vec<Outcome> = scenarios.iter().map(blank).collect();
+    for ((scenario, _), outcome) in done {
+        outcomes[scenario].policies.push(outcome?);
+    }
+    Ok(outcomes)
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs one scenario under one policy.
-fn run(scenario: &Scenario, policy: Policy, request: &Request) -> Result<Outcome, OutcomeError> {
+fn blank(scenario: &Scenario) -> Outcome {
+    Outcome {
+        scenario: scenario.name.clone(),
+        about: scenario.about.clone(),
+        seed: scenario.seed,
+        seconds: real(i64::try_from(scenario.span_ms).unwrap_or(i64::MAX)) / 1_000.0,
+        policies: Vec::new(),
+    }
+}
+
+fn run_one(scenario: &Scenario, policy: PolicyName, request: &Request) -> Result<PolicyOutcome, OutcomeError> {
     let began = Instant::now();
-    let mut world = World::new(scenario);
     let model = match (&request.model, policy) {
-        (Some([model, manifest, runtime]), Policy::Ours) => {
+        (Some([model, manifest, runtime]), PolicyName::Ours) => {
             Some(OnnxForecast::load(ModelFiles { model, manifest, runtime }).map_err(OutcomeError::Model)?)
         }
         _ => None,
     };
-    let begun = match Forecaster::of(policy, scenario, model) {
-        Some(forecaster) => planned(&mut world, scenario, forecaster),
-        None => unplanned(&mut world, scenario, policy),
+    let mut world = World::new(scenario);
+    let mut actor = match (Forecaster::of(policy, scenario, model), policy) {
+        (Some(forecaster), _) => Actor::Planner(Box::new(Controller::new(&world, forecaster))),
+        (None, PolicyName::ReactiveCapping) => Actor::Capper(Capper::new(world.site())),
+        (None, _) => Actor::Nobody,
     };
-    let score = Score::of(&world, count(scenario, &begun));
-    if score.energy_error_share.abs() > 0.001 {
-        let (scenario, share) = (scenario.name.clone(), score.energy_error_share);
-        return Err(OutcomeError::Energy { scenario, policy, share });
+    let mut curve = Curve::default();
+    while world.now_ms() < scenario.span_ms {
+        if world.now_ms() >= curve.capped_servers.len() as u64 * SAMPLE_MS {
+            measure::sample(&mut curve, &world, actor.capped());
+        }
+        actor.tick(&mut world);
     }
-    Ok(Outcome {
-        scenario: scenario.name.clone(),
-        about: scenario.about.clone(),
-        seed: scenario.seed,
-        seconds: scenario.span_ms / 1_000,
-        policy,
-        score,
-        wall_seconds: began.elapsed().as_secs_f64(),
-    })
+    curve.marks = measure::marks(scenario, &world);
+    let transfers = match &actor {
+        Actor::Planner(controller) => controller.begun(),
+        Actor::Capper(_) | Actor::Nobody => &[],
+    };
+    let score = measure::score(scenario, &world, transfers);
+    let wall_seconds = began.elapsed().as_secs_f64();
+    (request.progress)(&scenario.name, policy, wall_seconds);
+    Ok(PolicyOutcome { policy, score, curve, wall_seconds })
 }
 
-fn planned(world: &mut World, scenario: &Scenario, forecaster: Forecaster) -> Vec<Begun> {
-    let mut controller = Controller::new(world, forecaster);
-    while world.now_ms() < scenario.span_ms {
-        controller.tick(world);
-    }
-    controller.begun().to_vec()
+/// Who acts in a run.
+enum Actor {
+    Nobody,
+    Capper(Capper),
+    Planner(Box<Controller>),
 }
 
-fn unplanned(world: &mut World, scenario: &Scenario, policy: Policy) -> Vec<Begun> {
-    let mut capping = (policy == Policy::ReactiveCapping).then(|| Capping::new(world.site()));
-    while world.now_ms() < scenario.span_ms {
-        if let Some(capping) = &mut capping {
-            capping.tick(world);
+impl Actor {
+    /// Acts, and lets the world go on to the next tick.
+    fn tick(&mut self, world: &mut World) {
+        match self {
+            Self::Planner(controller) => return controller.tick(world),
+            Self::Capper(capper) => capper.tick(world),
+            Self::Nobody => {}
         }
         world.run_ms(TICK_MS);
     }
-    Vec::new()
-}
 
-/// A transfer was false when its rack would not have passed its limit within [`WORTH_MS`] of its beginning.
-fn count(scenario: &Scenario, begun: &[Begun]) -> Transfers {
-    if begun.is_empty() {
-        return Transfers::default();
+    fn capped(&self) -> u32 {
+        match self {
+            Self::Capper(capper) => capper.capped(),
+            Self::Planner(_) | Self::Nobody => 0,
+        }
     }
-    let demand = scenario.demand(TICK_MS);
-    let place = |ms: u64| usize::try_from(ms / TICK_MS).unwrap_or(usize::MAX);
-    let is_false = |begun: &&Begun| {
-        let limit_watts = real(scenario.site.rack(begun.rack).limit.get());
-        let coming = demand[begun.rack.index()].iter().skip(place(begun.at_ms)).take(place(WORTH_MS));
-        coming.copied().fold(0.0, f64::max) <= limit_watts
-    };
-    Transfers { begun: begun.len(), false_ones: begun.iter().filter(is_false).count() }
 }

@@ -1,100 +1,220 @@
-//! What is counted of a run.
+//! The policies that are compared, and what a run under one of them came to.
 
-use serde::Serialize;
+use std::fmt;
 
-use crate::plant::{World, real, whole};
+use clap::ValueEnum;
+use serde::{Serialize, Serializer};
 
-/// One policy in one scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Score {
-    /// Breakers of racks and rows that opened.
-    pub trips: usize,
-    /// For how long racks and rows drew more than their limits, all added, in s.
-    pub overload_seconds: f64,
-    /// What they drew beyond their limits, in J.
-    pub overload_joules: i64,
-    /// For how long servers took less than they would have because of a cap, all added, in s.
-    pub capped_server_seconds: f64,
-    /// Work that caps denied when it was due, in J.
-    pub denied_joules: i64,
-    /// What modules gave to their buses, in J.
-    pub moved_joules: i64,
-    /// What was lost in modules and ties, standing losses included, in J.
-    pub loss_joules: i64,
-    /// For how long modules were below their reserve, all added, in s.
-    pub reserve_floor_seconds: f64,
-    /// Transfers to a rack that would not have passed its limit while they lasted.
-    pub false_transfers: usize,
-    /// Excursions of rack buses out of the ITIC curve.
-    pub itic_violations: u32,
-    /// The highest heat of a breaker; 1 trips.
-    pub worst_damage: f64,
-    /// The least charge of a module, as a share of its capacity.
-    pub deepest_charge_share: f64,
-    /// The highest power of a utility feed, in W.
-    pub utility_peak_watts: i64,
-    /// Racks whose servers lost power, each time.
-    pub server_failures: u32,
-    /// What servers without power would have taken, in J.
-    pub unserved_joules: i64,
-    /// Work that caps denied and that is still not done at the end, in J.
-    pub deferred_joules: i64,
-    /// Transfers that began.
-    pub transfers: usize,
-    /// What does not add up in the energy account, as a share of what was turned over.
-    pub energy_error_share: f64,
+/// An energy account that is off by this share of what was turned over makes a run worthless (honesty rule 1).
+pub const ENERGY_ERROR_SHARE_MAX: f64 = 0.001;
+
+/// Who decides in a run. The order is that of every table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum PolicyName {
+    /// No controller.
+    None,
+    /// Three-band power capping as in Dynamo (ISCA 2016): at 99 % of a limit down to 95 %, free below 90 %, every 3 s.
+    #[value(alias = "reactive-capping")]
+    ReactiveCapping,
+    /// Transfers, but only once a limit is passed.
+    #[value(alias = "reactive-transfer")]
+    ReactiveTransfer,
+    /// Our planner with the last measured value as its forecast.
+    Persistence,
+    /// Our planner with the model's forecast.
+    Ours,
+    /// Our planner with the true future as its forecast: the bound of what forecasts can bring.
+    Oracle,
 }
 
-/// Transfers as a controller counted them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transfers {
-    /// That began.
-    pub begun: usize,
-    /// Of these, for nothing.
-    pub false_ones: usize,
-}
-
-impl Score {
-    /// What the judges of a world saw.
-    pub fn of(world: &World, transfers: Transfers) -> Self {
-        let (judges, account, capping) = (world.judges(), world.account(), world.capping());
-        let (racks, rows, kesms) = (&judges.racks, &judges.rows, &judges.kesms);
-        let over_ms: u64 =
-            racks.iter().map(|rack| rack.over_limit_ms).chain(rows.iter().map(|row| row.over_limit_ms)).sum();
-        let over_joules = racks.iter().map(|rack| rack.over_limit_joules);
-        let damages = racks.iter().map(|rack| rack.peak_damage).chain(rows.iter().map(|row| row.peak_damage));
-        let charges = kesms
-            .iter()
-            .enumerate()
-            .map(|(index, kesm)| kesm.lowest_joules / world.kesm(index).spec().capacity_joules());
-        let losses = &account.losses;
-        Self {
-            trips: judges.trips.len(),
-            overload_seconds: seconds(over_ms),
-            overload_joules: whole(over_joules.chain(rows.iter().map(|row| row.over_limit_joules)).sum()),
-            capped_server_seconds: seconds(capping.capped_ms),
-            denied_joules: whole(capping.denied_joules),
-            moved_joules: whole(kesms.iter().map(|kesm| kesm.supplied_joules).sum()),
-            loss_joules: whole(losses.kesm.total_joules() + losses.tie_cable_joules + losses.tie_converter_joules),
-            reserve_floor_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_ms).sum()),
-            false_transfers: transfers.false_ones,
-            itic_violations: racks.iter().map(|rack| rack.itic_violations).sum(),
-            worst_damage: thousandths(damages.fold(0.0, f64::max)),
-            deepest_charge_share: thousandths(charges.fold(1.0, f64::min)),
-            utility_peak_watts: whole(judges.feed_peaks_watts.iter().copied().fold(0.0, f64::max)),
-            server_failures: racks.iter().map(|rack| rack.failures).sum(),
-            unserved_joules: whole(racks.iter().map(|rack| rack.unserved_joules).sum()),
-            deferred_joules: whole(capping.backlog_joules),
-            transfers: transfers.begun,
-            energy_error_share: world.energy_error_share(),
+impl PolicyName {
+    /// How it is typed and how it is named in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ReactiveCapping => "reactive_capping",
+            Self::ReactiveTransfer => "reactive_transfer",
+            Self::Persistence => "persistence",
+            Self::Ours => "ours",
+            Self::Oracle => "oracle",
         }
+    }
+
+    /// What it does, in one line; the same that `--help` tells.
+    pub fn about(self) -> String {
+        let value = self.to_possible_value();
+        value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
     }
 }
 
-fn seconds(ms: u64) -> f64 {
-    real(i64::try_from(ms).unwrap_or(i64::MAX)) / 1_000.0
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
-fn thousandths(share: f64) -> f64 {
-    (share * 1_000.0).round() / 1_000.0
+/// What a run came to. The names and their order are the contract of `--output json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Score {
+    /// Breakers that tripped.
+    pub trips: u64,
+    /// Seconds over a limit, summed over racks.
+    #[serde(serialize_with = "thousandths")]
+    pub overload_seconds: f64,
+    /// Energy drawn above limits, in J.
+    pub overload_joules: i64,
+    /// Seconds under a cap, summed over servers.
+    #[serde(serialize_with = "thousandths")]
+    pub capped_server_seconds: f64,
+    /// Energy that caps kept from servers, in J.
+    pub denied_joules: i64,
+    /// Energy that modules and ties brought to rack buses, in J.
+    pub moved_joules: i64,
+    /// Energy lost by storing and moving, in J.
+    pub loss_joules: i64,
+    /// Seconds below the reserve, summed over modules.
+    #[serde(serialize_with = "thousandths")]
+    pub reserve_floor_seconds: f64,
+    /// Transfers that no overload would have needed.
+    pub false_transfers: u64,
+    /// Excursions of a server's supply outside the ITIC curve.
+    pub itic_violations: u64,
+    /// The highest heat of any breaker: 0 cold, 1 trips.
+    #[serde(serialize_with = "thousandths")]
+    pub worst_damage: f64,
+    /// The lowest charge of any module as a share of its capacity.
+    #[serde(serialize_with = "thousandths")]
+    pub deepest_charge_share: f64,
+    /// The highest power taken from all utility feeds together, in W.
+    pub utility_peak_watts: i64,
+    /// Servers that failed for want of power.
+    pub server_failures: u64,
+    /// What servers would have taken while they were dark, in J.
+    pub unserved_joules: i64,
+    /// Energy that caps kept from servers and that was not caught up with by the end, in J.
+    pub deferred_joules: i64,
+    /// Transfers that were ordered.
+    pub transfers: u64,
+    /// What does not add up in the energy account, as a share of what was turned over.
+    #[serde(serialize_with = "three_digits")]
+    pub energy_error_share: f64,
+}
+
+impl Score {
+    /// Whether the energy account adds up; if not, no other figure is worth anything.
+    pub fn energy_closes(&self) -> bool {
+        self.energy_error_share.abs() < ENERGY_ERROR_SHARE_MAX
+    }
+}
+
+/// A run over time, for plots: one sample for each second of scenario time, the first at 0 s.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// The draw of the rack that is worst off, as a share of its limit.
+    pub worst_draw_shares: Vec<f64>,
+    /// Usable energy of all modules as a share of their capacity.
+    pub stored_shares: Vec<f64>,
+    /// Power taken from all utility feeds together, in W.
+    pub utility_watts: Vec<f64>,
+    /// Servers under a cap.
+    pub capped_servers: Vec<u32>,
+    /// What happened, in the order of time.
+    pub marks: Vec<Mark>,
+}
+
+/// A moment worth a mark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// When, in s of scenario time.
+    pub at_seconds: f64,
+    /// What kind of moment.
+    pub kind: MarkKind,
+    /// What happened, or for a trip where.
+    pub text: String,
+}
+
+/// What a mark stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// A breaker tripped.
+    Trip,
+    /// The scenario did something.
+    Event,
+}
+
+/// A policy in one scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyOutcome {
+    /// Which.
+    pub policy: PolicyName,
+    /// What it came to.
+    pub score: Score,
+    /// The run over time.
+    pub curve: Curve,
+    /// How long the run took on the real clock, in s; no part of any comparison.
+    pub wall_seconds: f64,
+}
+
+/// A scenario under several policies on the same seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What people call the scenario.
+    pub scenario: String,
+    /// What it shows, for people.
+    pub about: String,
+    /// What all dice of the plant came from.
+    pub seed: u64,
+    /// For how long it ran, in s of scenario time.
+    pub seconds: f64,
+    /// By policy, in the order in which they are told.
+    pub policies: Vec<PolicyOutcome>,
+}
+
+/// Rounds to three decimals: a step of the plant is a millisecond.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn thousandths<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((value * 1_000.0).round() / 1_000.0)
+}
+
+/// Rounds to three significant digits: an account's error is far below a thousandth, and is to be seen all the same.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn three_digits<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(format!("{value:.2e}").parse().unwrap_or(*value))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_policy_has_one_name_everywhere() {
+        for policy in PolicyName::value_variants() {
+            let typed = policy.to_possible_value().expect("none is hidden");
+            assert_eq!(typed.get_name(), policy.name());
+            assert_eq!(serde_json::to_value(policy).expect("a string"), json!(policy.name()));
+            assert_eq!(PolicyName::from_str(&policy.name().replace('_', "-"), false), Ok(*policy));
+            let about = policy.about();
+            assert!(!about.is_empty() && !about.contains('\n'), "{policy}: {about:?}");
+        }
+    }
+
+    #[test]
+    fn figures_are_rounded_and_an_error_of_the_account_stays_visible() {
+        let score = Score { overload_seconds: 1.234_56, energy_error_share: 3.456_7e-12, ..Score::default() };
+        let value = serde_json::to_value(&score).expect("plain figures");
+        assert_eq!(value["overload_seconds"], json!(1.235));
+        assert_eq!(value["energy_error_share"], json!(3.46e-12));
+    }
+
+    #[test]
+    fn an_account_that_is_no_number_does_not_close() {
+        for (error_share, closes) in [(0.0, true), (-0.0009, true), (0.001, false), (-1.0, false), (f64::NAN, false)] {
+            let score = Score { energy_error_share: error_share, ..Score::default() };
+            assert_eq!(score.energy_closes(), closes, "{error_share}");
+        }
+    }
 }
