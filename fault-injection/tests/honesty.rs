@@ -3,8 +3,9 @@
 mod support;
 
 use ridethrough_core::device::{DeviceId, Direction, Reading};
-use ridethrough_core::site::{KesmId, RackId, TieId};
+use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_fault_injection::plant::World;
+use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening, Utility};
 use ridethrough_fault_injection::report::{Summary, Verdict};
 use support::{chain_scenario, order_kesm, order_tie};
 
@@ -90,4 +91,41 @@ fn readings_are_near_the_truth_and_clocks_are_their_own() {
     assert_eq!(clocks.len(), 7);
     assert!(clocks.windows(2).all(|pair| pair[0] != pair[1]), "{clocks:?}");
     assert_eq!(world.read(DeviceId::Pdu(RackId(9))), None);
+}
+
+/// Honesty rule 1 under every switch that there is, thrown in the middle of transfers and taken back.
+#[test]
+fn energy_closes_under_every_fault_switch() {
+    let kesm = DeviceId::Kesm(KesmId(0));
+    let on = |device, fault| Happening::Device { device, fault };
+    let devices = [kesm, DeviceId::Tie(TieId(0)), DeviceId::Pdu(RackId(1))];
+    let faults = [
+        DeviceFault::Broken,
+        DeviceFault::Stuck,
+        DeviceFault::Lying { share: 0.5 },
+        DeviceFault::Frozen,
+        DeviceFault::Mute,
+        DeviceFault::Babbling { times: 10 },
+        DeviceFault::Reboot { keeps_memory: false },
+    ];
+    let utility = |share| Happening::UtilityVolts { feed: FeedId(0), utility: Utility::A, share };
+    let mut switches: Vec<Happening> =
+        devices.iter().flat_map(|&device| faults.map(|fault| on(device, fault))).collect();
+    switches.extend([utility(0.0), utility(0.65), utility(0.8), utility(0.96), utility(1.15)]);
+    switches.push(Happening::Vacuum { kesm: KesmId(0), times: 1_000.0 });
+    switches.push(Happening::Bearing { kesm: KesmId(0), watts: 5_000.0 });
+    switches.push(Happening::GeneratorRefuses { feed: FeedId(0) });
+    for what in switches {
+        let mut world = World::new(&chain_scenario(LOADS, 7));
+        order_kesm(&mut world, 0, 50_000, 15_000);
+        order_kesm(&mut world, 1, 50_000, 15_000);
+        order_tie(&mut world, 0, Direction::Forward, 28_000);
+        world.run_ms(2_000);
+        world.happen(what, true);
+        world.run_ms(3_000);
+        world.happen(what, false);
+        world.run_ms(3_000);
+        let error_share = world.energy_error_share();
+        assert!(error_share.abs() < 1e-5, "{what:?}: {error_share:e}");
+    }
 }

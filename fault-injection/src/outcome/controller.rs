@@ -19,9 +19,9 @@ use super::forecasts::Forecaster;
 use crate::plant::World;
 
 /// From a plan to its commit by a majority, in ms: above what was measured (BENCHMARKS.md), so that no policy gains by it.
-const COMMIT_MS: u64 = 5;
+pub const COMMIT_MS: u64 = 5;
 /// From an order to its ack, in ms.
-const ORDER_MS: u64 = 1;
+pub const ORDER_MS: u64 = 1;
 /// More waves of orders than a path has ties are never needed.
 const WAVES_MAX: u64 = 12;
 /// A module that refused an order is not planned with for so long.
