@@ -7,6 +7,7 @@
 //! site (what stands where) ─┐
 //! view (what was measured) ─┼─► planner ─► envelope ─► [raft commits] ─► ledger ─► dispatch
 //! forecast (what may come) ─┘   proposes    admits                       applies    releases orders
+//! └──────────────── control: one replica, driven by events ─────────────────────────────────────┘
 //! ```
 //!
 //! | module | subject |
@@ -22,11 +23,13 @@
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
 //! | [`dispatch`] | which committed orders may go out now |
+//! | [`control`] | all of the above at work in one replica: events in, commands out |
 //! | [`audit`] | replays a log and explains its decisions |
 
 pub mod audit;
 mod canon;
 pub mod command;
+pub mod control;
 pub mod device;
 pub mod dispatch;
 pub mod electrical;

@@ -26,7 +26,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ForecastFiles};
-use crate::control::{Control, Parts};
+use crate::control::{ControlThread, Parts};
 use crate::forecasting::Forecasting;
 
 /// How long a stopping replica may take to put its log to rest.
@@ -114,7 +114,7 @@ pub fn run(file: &Path) -> Result<()> {
     let watched = Arc::clone(&replica);
     // Pairs with the Release in `end_on_signal`.
     let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
-    Control::new(parts, consensus.handle()).run(over);
+    ControlThread::new(parts, consensus.handle()).run(over);
     let stopped = watched.status().stopped;
     drop(watched);
     consensus.block_on(put_to_rest(replica));

@@ -1,6 +1,6 @@
 //! What goes through the rings.
 
-use ridethrough_core::device::{Ack, Order};
+use ridethrough_core::device::{Ack, Order, Setpoint};
 use ridethrough_core::ledger::Committed;
 use ridethrough_core::units::Millis;
 use ridethrough_protocol::Telemetry;
@@ -23,7 +23,7 @@ pub enum ToLink {
         term: u64,
         /// How long a device may go on without hearing from it.
         lease: Millis,
-        /// How long from now this holds.
+        /// How long from now this holds. Zero for silence at once, in which orders of the same term wait.
         valid_for: Millis,
     },
     /// This replica no longer leads.
@@ -39,6 +39,8 @@ pub enum FromLink {
     Ack {
         /// What it says.
         ack: Ack,
+        /// What the device does after its verdict; nothing while it follows its local safe rule.
+        in_force: Option<Setpoint>,
         /// Microseconds since the link was given the order, retransmissions included; the largest number where that
         /// cannot be told, as for an order that two newer ones have superseded.
         rtt_us: u32,

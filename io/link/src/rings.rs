@@ -138,7 +138,7 @@ mod tests {
         let fence = Fence { term: 1, index };
         let device = DeviceId::Kesm(KesmId(0));
         let ack = Ack { device, fence, verdict: Verdict::Executed, device_at: Millis::ZERO };
-        FromLink::Ack { ack, rtt_us: 1 }
+        FromLink::Ack { ack, in_force: None, rtt_us: 1 }
     }
 
     #[test]

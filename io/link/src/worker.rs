@@ -120,7 +120,7 @@ impl Worker {
                 self.addresses.learn(telemetry.device, Route::Live, from);
                 self.tell(FromLink::Telemetry(telemetry));
             }
-            Some(Event::Ack { ack, .. }) => {
+            Some(Event::Ack { ack, in_force, .. }) => {
                 self.meters.received(Kind::Ack);
                 self.addresses.learn(ack.device, Route::Live, from);
                 let after = self.timing.since(ack.device, ack.fence.index, Instant::now());
@@ -128,7 +128,7 @@ impl Worker {
                     self.meters.actuation.record(after);
                 }
                 let rtt_us = after.and_then(|after| u32::try_from(after.as_micros()).ok()).unwrap_or(u32::MAX);
-                self.tell(FromLink::Ack { ack, rtt_us });
+                self.tell(FromLink::Ack { ack, in_force, rtt_us });
             }
             Some(Event::Rejected(refusal)) => self.meters.rejected(refusal),
             // An ack that repeats what was told.

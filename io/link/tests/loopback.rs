@@ -48,7 +48,7 @@ fn wait_for_devices(link: &Link, count: u16) {
 
 fn wait_for_ack(link: &Link) -> (Ack, u32) {
     wait(link, |news| match news {
-        FromLink::Ack { ack, rtt_us } => Some((ack, rtt_us)),
+        FromLink::Ack { ack, rtt_us, .. } => Some((ack, rtt_us)),
         FromLink::Telemetry(_) => None,
     })
 }

@@ -37,6 +37,7 @@ pub struct Leadership {
     /// For how long a device may go on without hearing from this leader.
     pub lease: Millis,
     /// For how long this leave lasts unless it is given again: a replica whose consensus has stalled must fall silent.
+    /// Zero takes it back at once; orders wait for it to be given again in the same term.
     pub valid_for: Millis,
 }
 

@@ -166,6 +166,21 @@ fn an_order_waits_for_leave_that_has_lapsed() {
 }
 
 #[test]
+fn an_unanswered_order_outlasts_a_pause_of_the_same_term() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = leading(&mut field);
+    controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
+    assert_eq!(due(&mut controller, 0).len(), 1, "lost on its way");
+    controller.lead(Leadership { valid_for: ms(0), ..LEAVE }, ms(1)).expect("a pause");
+    assert!((1..60).all(|now| due(&mut controller, now).is_empty()), "silent at once");
+    controller.lead(LEAVE, ms(60)).expect("it may go on");
+    for frame in due(&mut controller, 60) {
+        field.handle(&frame, 60);
+    }
+    assert_eq!(field.recorder.applied, [Some(supply(5))]);
+}
+
+#[test]
 fn an_order_waits_until_its_device_is_heard() {
     let mut field = Field::new(DEVICE);
     let mut controller = controller(R1, 1);

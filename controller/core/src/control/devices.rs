@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use ridethrough_core::command::TimedAck;
-use ridethrough_core::device::{Ack, DeviceId, Fence, Order, Setpoint, Verdict};
-use ridethrough_core::dispatch::InForce;
-use ridethrough_core::site::{KesmId, Site};
-use ridethrough_core::units::Millis;
+use crate::command::TimedAck;
+use crate::device::{Ack, DeviceId, Fence, Order, Setpoint, Verdict};
+use crate::dispatch::InForce;
+use crate::site::{KesmId, Site};
+use crate::units::Millis;
 
 /// A module that refused an order is not planned with for so long.
 const SHUNNED: Millis = Millis::seconds(10);
@@ -21,6 +21,18 @@ struct Device {
     /// Its word on the newest order that it answered.
     answered: Option<TimedAck>,
     refused_at: Option<Millis>,
+}
+
+impl Device {
+    /// A refusal does not say from which entry the setpoint is that stays in force, so the known index stays too: it
+    /// may be too low, which only makes orders wait. A late word on an order before the known one is no news.
+    fn hear_in_force(&mut self, ack: Ack, setpoint: Option<Setpoint>) {
+        let known = self.in_force.index;
+        if ack.fence.index >= known {
+            let index = if ack.verdict.in_force() { ack.fence.index } else { known };
+            self.in_force = InForce { index, setpoint };
+        }
+    }
 }
 
 /// All devices of the site, by their wire number.
@@ -51,16 +63,12 @@ impl Devices {
         }
     }
 
-    /// Takes in an ack. `order` is the order it answers, if that is still the newest.
-    pub fn answer(&mut self, ack: Ack, after_us: u32, order: Option<&Order>, now: Millis) {
+    /// Takes in an ack and what the device says is in force after it.
+    pub fn answer(&mut self, ack: Ack, in_force: Option<Setpoint>, after_us: u32, now: Millis) {
         let Some(known) = self.by_id.get_mut(&ack.device) else { return };
         known.answered = Some(TimedAck { ack, after_us });
-        if ack.verdict.in_force() {
-            let setpoint = order.filter(|order| order.index == ack.fence.index).map(|order| order.setpoint);
-            if setpoint.is_some() {
-                known.in_force = InForce { index: ack.fence.index, setpoint };
-            }
-        } else if matches!(ack.verdict, Verdict::BeyondLimits | Verdict::Unavailable) {
+        known.hear_in_force(ack, in_force);
+        if matches!(ack.verdict, Verdict::BeyondLimits | Verdict::Unavailable) {
             known.refused_at = Some(now);
         }
     }
@@ -97,15 +105,17 @@ impl Devices {
 
 #[cfg(test)]
 mod tests {
-    use ridethrough_core::units::Watts;
-
     use super::*;
+    use crate::units::Watts;
 
     const KESM: DeviceId = DeviceId::Kesm(KesmId(0));
 
+    fn setpoint(watts: i64) -> Setpoint {
+        Setpoint::Kesm { supply_max: Watts::new(watts), charge_max: Watts::ZERO, hold: Watts::new(5) }
+    }
+
     fn order(index: u64) -> Order {
-        let setpoint = Setpoint::Kesm { supply_max: Watts::new(9), charge_max: Watts::ZERO, hold: Watts::new(5) };
-        Order { device: KESM, index, term: 1, setpoint, until: Millis::new(100) }
+        Order { device: KESM, index, term: 1, setpoint: setpoint(9), until: Millis::new(100) }
     }
 
     fn ack(index: u64, verdict: Verdict) -> Ack {
@@ -130,20 +140,36 @@ mod tests {
     #[test]
     fn an_answer_counts_for_its_own_order_only() {
         let mut devices = devices();
-        devices.answer(ack(5, Verdict::Executed), 80, Some(&order(5)), Millis::new(1));
+        devices.answer(ack(5, Verdict::Executed), Some(setpoint(9)), 80, Millis::new(1));
         assert!(devices.answer_to(&order(5)).is_some());
         assert!(devices.answer_to(&order(6)).is_none());
-        assert_eq!(devices.in_force(KESM).index, 5);
-        devices.answer(ack(5, Verdict::Executed), 80, Some(&order(6)), Millis::new(1));
-        assert_eq!(devices.in_force(KESM).index, 5, "the instruction of another order is not assumed");
+    }
+
+    #[test]
+    fn what_is_in_force_is_what_the_device_says_and_never_what_the_ledger_hopes() {
+        let check = |ack: Ack, said: Option<Setpoint>, expected: (u64, Option<Setpoint>)| {
+            let mut devices = devices();
+            devices.observe(KESM, Fence { term: 1, index: 5 }, Some(setpoint(3)));
+            devices.answer(ack, said, 80, Millis::new(1));
+            let there = devices.in_force(KESM);
+            assert_eq!((there.index, there.setpoint), expected, "{ack:?}");
+        };
+        check(ack(6, Verdict::Executed), Some(setpoint(9)), (6, Some(setpoint(9))));
+        check(ack(5, Verdict::Duplicate), Some(setpoint(3)), (5, Some(setpoint(3))));
+        // It was executed, and has lapsed since: a repetition says so.
+        check(ack(5, Verdict::Expired), None, (5, None));
+        check(ack(6, Verdict::BeyondLimits), Some(setpoint(4)), (5, Some(setpoint(4))));
+        check(ack(6, Verdict::Unavailable), None, (5, None));
+        // Late word on an order that a newer one has replaced.
+        check(ack(4, Verdict::Executed), Some(setpoint(8)), (5, Some(setpoint(3))));
     }
 
     #[test]
     fn a_module_that_cannot_is_shunned_for_a_while_and_one_that_is_ahead_is_not() {
         let mut devices = devices();
-        devices.answer(ack(5, Verdict::StaleFence), 80, None, Millis::new(0));
+        devices.answer(ack(5, Verdict::StaleFence), None, 80, Millis::new(0));
         assert!(!devices.is_shunned(KesmId(0), Millis::new(1)));
-        devices.answer(ack(6, Verdict::Unavailable), 80, None, Millis::new(0));
+        devices.answer(ack(6, Verdict::Unavailable), None, 80, Millis::new(0));
         assert!(devices.is_shunned(KesmId(0), Millis::new(1)));
         assert!(!devices.is_shunned(KesmId(0), SHUNNED));
     }

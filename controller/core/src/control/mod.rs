@@ -1,0 +1,222 @@
+//! What the leader's control loop decides, with everything that it knows: events in, commands out.
+//!
+//! ```text
+//! telemetry ─observe─┐                   ┌─proposal, outcomes─► entry ─► [raft commits]
+//! acks ─────answered─┤                   │                                    │
+//! forecasts ─────set─┼────► Control ─────┤                                    │
+//! ledger ──────follow┘                   └─send_orders─► [link]               │
+//!    ▲                                                                        │
+//!    └────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The caller owns consensus, the link, the forecast and the clock. The same code runs on a node's control thread and
+//! in a simulation on virtual time. `now` is always the replica's own monotonic clock in milliseconds.
+
+mod devices;
+mod leadership;
+mod ledger_clock;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub use self::leadership::{Duty, LEAD_REFRESH, Leadership, Standing};
+
+use self::devices::Devices;
+use self::ledger_clock::LedgerClock;
+use crate::command::{Command, Entry, Founding, Outcome, Plan, Stamp, TimedAck, TransferId};
+use crate::device::{Ack, DeviceId, Fence, Order, Reading, ReplicaId, Setpoint};
+use crate::dispatch::{self, InForce};
+use crate::envelope::{self, Refusal};
+use crate::forecast::RackForecast;
+use crate::ledger::{Committed, Ledger, Transfer};
+use crate::planner::{Inputs, Planner};
+use crate::site::KesmId;
+use crate::units::Millis;
+use crate::view::View;
+
+/// What a replica knows and, when it leads, decides.
+#[derive(Clone, Debug)]
+pub struct Control {
+    ledger: Arc<Ledger>,
+    clock: LedgerClock,
+    view: View,
+    devices: Devices,
+    forecasts: Vec<RackForecast>,
+    planner: Planner,
+    /// Transfers whose outcome is on its way or in the log, so that it is proposed once.
+    noted: BTreeSet<TransferId>,
+}
+
+impl Control {
+    /// A replica that has applied this ledger and heard nothing yet.
+    pub fn new(ledger: Arc<Ledger>) -> Self {
+        Self {
+            clock: LedgerClock::default(),
+            view: View::new(ledger.site()),
+            devices: Devices::new(ledger.site()),
+            forecasts: Vec::new(),
+            planner: Planner::default(),
+            noted: BTreeSet::new(),
+            ledger,
+        }
+    }
+
+    /// The newest ledger that was followed.
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// What was measured.
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Ledger time at `now`.
+    pub fn ledger_at(&self, now: Millis) -> Millis {
+        self.clock.at(now)
+    }
+
+    /// Takes in a device's telemetry: what it measures, the fence of the last order it accepted, and what is in force
+    /// there, nothing while it follows its local safe rule.
+    pub fn observe(
+        &mut self,
+        device: DeviceId,
+        reading: Reading,
+        fence: Fence,
+        in_force: Option<Setpoint>,
+        now: Millis,
+    ) {
+        self.view.observe(self.ledger.site(), device, reading, now);
+        self.devices.observe(device, fence, in_force);
+    }
+
+    /// Takes in a device's word on an order, what it says is in force after its verdict, and how many microseconds
+    /// after the order was sent it came.
+    pub fn answered(&mut self, ack: Ack, in_force: Option<Setpoint>, after_us: u32, now: Millis) {
+        self.devices.answer(ack, in_force, after_us, now);
+    }
+
+    /// Takes in the newest ledger that was applied here.
+    pub fn follow(&mut self, ledger: Arc<Ledger>, now: Millis) {
+        self.clock.observe(ledger.now(), now);
+        if !Arc::ptr_eq(&ledger, &self.ledger) {
+            self.noted.retain(|noted| ledger.transfers().any(|transfer| transfer.id == *noted));
+            self.ledger = ledger;
+        }
+    }
+
+    /// This replica begins to act as leader: what stands is sent once more, and answered once more.
+    pub fn begin_leadership(&mut self) {
+        self.devices.begin_leadership();
+    }
+
+    /// Takes in this tick's forecasts, one for each rack of the site.
+    pub fn set_forecasts(&mut self, forecasts: Vec<RackForecast>) {
+        self.forecasts = forecasts;
+    }
+
+    /// This tick's forecasts, one for each rack; none before the first.
+    pub fn forecasts(&self) -> &[RackForecast] {
+        &self.forecasts
+    }
+
+    /// Whether the log is bound to a cluster and a site. Until it is, the only proposal is to bind it.
+    pub fn is_founded(&self) -> bool {
+        self.ledger.founding().is_some()
+    }
+
+    /// What a tick of the leader should propose: the founding, a plan, or mostly nothing. A plan that the envelope
+    /// refuses comes back as the refusal. Ask only while no earlier proposal of its kind is on its way, for it would
+    /// be made again.
+    pub fn proposal(&mut self, now: Millis, founding: Founding) -> Option<Result<Command, Refusal>> {
+        if !self.is_founded() {
+            return Some(Ok(Command::Found(founding)));
+        }
+        let plan = self.plan(now).filter(|plan| !plan.is_empty())?;
+        let refusal = envelope::admit(&self.ledger, &plan).err();
+        Some(refusal.map_or(Ok(Command::Plan(plan)), Err))
+    }
+
+    /// The entry by which replica `by` proposes a command at `now`; `wall_unix_ms` is Unix time, for people.
+    pub fn entry(&self, command: Command, by: ReplicaId, now: Millis, wall_unix_ms: i64) -> Entry {
+        let stamp = Stamp { at: self.clock.at(now), wall_unix_ms };
+        Entry { stamp, by, seen: self.ledger.seen(), command }
+    }
+
+    /// Hands every committed order that may go now, and has not gone yet, to `send`, with the time for which it is
+    /// still valid. `send` says whether it took the order; one that it did not take is offered again.
+    pub fn send_orders(&mut self, now: Millis, send: &mut dyn FnMut(&Committed<Order>, Millis) -> bool) {
+        let ledger = Arc::clone(&self.ledger);
+        let ledger_now = self.clock.at(now);
+        for order in ledger.orders() {
+            let valid_for = order.get().until.saturating_sub(ledger_now);
+            if valid_for > Millis::ZERO && self.may_go(order) && send(order, valid_for) {
+                self.devices.submitted(order.get());
+            }
+        }
+    }
+
+    /// What devices made of the orders of each transfer all of whose devices have answered, unless that is on its way
+    /// already: tell [`Self::outcome_sent`] once it is.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let open = self.ledger.transfers().filter(|transfer| !transfer.acked && !self.noted.contains(&transfer.id));
+        open.filter_map(|transfer| Some(Outcome { transfer: transfer.id, acks: self.answers_to(transfer)? })).collect()
+    }
+
+    /// The outcome of this transfer has been proposed.
+    pub fn outcome_sent(&mut self, transfer: TransferId) {
+        self.noted.insert(transfer);
+    }
+
+    /// The proposal of this transfer's outcome has failed: it is made again.
+    pub fn outcome_failed(&mut self, transfer: TransferId) {
+        self.noted.remove(&transfer);
+    }
+
+    /// Works with what the planner works with; nothing comes of it without a forecast for every rack.
+    pub fn with_inputs<T>(&mut self, now: Millis, work: impl FnOnce(Inputs<'_>) -> T) -> Option<T> {
+        self.with_planner(now, |_, inputs| work(inputs))
+    }
+
+    fn plan(&mut self, now: Millis) -> Option<Plan> {
+        self.with_planner(now, Planner::plan)
+    }
+
+    fn with_planner<T>(&mut self, now: Millis, work: impl FnOnce(&mut Planner, Inputs<'_>) -> T) -> Option<T> {
+        if self.forecasts.len() != self.ledger.site().racks.len() {
+            return None;
+        }
+        let excluded = |kesm: KesmId| self.devices.is_shunned(kesm, now);
+        let inputs = Inputs {
+            ledger: &self.ledger,
+            view: &self.view,
+            forecasts: &self.forecasts,
+            excluded: &excluded,
+            now,
+            ledger_now: self.clock.at(now),
+        };
+        Some(work(&mut self.planner, inputs))
+    }
+
+    fn may_go(&self, order: &Committed<Order>) -> bool {
+        let in_force = |device: DeviceId| -> InForce { self.devices.in_force(device) };
+        self.devices.is_new(order.get()) && dispatch::may_go(&self.ledger, order, &in_force)
+    }
+
+    fn answers_to(&self, transfer: &Transfer) -> Option<Vec<TimedAck>> {
+        let orders = orders_of(&self.ledger, transfer);
+        let answers: Vec<TimedAck> = orders.iter().filter_map(|order| self.devices.answer_to(order)).collect();
+        (!orders.is_empty() && answers.len() == orders.len()).then_some(answers)
+    }
+}
+
+/// The newest orders of the devices that a transfer uses.
+fn orders_of<'a>(ledger: &'a Ledger, transfer: &Transfer) -> Vec<&'a Order> {
+    let legs = &transfer.grant.legs;
+    let kesms = legs.iter().map(|leg| DeviceId::Kesm(leg.kesm));
+    let ties = legs.iter().flat_map(|leg| &leg.path).map(|hop| DeviceId::Tie(hop.tie));
+    let devices: BTreeSet<DeviceId> = kesms.chain(ties).collect();
+    devices.into_iter().filter_map(|device| ledger.order(device)).map(Committed::get).collect()
+}

@@ -1,0 +1,245 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::command::Position;
+use crate::device::Verdict;
+use crate::example::{World, forecast, site};
+use crate::ledger::Effect;
+use crate::site::{RackId, TieId};
+
+const SELF: ReplicaId = ReplicaId(1);
+const FOUNDING: Founding = Founding { cluster: [7; 16], site_hash: [0; 32] };
+const SOURCE: DeviceId = DeviceId::Kesm(KesmId(0));
+const NEAR: DeviceId = DeviceId::Tie(TieId(0));
+const FAR: DeviceId = DeviceId::Tie(TieId(1));
+/// The rack that is helped: two ties from K0.
+const RACK: usize = 2;
+
+/// A leader over the example row, and its devices, which obey.
+struct Run {
+    world: World,
+    control: Control,
+    there: BTreeMap<DeviceId, (Fence, Option<Setpoint>)>,
+    refusing: Option<Verdict>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let world = World::new();
+        let control = Control::new(Arc::new(world.ledger.clone()));
+        let mut run = Self { world, control, there: BTreeMap::new(), refusing: None };
+        run.pass(0);
+        run
+    }
+
+    /// A leader whose rack R2 is expected to draw 32 kW, over its 24 kW.
+    fn surging() -> Self {
+        let mut run = Self::new();
+        run.world.forecasts[RACK] = forecast(32_000);
+        run
+    }
+
+    /// One in which the transfer to R2 is in force at every device, its outcome not yet proposed.
+    fn in_force() -> Self {
+        let mut run = Self::surging();
+        assert_eq!(run.tick(), Some(Effect::Admitted { orders: 3 }));
+        while !run.obey().is_empty() {}
+        run
+    }
+
+    /// Lets time pass; every device says what it said before, and what is in force there.
+    fn pass(&mut self, span: i64) {
+        self.world.pass(span);
+        let now = self.world.now;
+        let site = site();
+        for (slot, device) in site.devices().enumerate() {
+            if let Some((reading, _)) = self.world.view.latest(slot, now) {
+                let (fence, in_force) = self.there.get(&device).copied().unwrap_or_default();
+                self.control.observe(device, reading, fence, in_force, now);
+            }
+        }
+        self.control.follow(Arc::new(self.world.ledger.clone()), now);
+    }
+
+    /// One tick of the leader: what it proposes is committed at once.
+    fn tick(&mut self) -> Option<Effect> {
+        self.control.set_forecasts(self.world.forecasts.clone());
+        let command = self.control.proposal(self.world.now, FOUNDING)?.expect("within the envelope");
+        Some(self.commit(command))
+    }
+
+    fn commit(&mut self, command: Command) -> Effect {
+        let now = self.world.now;
+        let entry = self.control.entry(command, SELF, now, 0);
+        let at = Position { term: 1, leader: SELF, index: self.world.ledger.seen().index + 1 };
+        let effect = self.world.ledger.apply(at, &entry);
+        self.control.follow(Arc::new(self.world.ledger.clone()), now);
+        effect
+    }
+
+    fn send(&mut self) -> Vec<Order> {
+        let mut sent = Vec::new();
+        let until = self.control.ledger_at(self.world.now);
+        self.control.send_orders(self.world.now, &mut |order, valid_for| {
+            assert_eq!(until.saturating_add(valid_for), order.get().until);
+            sent.push(*order.get());
+            true
+        });
+        sent
+    }
+
+    /// Every order that may go reaches its device and is answered; returns whose they were.
+    fn obey(&mut self) -> Vec<DeviceId> {
+        let sent = self.send();
+        for order in &sent {
+            let known = self.there.entry(order.device).or_default();
+            let fence = Fence { term: 1, index: order.index };
+            let verdict = self.refusing.unwrap_or(if known.0.index == order.index {
+                Verdict::Duplicate
+            } else {
+                Verdict::Executed
+            });
+            if verdict.in_force() {
+                *known = (fence, Some(order.setpoint));
+            }
+            let ack = Ack { device: order.device, fence, verdict, device_at: self.world.now };
+            self.control.answered(ack, known.1, 800, self.world.now);
+        }
+        sent.iter().map(|order| order.device).collect()
+    }
+
+    fn verdicts(&self) -> Vec<Vec<(DeviceId, Verdict)>> {
+        let said = |timed: &TimedAck| (timed.ack.device, timed.ack.verdict);
+        self.control.outcomes().iter().map(|outcome| outcome.acks.iter().map(said).collect()).collect()
+    }
+
+    fn transfer(&self) -> &Transfer {
+        self.control.ledger().transfer(RackId(2)).expect("granted")
+    }
+}
+
+#[test]
+fn a_transfer_goes_from_the_forecast_to_its_release() {
+    let mut run = Run::new();
+    assert_eq!(run.tick(), None, "a calm row is left alone");
+
+    run.world.forecasts[RACK] = forecast(32_000);
+    assert_eq!(run.tick(), Some(Effect::Admitted { orders: 3 }));
+    assert_eq!(run.tick(), None, "it is not proposed twice");
+
+    // Make before break: the source first, then one tie after another.
+    for device in [SOURCE, NEAR, FAR] {
+        assert_eq!(run.verdicts(), [[]; 0], "not all have answered");
+        assert_eq!(run.obey(), [device]);
+    }
+    assert_eq!(run.obey(), []);
+
+    assert_eq!(run.verdicts(), [[SOURCE, NEAR, FAR].map(|device| (device, Verdict::Executed))]);
+    let [outcome] = &run.control.outcomes()[..] else { panic!("one transfer") };
+    run.control.outcome_sent(outcome.transfer);
+    assert_eq!(run.verdicts(), [[]; 0], "it is on its way");
+    assert_eq!(run.commit(Command::Outcome(outcome.clone())), Effect::Noted);
+    assert!(run.transfer().acked);
+    assert_eq!(run.verdicts(), [[]; 0]);
+
+    run.world.forecasts[RACK] = forecast(12_000);
+    assert_eq!(run.tick(), None, "patience first");
+    run.pass(3_100);
+    assert_eq!(run.tick(), Some(Effect::Admitted { orders: 3 }));
+    assert_eq!(run.control.ledger().transfers().count(), 0);
+    assert_eq!(run.obey(), [SOURCE, NEAR, FAR], "what lowers goes at once");
+    assert!(run.there.values().all(|(_, setpoint)| setpoint.is_some_and(|setpoint| !setpoint.raises(None))));
+}
+
+#[test]
+fn a_new_leadership_sends_what_stands_once_more_and_hears_the_answers_once_more() {
+    let mut run = Run::in_force();
+    assert_eq!(run.obey(), []);
+    run.control.begin_leadership();
+    assert_eq!(run.verdicts(), [[]; 0], "what the former leader was told is not known here");
+    assert_eq!(run.obey(), [SOURCE, NEAR, FAR], "all is in force already, so nothing waits");
+    assert_eq!(run.verdicts(), [[SOURCE, NEAR, FAR].map(|device| (device, Verdict::Duplicate))]);
+    assert_eq!(run.obey(), []);
+}
+
+#[test]
+fn an_outcome_whose_proposal_failed_is_proposed_again() {
+    let mut run = Run::in_force();
+    let outcomes = run.control.outcomes();
+    assert_eq!(run.control.outcomes(), outcomes, "not proposed yet: there was no room");
+    run.control.outcome_sent(outcomes[0].transfer);
+    assert_eq!(run.control.outcomes(), []);
+    run.control.outcome_failed(outcomes[0].transfer);
+    assert_eq!(run.control.outcomes(), outcomes);
+}
+
+#[test]
+fn an_order_that_the_link_does_not_take_is_offered_again_until_its_time_is_over() {
+    let mut run = Run::surging();
+    run.tick();
+    let mut offered = Vec::new();
+    run.control.send_orders(run.world.now, &mut |order, _| {
+        offered.push(order.get().device);
+        false
+    });
+    assert_eq!(offered, [SOURCE]);
+    run.pass(7_999);
+    assert_eq!(run.send().len(), 1);
+    run.control.begin_leadership();
+    run.pass(1);
+    assert_eq!(run.send(), [], "8 s is what this site's transfers hold");
+}
+
+#[test]
+fn a_module_that_refuses_is_replaced_by_another_and_its_ties_are_not_raised() {
+    let mut run = Run::surging();
+    run.tick();
+    run.refusing = Some(Verdict::Unavailable);
+    assert_eq!(run.obey(), [SOURCE]);
+    assert_eq!(run.obey(), [], "no tie may draw on a source that does not supply");
+    run.refusing = None;
+    assert!(matches!(run.tick(), Some(Effect::Admitted { .. })));
+    let sources: Vec<KesmId> = run.transfer().grant.legs.iter().map(|leg| leg.kesm).collect();
+    assert_eq!(sources, [KesmId(1)]);
+}
+
+#[test]
+fn a_device_that_has_lapsed_holds_back_what_rests_on_it() {
+    let mut run = Run::surging();
+    run.tick();
+    assert_eq!(run.obey(), [SOURCE]);
+    // It answers a repetition: executed once, no longer in force.
+    let (fence, _) = run.there[&SOURCE];
+    let ack = Ack { device: SOURCE, fence, verdict: Verdict::Expired, device_at: run.world.now };
+    run.control.answered(ack, None, 800, run.world.now);
+    assert_eq!(run.obey(), []);
+}
+
+#[test]
+fn the_log_is_bound_to_a_site_before_anything_is_planned() {
+    let site = site();
+    let mut control = Control::new(Arc::new(Ledger::new(Arc::clone(&site))));
+    let founding = Founding { site_hash: site.hash, ..FOUNDING };
+    assert!(!control.is_founded());
+    assert_eq!(control.proposal(Millis::ZERO, founding), Some(Ok(Command::Found(founding))));
+    let mut run = Run::new();
+    assert!(run.control.is_founded());
+    assert_eq!(run.control.proposal(run.world.now, founding), None, "there is no forecast yet");
+    assert_eq!(run.control.with_inputs(run.world.now, |_| ()), None);
+    run.tick();
+    assert_eq!(run.control.with_inputs(run.world.now, |inputs| inputs.forecasts.len()), Some(6));
+}
+
+#[test]
+fn an_entry_carries_ledger_time_on_from_what_was_applied() {
+    let run = Run::new();
+    let applied = run.control.ledger().now();
+    let later = run.world.now.saturating_add(Millis::new(250));
+    let entry = run.control.entry(Command::Found(FOUNDING), SELF, later, 99);
+    assert_eq!(entry.stamp, Stamp { at: applied.saturating_add(Millis::new(250)), wall_unix_ms: 99 });
+    assert_eq!(entry.seen, run.world.ledger.seen());
+    // A replica whose own clock began elsewhere tells the same ledger time.
+    let mut other = Control::new(Arc::clone(run.control.ledger()));
+    other.follow(Arc::clone(run.control.ledger()), Millis::new(7));
+    assert_eq!(other.ledger_at(Millis::new(257)), run.control.ledger_at(later));
+}
