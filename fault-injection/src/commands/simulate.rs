@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use ridethrough_fault_injection::plant::World;
+use ridethrough_fault_injection::plant::energy::ERROR_SHARE_MAX;
 use ridethrough_fault_injection::report::Verdict;
 use ridethrough_fault_injection::scenario::Scenario;
 
@@ -44,7 +45,7 @@ impl Simulate {
         // Honesty rule 1: a run whose energy does not close is worth nothing.
         let error_share = verdict.energy.error_share;
         ensure!(
-            error_share.abs() < 0.001,
+            error_share.abs() < ERROR_SHARE_MAX,
             "the energy account does not close: {error_share:e} of what was turned over"
         );
         Ok(())

@@ -8,8 +8,6 @@
 
 /// How often a leaf controller decides, in ms.
 pub const CYCLE_MS: u64 = 3_000;
-/// The width of a power bucket of servers, in W: Dynamo found 10 to 30 W to do well.
-pub const BUCKET_WATTS: f64 = 20.0;
 
 /// The three bands of one limit, and whether caps are in force below it.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +108,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Dynamo found 10 to 30 W to do well for its servers.
+    const BUCKET_WATTS: f64 = 20.0;
 
     /// Follows one controller over loads of a limit of 1 kW.
     fn check(loads_and_actions: &[(f64, Action)]) {

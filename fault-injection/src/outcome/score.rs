@@ -5,8 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
-/// An energy account that is off by this share of what was turned over makes a run worthless (honesty rule 1).
-pub const ENERGY_ERROR_SHARE_MAX: f64 = 0.001;
+use crate::plant::energy::ERROR_SHARE_MAX;
 
 /// Who decides in a run. The order is that of every table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
@@ -105,7 +104,7 @@ pub struct Score {
 impl Score {
     /// Whether the energy account adds up; if not, no other figure is worth anything.
     pub fn energy_closes(&self) -> bool {
-        self.energy_error_share.abs() < ENERGY_ERROR_SHARE_MAX
+        self.energy_error_share.abs() < ERROR_SHARE_MAX
     }
 }
 

@@ -6,6 +6,9 @@
 use super::kesm::KesmLoss;
 use super::tie::Passage;
 
+/// An account that is off by this share of what was turned over makes a run worthless (honesty rule 1).
+pub const ERROR_SHARE_MAX: f64 = 0.001;
+
 /// Where energy was lost, in J.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Losses {

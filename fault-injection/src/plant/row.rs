@@ -121,11 +121,6 @@ impl Row {
         self.due_ms
     }
 
-    /// The heat of its breaker.
-    pub(super) fn damage(&self) -> f64 {
-        self.breaker.damage()
-    }
-
     /// Energy in its modules, less what server supplies are owed, in J.
     pub(super) fn stored_joules(&self) -> f64 {
         let kesms: f64 = self.kesms.iter().map(|seat| seat.kesm.energy_joules()).sum();
@@ -279,18 +274,17 @@ impl Row {
     fn solve(&mut self) {
         let share = self.feed_share();
         let bridging = self.bridge.is_on();
+        let is_held = |rack: &Rack| bridging && rack.is_held();
         for (rack, branch) in self.racks.iter().zip(&mut self.branches) {
             let needed_watts = rack.needed_watts();
-            let held = bridging && rack.is_held();
-            let fed = rack.is_lit() && share >= FEED_SHARE_MIN && !held;
+            let fed = rack.is_lit() && share >= FEED_SHARE_MIN && !is_held(rack);
             branch.power_watts = if fed { (needed_watts - rack.given_watts).max(0.0) } else { 0.0 };
         }
         let source_volts = share * self.nominal_volts;
         let feed = if share >= FEED_SHARE_MIN { self.solve_feed(source_volts) } else { BusPoint::default() };
         self.feed = feed;
         for (rack, point) in self.racks.iter_mut().zip(&self.points).filter(|(rack, _)| rack.is_lit()) {
-            let held = bridging && rack.is_held();
-            if feed.volts > 0.0 && !held {
+            if feed.volts > 0.0 && !is_held(rack) {
                 rack.fed(*point);
             } else {
                 rack.island();

@@ -137,24 +137,9 @@ impl Server {
         self.watts
     }
 
-    /// What its recording says, in W.
-    pub fn recorded_watts(&self) -> f64 {
-        self.recorded_watts
-    }
-
     /// What capping did to it.
     pub fn account(&self) -> ServerAccount {
         self.account
-    }
-
-    /// Whether its outlet is on.
-    pub fn is_on(&self) -> bool {
-        self.switched_on
-    }
-
-    /// Its cap in W, if it has one.
-    pub fn cap_watts(&self) -> Option<f64> {
-        self.cap
     }
 
     /// Caps it at so many W, or ends its cap. Call [`Self::advance`] afterwards.

@@ -3,6 +3,7 @@
 use ridethrough_core::device::{DeviceId, Reading, Setpoint, Verdict};
 use ridethrough_core::site::{FeedId, RackId, RowId, ServerId, Site};
 
+use super::STEP_MS;
 use super::energy::EnergyAccount;
 use super::fault::{DeviceFault, Event, Happening};
 use super::judge::{DarkCause, Judges, Place, Trip};
@@ -14,7 +15,6 @@ use super::server::{Server, ServerAccount};
 use super::supply::Supply;
 use super::tie::Tie;
 use super::voice::Voice;
-use super::{STEP_MS, real};
 use crate::scenario::Scenario;
 
 /// The plant at one moment.
@@ -164,11 +164,6 @@ impl World {
         self.rows[row.index()].feed_watts()
     }
 
-    /// The heat of a row's breaker: 0 cold, 1 trips.
-    pub fn row_damage(&self, row: RowId) -> f64 {
-        self.rows[row.index()].damage()
-    }
-
     /// What stands before the rows of a feed.
     pub fn supply(&self, feed: FeedId) -> &Supply {
         &self.feeds[feed.index()].supply
@@ -311,15 +306,6 @@ impl World {
             (DeviceFault::Lying { share }, _) => row.meter_mut(device, place).lie(if on { share } else { 1.0 }),
             (DeviceFault::Frozen, _) => row.meter_mut(device, place).freeze(on, now_ms),
             _ => {}
-        }
-    }
-
-    /// Sets the potential before a row's feed, in V: a sag, or back to nominal.
-    pub fn set_row_volts(&mut self, row: RowId, volts: f64) {
-        let now_ms = self.now_ms;
-        let nominal_volts = self.site.rows.get(row.index()).map(|row| real(row.bus.get()) * 1e-3);
-        if let (Some(row), Some(nominal_volts)) = (self.rows.get_mut(row.index()), nominal_volts) {
-            row.set_share(now_ms, volts / nominal_volts);
         }
     }
 
