@@ -3,9 +3,13 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::command::{Command, Entry, Grant, Hop, Leg, Outcome, Plan, Position, ReleaseReason, Risk};
-use crate::device::{Direction, Order, Setpoint, Verdict};
+use crate::command::{
+    Action, CapGrant, CapReason, Command, Entry, Grant, Hop, Leg, ModeChange, Operation, Outcome, Plan, Position,
+    RackLoad, ReleaseReason, Risk, StoredEnergy,
+};
+use crate::device::{Direction, GeneratorDuty, Order, Setpoint, Verdict};
 use crate::forecast::{ForecastSource, RackForecast, RuleReason};
+use crate::mode::{Mode, ModeReason};
 
 /// Feeds values to a hash, every field at fixed width, every list with its length first.
 pub(crate) struct Canon(Sha256);
@@ -65,6 +69,10 @@ impl Canon {
                 self.unsigned(3);
                 self.outcome(outcome);
             }
+            Command::Operation(operation) => {
+                self.unsigned(4);
+                self.operation(operation);
+            }
         }
     }
 
@@ -85,7 +93,19 @@ impl Canon {
                     self.signed(watts.get());
                 }
             }
+            Setpoint::Pdu { cap, keep_tiers } => {
+                self.signed(cap.get());
+                self.unsigned(u64::from(keep_tiers));
+            }
+            Setpoint::Supply { generator } => self.duty(generator),
         }
+    }
+
+    fn duty(&mut self, duty: GeneratorDuty) {
+        self.unsigned(match duty {
+            GeneratorDuty::Auto => 1,
+            GeneratorDuty::Run => 2,
+        });
     }
 
     fn direction(&mut self, direction: Direction) {
@@ -102,6 +122,9 @@ impl Canon {
             canon.unsigned(match release.reason {
                 ReleaseReason::ForecastFell => 1,
                 ReleaseReason::DeviceFailed => 2,
+                ReleaseReason::AckMissing => 3,
+                ReleaseReason::NoLongerFeasible => 4,
+                ReleaseReason::Operator => 5,
             });
         });
         self.list(&plan.charges, |canon, charge| {
@@ -114,15 +137,106 @@ impl Canon {
             canon.risk(&shortfall.risk);
             canon.signed(shortfall.uncovered.get());
         });
-        self.list(&plan.stored, |canon, stored| {
-            canon.unsigned(u64::from(stored.kesm.0));
-            canon.signed(stored.stored.get());
+        self.list(&plan.caps, Self::cap);
+        self.list(&plan.lifts, |canon, rack| canon.unsigned(u64::from(rack.0)));
+        self.list(&plan.generators, |canon, generator| {
+            canon.unsigned(u64::from(generator.feed.0));
+            canon.duty(generator.duty);
+            canon.signed(generator.hold.get());
         });
+        self.list(&plan.modes, Self::mode_change);
+        self.list(&plan.stored, Self::stored);
+        self.list(&plan.loads, Self::load);
+    }
+
+    fn stored(&mut self, stored: &StoredEnergy) {
+        self.unsigned(u64::from(stored.kesm.0));
+        self.signed(stored.stored.get());
+    }
+
+    fn load(&mut self, load: &RackLoad) {
+        self.unsigned(u64::from(load.rack.0));
+        self.signed(load.peak.get());
+        self.unsigned(u64::from(load.heat_permille));
+    }
+
+    fn cap(&mut self, cap: &CapGrant) {
+        self.unsigned(u64::from(cap.rack.0));
+        self.signed(cap.cap.get());
+        self.unsigned(u64::from(cap.keep_tiers));
+        self.unsigned(match cap.reason {
+            CapReason::RackUncovered => 1,
+            CapReason::RowUncovered => 2,
+            CapReason::Insecure => 3,
+            CapReason::TimeLeft => 4,
+            CapReason::GeneratorFull => 5,
+            CapReason::Operator => 6,
+        });
+        self.signed(cap.hold.get());
+    }
+
+    fn mode_change(&mut self, change: &ModeChange) {
+        self.unsigned(u64::from(change.feed.0));
+        self.mode(change.to);
+        match change.reason {
+            ModeReason::UtilityLost { witnesses, of } => {
+                self.unsigned(1);
+                self.unsigned(u64::from(witnesses));
+                self.unsigned(u64::from(of));
+            }
+            ModeReason::GeneratorCarries => self.unsigned(2),
+            ModeReason::GeneratorLost => self.unsigned(3),
+            ModeReason::TimeIsUp => self.unsigned(4),
+            ModeReason::UtilityBack => self.unsigned(5),
+            ModeReason::Recharged => self.unsigned(6),
+        }
+        self.count(usize::from(change.time_left.is_some()));
+        self.signed(change.time_left.map_or(0, crate::units::Millis::get));
+    }
+
+    pub(crate) fn mode(&mut self, mode: Mode) {
+        self.unsigned(match mode {
+            Mode::Normal => 1,
+            Mode::RideThrough => 2,
+            Mode::Generator => 3,
+            Mode::OrderlyShutdown => 4,
+            Mode::Recovery => 5,
+        });
+    }
+
+    fn operation(&mut self, operation: &Operation) {
+        for words in [&operation.actor, &operation.reason] {
+            self.count(words.len());
+            self.bytes(words.as_bytes());
+        }
+        match &operation.action {
+            Action::Transfer(grant, stored, loads) => {
+                self.unsigned(1);
+                self.grant(grant);
+                self.list(stored, Self::stored);
+                self.list(loads, Self::load);
+            }
+            Action::End(rack) => {
+                self.unsigned(2);
+                self.unsigned(u64::from(rack.0));
+            }
+            Action::Hold(device) => {
+                self.unsigned(3);
+                self.unsigned(u64::from(device.to_wire()));
+            }
+            Action::Resume(device) => {
+                self.unsigned(4);
+                self.unsigned(u64::from(device.to_wire()));
+            }
+            Action::ManualOn => self.unsigned(5),
+            Action::ManualOff => self.unsigned(6),
+        }
     }
 
     fn grant(&mut self, grant: &Grant) {
         self.unsigned(u64::from(grant.rack.0));
         self.list(&grant.legs, Self::leg);
+        self.signed(grant.help_above.get());
         self.risk(&grant.risk);
         self.signed(grant.hold.get());
     }
@@ -178,6 +292,7 @@ impl Canon {
                 Verdict::Expired => 4,
                 Verdict::BeyondLimits => 5,
                 Verdict::Unavailable => 6,
+                Verdict::LockedOut => 7,
             });
             canon.signed(timed.ack.device_at.get());
             canon.unsigned(u64::from(timed.after_us));

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::device::{Ack, Direction, ReplicaId};
+use crate::device::{Ack, DeviceId, Direction, GeneratorDuty, ReplicaId};
 use crate::forecast::RackForecast;
-use crate::site::{KesmId, RackId, TieId};
+use crate::mode::{Mode, ModeReason};
+use crate::site::{FeedId, KesmId, RackId, TieId};
 use crate::units::{Joules, Millis, Watts};
 
 /// At most so many grants, releases, charges or shortfalls in one plan.
@@ -15,6 +16,8 @@ pub const LEGS_MAX: usize = 8;
 pub const HOPS_MAX: usize = 8;
 /// At most so many acks in one outcome.
 pub const ACKS_MAX: usize = 128;
+/// An operator's name or reason has at most so many bytes.
+pub const WORDS_BYTES_MAX: usize = 256;
 
 /// One entry of the log, as its proposer made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub enum Command {
     Plan(Plan),
     /// What devices made of the orders of a transfer.
     Outcome(Outcome),
+    /// What an operator asked for.
+    Operation(Operation),
 }
 
 /// The identity of a cluster.
@@ -89,14 +94,31 @@ pub struct Plan {
     pub charges: Vec<ChargeGrant>,
     /// Racks at risk whose need could not be met.
     pub shortfalls: Vec<Shortfall>,
+    /// Racks whose servers are capped or shut down; one for a rack replaces the one it has.
+    pub caps: Vec<CapGrant>,
+    /// Racks whose servers are free again.
+    pub lifts: Vec<RackId>,
+    /// What generators are told.
+    pub generators: Vec<GeneratorGrant>,
+    /// Feeds that go from one mode to another.
+    pub modes: Vec<ModeChange>,
     /// Stored energy of the modules named above, as measured when the plan was made.
     pub stored: Vec<StoredEnergy>,
+    /// What the racks that the grants touch may come to take: what single failures are judged by.
+    pub loads: Vec<RackLoad>,
 }
 
 impl Plan {
     /// Whether it changes nothing and says nothing.
     pub fn is_empty(&self) -> bool {
-        self.grants.is_empty() && self.releases.is_empty() && self.charges.is_empty() && self.shortfalls.is_empty()
+        self.grants.is_empty()
+            && self.releases.is_empty()
+            && self.charges.is_empty()
+            && self.shortfalls.is_empty()
+            && self.caps.is_empty()
+            && self.lifts.is_empty()
+            && self.generators.is_empty()
+            && self.modes.is_empty()
     }
 }
 
@@ -107,6 +129,8 @@ pub struct Grant {
     pub rack: RackId,
     /// From where, over which ties, how much.
     pub legs: Vec<Leg>,
+    /// The rack's draw above which help begins: at most its limit less the margin, less where its row needs relief.
+    pub help_above: Watts,
     /// Why.
     pub risk: Risk,
     /// For how long, from the entry's stamp.
@@ -164,6 +188,12 @@ pub enum ReleaseReason {
     ForecastFell,
     /// A source refuses or cannot act, and the rack can do without.
     DeviceFailed,
+    /// A device did not answer its order in time.
+    AckMissing,
+    /// Its way or its source can go on no longer, and nothing else was found.
+    NoLongerFeasible,
+    /// An operator ended it.
+    Operator,
 }
 
 /// Leave for a flywheel to spin up from its rack's headroom.
@@ -186,6 +216,101 @@ pub struct Shortfall {
     pub risk: Risk,
     /// What is not covered.
     pub uncovered: Watts,
+}
+
+/// Less for the servers of a rack. A decrease of risk: it needs no ack of anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapGrant {
+    /// Which rack.
+    pub rack: RackId,
+    /// At most so much for its servers together.
+    pub cap: Watts,
+    /// Servers of a higher tier shut down.
+    pub keep_tiers: u8,
+    /// Why.
+    pub reason: CapReason,
+    /// For how long, from the entry's stamp.
+    pub hold: Millis,
+}
+
+/// Why servers get less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CapReason {
+    /// Storage does not cover what the rack takes above its limit.
+    RackUncovered,
+    /// Storage does not cover what the row takes above its limit.
+    RowUncovered,
+    /// A single failure would leave the rack with more than caps could take back in time.
+    Insecure,
+    /// The utility is lost, and what is stored does not last until it is replaced or servers have shut down.
+    TimeLeft,
+    /// The generator does not carry so much.
+    GeneratorFull,
+    /// An operator asked for it.
+    Operator,
+}
+
+/// What a generator is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GeneratorGrant {
+    /// Whose.
+    pub feed: FeedId,
+    /// What it is to do.
+    pub duty: GeneratorDuty,
+    /// For how long, from the entry's stamp.
+    pub hold: Millis,
+}
+
+/// A feed goes from one mode to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModeChange {
+    /// Which.
+    pub feed: FeedId,
+    /// Where it goes.
+    pub to: Mode,
+    /// Why.
+    pub reason: ModeReason,
+    /// How long what is stored lasts from now, where that was a part of it.
+    pub time_left: Option<Millis>,
+}
+
+/// What a rack may come to take, as judged when a plan was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RackLoad {
+    /// Which.
+    pub rack: RackId,
+    /// The most that its servers are expected to take.
+    pub peak: Watts,
+    /// How hot its breaker is: 0 cold, 1000 trips.
+    pub heat_permille: u16,
+}
+
+/// What an operator asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Who.
+    pub actor: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// What.
+    pub action: Action,
+}
+
+/// What an operator can ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A transfer of the operator's choice. The legs are the planner's.
+    Transfer(Grant, Vec<StoredEnergy>, Vec<RackLoad>),
+    /// The end of a rack's transfer.
+    End(RackId),
+    /// A device is left alone from now on: what it was told ends, and nothing is planned with it.
+    Hold(DeviceId),
+    /// The device may be planned with again.
+    Resume(DeviceId),
+    /// The whole site is left alone, but for the end of what is in force.
+    ManualOn,
+    /// The controller plans again.
+    ManualOff,
 }
 
 /// Usable energy of a module, as measured.
@@ -222,7 +347,7 @@ impl std::str::FromStr for TransferId {
     }
 }
 
-/// What devices made of the orders of one transfer.
+/// What devices made of the orders of one transfer, so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Which transfer.
@@ -238,6 +363,22 @@ pub struct TimedAck {
     pub ack: Ack,
     /// Microseconds from the first sending of the order to its ack.
     pub after_us: u32,
+}
+
+impl Grant {
+    /// Its modules and ties; one that two legs use comes twice.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        let kesms = self.legs.iter().map(|leg| DeviceId::Kesm(leg.kesm));
+        kesms.chain(self.legs.iter().flat_map(|leg| &leg.path).map(|hop| DeviceId::Tie(hop.tie)))
+    }
+
+    /// Every rack that it touches: the receiver, those of the sources, those on the way; some more than once. The
+    /// grant must be of this site.
+    pub fn racks<'a>(&'a self, site: &'a crate::site::Site) -> impl Iterator<Item = RackId> + 'a {
+        let sources = self.legs.iter().map(|leg| site.kesm(leg.kesm).rack);
+        let ways = self.legs.iter().flat_map(|leg| &leg.path).map(|hop| site.tie(hop.tie).sink(hop.direction));
+        std::iter::once(self.rack).chain(sources).chain(ways)
+    }
 }
 
 impl crate::site::Site {

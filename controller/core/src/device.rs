@@ -2,18 +2,20 @@
 
 use std::fmt;
 
-use crate::site::{KesmId, RackId, TieId};
+use crate::site::{FeedId, KesmId, RackId, TieId};
 use crate::units::{Joules, Millis, Millivolts, Watts};
 
 /// One field device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeviceId {
-    /// The smart PDU of a rack: meter and breaker.
+    /// The smart PDU of a rack: meter, breaker, outlets that can be capped or switched.
     Pdu(RackId),
     /// A kinetic energy storage module.
     Kesm(KesmId),
     /// The converter of a tie.
     Tie(TieId),
+    /// What stands before the rows of a feed: utility meters, transfer switch and generator.
+    Supply(FeedId),
 }
 
 impl DeviceId {
@@ -23,6 +25,7 @@ impl DeviceId {
             Self::Pdu(RackId(index)) => 0x0001_0000 | index as u32,
             Self::Kesm(KesmId(index)) => 0x0002_0000 | index as u32,
             Self::Tie(TieId(index)) => 0x0003_0000 | index as u32,
+            Self::Supply(FeedId(index)) => 0x0004_0000 | index as u32,
         }
     }
 
@@ -33,6 +36,7 @@ impl DeviceId {
             1 => Some(Self::Pdu(RackId(index))),
             2 => Some(Self::Kesm(KesmId(index))),
             3 => Some(Self::Tie(TieId(index))),
+            4 => Some(Self::Supply(FeedId(index))),
             _ => None,
         }
     }
@@ -95,10 +99,33 @@ pub enum Setpoint {
         /// The draw of the receiving rack above which the tie begins to give.
         hold: Watts,
     },
+    /// For a PDU.
+    Pdu {
+        /// At most so much goes to the rack's servers together; the PDU shares it out by tier (see
+        /// [`crate::capping`]). A cap of the rack's nameplate or more caps nobody.
+        cap: Watts,
+        /// Servers of a higher tier than this shut down in good order; their outlets open when they have.
+        keep_tiers: u8,
+    },
+    /// For a supply.
+    Supply {
+        /// What its generator is to do.
+        generator: GeneratorDuty,
+    },
+}
+
+/// What a generator is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GeneratorDuty {
+    /// It follows its own rule: it starts when no utility has been good for its waiting time, and stops afterwards.
+    Auto,
+    /// It runs, and tries again when it has given up.
+    Run,
 }
 
 impl Setpoint {
-    /// Whether going from `before` to `self` could draw more from a source than before.
+    /// Whether going from `before` to `self` could draw more from a source than before. Only modules and ties give or
+    /// pass anything on; what PDUs and supplies are told goes at once.
     pub fn raises(&self, before: Option<&Self>) -> bool {
         match (self, before) {
             (Self::Kesm { supply_max, charge_max, .. }, Some(Self::Kesm { supply_max: s, charge_max: c, .. })) => {
@@ -109,6 +136,7 @@ impl Setpoint {
             }
             (Self::Kesm { supply_max, charge_max, .. }, _) => *supply_max > Watts::ZERO || *charge_max > Watts::ZERO,
             (Self::Tie { flow_max, .. }, _) => *flow_max > Watts::ZERO,
+            (Self::Pdu { .. } | Self::Supply { .. }, _) => false,
         }
     }
 }
@@ -165,6 +193,47 @@ pub enum Reading {
         /// Whether it can act on orders.
         available: bool,
     },
+    /// By a supply.
+    Supply {
+        /// What utility A gives, in thousandths of nominal potential.
+        utility_a_permille: u16,
+        /// What utility B gives; nothing where there is none.
+        utility_b_permille: u16,
+        /// What the transfer switch is on.
+        source: SupplySource,
+        /// What the generator does.
+        generator: GeneratorPhase,
+        /// What all rows of the feed draw together.
+        drawn: Watts,
+    },
+}
+
+/// What a transfer switch is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SupplySource {
+    /// Nothing: it is on its way, or nothing is good.
+    Open,
+    /// The preferred utility.
+    UtilityA,
+    /// The other utility.
+    UtilityB,
+    /// The generator.
+    Generator,
+}
+
+/// What a generator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GeneratorPhase {
+    /// There is none.
+    Absent,
+    /// It stands.
+    Off,
+    /// It is being started, or rests between two attempts.
+    Starting,
+    /// It runs at its speed.
+    Running,
+    /// It has given up.
+    Failed,
 }
 
 /// What a device did with an order, and the first reason why not.
@@ -180,8 +249,10 @@ pub enum Verdict {
     Expired,
     /// Outside the device's own limits, or not of its kind.
     BeyondLimits,
-    /// The device is locked or failed.
+    /// The device has failed, or its bus is dead.
     Unavailable,
+    /// Somebody at the device has locked it; only somebody there can unlock it.
+    LockedOut,
 }
 
 impl Verdict {
@@ -210,11 +281,16 @@ mod tests {
 
     #[test]
     fn every_device_has_one_number() {
-        for device in [DeviceId::Pdu(RackId(7)), DeviceId::Kesm(KesmId(0)), DeviceId::Tie(TieId(u16::MAX))] {
+        for device in [
+            DeviceId::Pdu(RackId(7)),
+            DeviceId::Kesm(KesmId(0)),
+            DeviceId::Tie(TieId(9)),
+            DeviceId::Supply(FeedId(u16::MAX)),
+        ] {
             assert_eq!(DeviceId::from_wire(device.to_wire()), Some(device));
         }
         assert_eq!(DeviceId::from_wire(7), None);
-        assert_eq!(DeviceId::from_wire(0x0004_0000), None);
+        assert_eq!(DeviceId::from_wire(0x0005_0000), None);
     }
 
     #[test]

@@ -19,6 +19,10 @@
 //! | [`view`] | the newest reading of every device, with its age |
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
+//! | [`mode`] | what a feed is doing: normal, ride-through, generator, shutdown, recovery |
+//! | [`breaker`] | for how long a breaker bears too much |
+//! | [`operate`] | what operators may do |
+//! | [`capping`] | how a PDU shares a cap out among servers |
 //! | [`planner`] | racks at risk, sources, paths of least loss |
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
@@ -27,7 +31,9 @@
 //! | [`audit`] | replays a log and explains its decisions |
 
 pub mod audit;
+pub mod breaker;
 mod canon;
+pub mod capping;
 pub mod command;
 pub mod control;
 pub mod device;
@@ -38,6 +44,8 @@ pub mod envelope;
 mod example;
 pub mod forecast;
 pub mod ledger;
+pub mod mode;
+pub mod operate;
 pub mod planner;
 pub mod site;
 pub mod units;

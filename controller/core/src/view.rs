@@ -36,6 +36,7 @@ impl View {
             (DeviceId::Pdu(_), Reading::Pdu { .. })
                 | (DeviceId::Kesm(_), Reading::Kesm { .. })
                 | (DeviceId::Tie(_), Reading::Tie { .. })
+                | (DeviceId::Supply(_), Reading::Supply { .. })
         );
         if let Some(slot) = site.device_slot(device).filter(|_| fits) {
             self.readings[slot] = Some(Timed { reading, at });

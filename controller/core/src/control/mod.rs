@@ -161,7 +161,7 @@ impl Control {
     /// What devices made of the orders of each transfer all of whose devices have answered, unless that is on its way
     /// already: tell [`Self::outcome_sent`] once it is.
     pub fn outcomes(&self) -> Vec<Outcome> {
-        let open = self.ledger.transfers().filter(|transfer| !transfer.acked && !self.noted.contains(&transfer.id));
+        let open = self.ledger.transfers().filter(|transfer| !transfer.noted && !self.noted.contains(&transfer.id));
         open.filter_map(|transfer| Some(Outcome { transfer: transfer.id, acks: self.answers_to(transfer)? })).collect()
     }
 

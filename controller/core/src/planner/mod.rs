@@ -189,7 +189,8 @@ impl<'a> Draft<'a> {
         if self.is_worth_an_entry(verdict.rack, &legs) {
             let hold = self.site().policy.transfer_hold;
             self.standing.insert(verdict.rack, (legs.clone(), hold));
-            self.plan.grants.push(Grant { rack: verdict.rack, legs, risk: verdict.risk, hold });
+            let help_above = self.site().hold(verdict.rack);
+            self.plan.grants.push(Grant { rack: verdict.rack, legs, help_above, risk: verdict.risk, hold });
         }
         let covered = self.standing.get(&verdict.rack).map_or(Watts::ZERO, |(legs, _)| delivered(legs));
         verdict.need.saturating_sub(covered).or_zero()

@@ -92,6 +92,9 @@ pub struct Policy {
     pub branch_drop_permille: u16,
     /// Voltage drop allowed on a whole path, in thousandths of the bus potential.
     pub path_drop_permille: u16,
+    /// How long the controller may take to put a single failure right: to see it, to change leaders, to commit, and for
+    /// caps to be followed. Breakers must bear what the failure leaves for so long (I9).
+    pub reaction: Millis,
 }
 
 /// A utility feed.
@@ -101,6 +104,8 @@ pub struct Feed {
     pub name: String,
     /// What it can carry.
     pub limit: Watts,
+    /// Rating of its generator, where there is one.
+    pub generator: Option<Watts>,
 }
 
 /// A row of racks on one bus.
@@ -138,7 +143,16 @@ pub struct Server {
     pub rack: RackId,
     /// The most that its power supplies take.
     pub rated: Watts,
+    /// How much its work matters: 1 most, [`TIER_MAX`] least. What matters least is capped and shut down first.
+    pub tier: u8,
+    /// No cap goes below this.
+    pub floor: Watts,
+    /// How long it needs to shut down in good order.
+    pub shutdown: Millis,
 }
+
+/// The tier of what matters least.
+pub const TIER_MAX: u8 = 4;
 
 /// A flywheel with its supercapacitor bank and converter, on the bus of one rack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +257,11 @@ impl Site {
         limit.saturating_sub(limit.permille(self.policy.margin_permille))
     }
 
+    /// The servers of a rack.
+    pub fn servers_of(&self, rack: RackId) -> impl Iterator<Item = &Server> {
+        self.servers.iter().filter(move |server| server.rack == rack)
+    }
+
     /// Every rack with its index.
     pub fn rack_ids(&self) -> impl Iterator<Item = RackId> + use<> {
         ids(self.racks.len()).map(RackId)
@@ -258,10 +277,26 @@ impl Site {
         ids(self.ties.len()).map(TieId)
     }
 
-    /// Every field device: PDUs, then KESMs, then ties.
+    /// Every row with its index.
+    pub fn row_ids(&self) -> impl Iterator<Item = RowId> + use<> {
+        ids(self.rows.len()).map(RowId)
+    }
+
+    /// Every feed with its index.
+    pub fn feed_ids(&self) -> impl Iterator<Item = FeedId> + use<> {
+        ids(self.feeds.len()).map(FeedId)
+    }
+
+    /// The feed that a rack hangs on.
+    pub fn feed_of(&self, rack: RackId) -> FeedId {
+        self.rows[self.rack(rack).row.index()].feed
+    }
+
+    /// Every field device: PDUs, then KESMs, then ties, then supplies.
     pub fn devices(&self) -> impl Iterator<Item = DeviceId> + use<> {
         let pdus = self.rack_ids().map(DeviceId::Pdu);
-        pdus.chain(self.kesm_ids().map(DeviceId::Kesm)).chain(self.tie_ids().map(DeviceId::Tie))
+        let carriers = self.kesm_ids().map(DeviceId::Kesm).chain(self.tie_ids().map(DeviceId::Tie));
+        pdus.chain(carriers).chain(self.feed_ids().map(DeviceId::Supply))
     }
 
     /// Where a device stands in the order of [`Self::devices`], if the site has it.
@@ -270,6 +305,9 @@ impl Site {
             DeviceId::Pdu(id) => (0, id.index(), self.racks.len()),
             DeviceId::Kesm(id) => (self.racks.len(), id.index(), self.kesms.len()),
             DeviceId::Tie(id) => (self.racks.len() + self.kesms.len(), id.index(), self.ties.len()),
+            DeviceId::Supply(id) => {
+                (self.racks.len() + self.kesms.len() + self.ties.len(), id.index(), self.feeds.len())
+            }
         };
         (index < count).then_some(offset + index)
     }
@@ -280,6 +318,7 @@ impl Site {
             DeviceId::Pdu(id) => self.racks.get(id.index()).map(|rack| format!("pdu {}", rack.name)),
             DeviceId::Kesm(id) => self.kesms.get(id.index()).map(|kesm| format!("kesm {}", kesm.name)),
             DeviceId::Tie(id) => self.ties.get(id.index()).map(|tie| format!("tie {}", tie.name)),
+            DeviceId::Supply(id) => self.feeds.get(id.index()).map(|feed| format!("supply {}", feed.name)),
         };
         name.unwrap_or_else(|| format!("device {:#x} (not of this site)", device.to_wire()))
     }

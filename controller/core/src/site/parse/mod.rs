@@ -1,19 +1,30 @@
 //! From a TOML text to a checked [`Site`], or to every fault in it with its line.
 
+mod raw;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use self::raw::{RawFeed, RawKesm, RawPolicy, RawRack, RawRow, RawServer, RawSite, RawTie};
 use super::fault::{Fault, line_of};
-use super::{ConverterLoss, Feed, FeedId, Kesm, Policy, Rack, RackId, Row, RowId, Server, Site, Tie};
+use super::{Feed, FeedId, Kesm, Policy, Rack, RackId, Row, RowId, Server, Site, TIER_MAX, Tie};
 use crate::units::{Joules, Microohms, Millimetres, Millis, Millivolts, Watts};
 
 /// No list of a site may be longer than this: indexes travel as 16 bits.
 const LIST_MAX: usize = 60_000;
+/// How long the controller takes to put a failure right, where the file does not say: half a second until telemetry is
+/// stale, half a second for a failover, a commit, and two seconds until caps are followed (Wu et al., "Dynamo").
+const REACTION_MS: i64 = 3_000;
+/// A server's tier where the file does not say.
+const TIER: i64 = 2;
+/// A server's lowest cap where the file does not say, in thousandths of its rating.
+const FLOOR_PERMILLE: u16 = 500;
+/// How long a server takes to shut down where the file does not say.
+const SHUTDOWN_MS: i64 = 30_000;
 /// A site file larger than this is refused before it is read into tables.
 const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -53,109 +64,6 @@ impl Site {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSite {
-    name: Spanned<String>,
-    policy: RawPolicy,
-    #[serde(default)]
-    feed: Vec<RawFeed>,
-    #[serde(default)]
-    row: Vec<RawRow>,
-    #[serde(default)]
-    rack: Vec<RawRack>,
-    #[serde(default)]
-    server: Vec<RawServer>,
-    #[serde(default)]
-    kesm: Vec<RawKesm>,
-    #[serde(default)]
-    tie: Vec<RawTie>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPolicy {
-    tick_ms: Spanned<i64>,
-    margin_permille: Spanned<i64>,
-    transfer_hold_ms: Spanned<i64>,
-    lease_ms: Spanned<i64>,
-    stale_after_ms: Spanned<i64>,
-    branch_drop_permille: Spanned<i64>,
-    path_drop_permille: Spanned<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFeed {
-    id: Spanned<String>,
-    limit_watts: Spanned<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRow {
-    id: Spanned<String>,
-    feed: Spanned<String>,
-    limit_watts: Spanned<i64>,
-    bus_volts: Spanned<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRack {
-    id: Spanned<String>,
-    row: Spanned<String>,
-    limit_watts: Spanned<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawServer {
-    id: Spanned<String>,
-    rack: Spanned<String>,
-    rated_watts: Spanned<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKesm {
-    id: Spanned<String>,
-    rack: Spanned<String>,
-    rated_watts: Spanned<i64>,
-    charge_rated_watts: Spanned<i64>,
-    capacity_joules: Spanned<i64>,
-    reserve_joules: Spanned<i64>,
-    #[serde(default)]
-    converter: RawConverter,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTie {
-    id: Spanned<String>,
-    between: Spanned<[String; 2]>,
-    length_mm: Spanned<i64>,
-    resistance_microohm: Spanned<i64>,
-    rated_watts: Spanned<i64>,
-    #[serde(default)]
-    converter: RawConverter,
-}
-
-/// The defaults give 97.5 % at 38 % of the rating and 96.5 % at the rating.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawConverter {
-    fixed_ppm: u32,
-    linear_ppm: u32,
-    quadratic_ppm: u32,
-}
-
-impl Default for RawConverter {
-    fn default() -> Self {
-        Self { fixed_ppm: 4_000, linear_ppm: 4_590, quadratic_ppm: 27_700 }
-    }
-}
-
 /// Ids of one table, each with its place in the table and in the text, to refuse doubles and resolve references.
 struct Names {
     table: &'static str,
@@ -178,6 +86,17 @@ impl Checker<'_> {
             self.fault(&value.span(), field, reason);
         }
         *value.get_ref()
+    }
+
+    /// A field that may be left out.
+    fn given(
+        &mut self,
+        value: Option<&Spanned<i64>>,
+        field: &str,
+        range: std::ops::RangeInclusive<i64>,
+        default: i64,
+    ) -> i64 {
+        value.map_or(default, |value| self.within(value, field, range))
     }
 
     fn permille(&mut self, value: &Spanned<i64>, field: &str, max: u16) -> u16 {
@@ -310,6 +229,12 @@ impl Checker<'_> {
             stale_after: Millis::new(self.within(&raw.stale_after_ms, "policy.stale_after_ms", 50..=10_000)),
             branch_drop_permille: self.permille(&raw.branch_drop_permille, "policy.branch_drop_permille", 100),
             path_drop_permille: self.permille(&raw.path_drop_permille, "policy.path_drop_permille", 200),
+            reaction: Millis::new(self.given(
+                raw.reaction_ms.as_ref(),
+                "policy.reaction_ms",
+                500..=60_000,
+                REACTION_MS,
+            )),
         }
     }
 
@@ -318,7 +243,11 @@ impl Checker<'_> {
     }
 
     fn feed(&mut self, raw: &RawFeed) -> Feed {
-        Feed { name: raw.id.get_ref().clone(), limit: self.watts(&raw.limit_watts, "feed.limit_watts") }
+        Feed {
+            name: raw.id.get_ref().clone(),
+            limit: self.watts(&raw.limit_watts, "feed.limit_watts"),
+            generator: raw.generator_watts.as_ref().map(|rated| self.watts(rated, "feed.generator_watts")),
+        }
     }
 
     fn row(&mut self, raw: &RawRow, feeds: &Names) -> Row {
@@ -340,10 +269,22 @@ impl Checker<'_> {
     }
 
     fn server(&mut self, raw: &RawServer, racks: &Names) -> Server {
+        let rated = self.watts(&raw.rated_watts, "server.rated_watts");
+        let usual_floor = rated.permille(FLOOR_PERMILLE).get();
+        let floors = 0..=rated.get().max(0);
+        let tier = self.given(raw.tier.as_ref(), "server.tier", 1..=i64::from(TIER_MAX), TIER);
         Server {
             name: raw.id.get_ref().clone(),
             rack: RackId(self.resolve(racks, raw.rack.get_ref(), &raw.rack.span(), "server.rack")),
-            rated: self.watts(&raw.rated_watts, "server.rated_watts"),
+            rated,
+            tier: u8::try_from(tier).unwrap_or(TIER_MAX),
+            floor: Watts::new(self.given(raw.floor_watts.as_ref(), "server.floor_watts", floors, usual_floor)),
+            shutdown: Millis::new(self.given(
+                raw.shutdown_ms.as_ref(),
+                "server.shutdown_ms",
+                1_000..=3_600_000,
+                SHUTDOWN_MS,
+            )),
         }
     }
 
@@ -394,135 +335,5 @@ impl Checker<'_> {
     }
 }
 
-impl RawConverter {
-    fn checked(&self) -> ConverterLoss {
-        ConverterLoss {
-            fixed_ppm: self.fixed_ppm.min(500_000),
-            linear_ppm: self.linear_ppm.min(500_000),
-            quadratic_ppm: self.quadratic_ppm.min(500_000),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-name = "two racks"
-[policy]
-tick_ms = 100
-margin_permille = 50
-transfer_hold_ms = 8000
-lease_ms = 1500
-stale_after_ms = 500
-branch_drop_permille = 30
-path_drop_permille = 50
-[[feed]]
-id = "utility"
-limit_watts = 100000
-[[row]]
-id = "A"
-feed = "utility"
-limit_watts = 60000
-bus_volts = 800
-[[rack]]
-id = "A1"
-row = "A"
-limit_watts = 24000
-[[rack]]
-id = "A2"
-row = "A"
-limit_watts = 24000
-[[server]]
-id = "A1-s1"
-rack = "A1"
-rated_watts = 10400
-[[server]]
-id = "A2-s1"
-rack = "A2"
-rated_watts = 24000
-[[kesm]]
-id = "K1"
-rack = "A2"
-rated_watts = 50000
-charge_rated_watts = 15000
-capacity_joules = 2000000
-reserve_joules = 600000
-[[tie]]
-id = "A1-A2"
-between = ["A1", "A2"]
-length_mm = 12000
-resistance_microohm = 8400
-rated_watts = 25000
-"#;
-
-    fn check(from: &str, to: &str, expected: &str) {
-        assert!(GOOD.contains(from), "the test edits what is there");
-        let error = Site::parse("site.toml", &GOOD.replacen(from, to, 1)).expect_err(expected).to_string();
-        assert!(error.contains(expected), "expected `{expected}` in:\n{error}");
-    }
-
-    #[test]
-    fn a_good_site_is_read_whole() {
-        let site = Site::parse("site.toml", GOOD).expect("good");
-        assert_eq!(site.racks.len(), 2);
-        assert_eq!(site.rack(RackId(0)).nameplate, Watts::new(10_400));
-        assert_eq!(site.hold(RackId(0)), Watts::new(22_800));
-        assert_eq!(site.ties[0].between, (RackId(0), RackId(1)));
-        assert_eq!(site.devices().count(), 4);
-    }
-
-    #[test]
-    fn faults_name_file_line_and_field() {
-        check("id = \"A2\"", "id = \"A1\"", "site.toml:24: rack.id: `A1` is already the id of the rack in line 20");
-        check("[\"A1\", \"A2\"]", "[\"A1\", \"A9\"]", "site.toml:44: tie.between: there is no rack `A9` in this file");
-        check("length_mm", "lenght_mm", "unknown field `lenght_mm`");
-        check("limit_watts = 24000", "limit_watts = -1", "rack.limit_watts: -1, expected 1 to 1000000000");
-        check("limit_watts = 24000", "limit_watts = \"24 kW\"", "invalid type: string");
-        check("lease_ms = 1500", "lease_ms = 200", "policy.lease_ms: 200, expected at least three ticks");
-        check("reserve_joules = 600000", "reserve_joules = 2000000", "kesm.reserve_joules");
-        check("rack = \"A2\"", "", "missing field `rack`");
-        check("name = \"two racks\"", "name = ", "site.toml:2");
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused() {
-        check("resistance_microohm = 8400", "resistance_microohm = -1", "site.toml:46: tie.resistance_microohm: -1");
-        check("resistance_microohm = 8400", "resistance_microohm = 0", "tie.resistance_microohm: 0");
-        check("capacity_joules = 2000000", "capacity_joules = 0", "site.toml:40: kesm.capacity_joules: 0, expected 1");
-        check("reserve_joules = 600000", "reserve_joules = 2000001", "site.toml:41: kesm.reserve_joules: 2000001");
-        check("[\"A1\", \"A2\"]", "[\"A1\", \"A1\"]", "site.toml:44: tie.between: both ends are `A1`");
-        check("rack = \"A2\"", "rack = \"A1\"", "site.toml:24: rack.id: rack `A2` has no [[server]]");
-    }
-
-    #[test]
-    fn nothing_is_rated_above_its_breaker() {
-        check(
-            "rated_watts = 10400",
-            "rated_watts = 24001",
-            "site.toml:30: server.rated_watts: 24001, expected at most the limit_watts of rack `A1` (24000)",
-        );
-        check(
-            "charge_rated_watts = 15000",
-            "charge_rated_watts = 24001",
-            "site.toml:39: kesm.charge_rated_watts: 24001",
-        );
-        check(
-            "limit_watts = 24000",
-            "limit_watts = 60001",
-            "site.toml:22: rack.limit_watts: 60001, expected at most the limit_watts of row `A` (60000)",
-        );
-        check(
-            "limit_watts = 60000",
-            "limit_watts = 100001",
-            "site.toml:17: row.limit_watts: 100001, expected at most the limit_watts of feed `utility` (100000)",
-        );
-    }
-
-    #[test]
-    fn all_faults_are_told_at_once() {
-        let bad = GOOD.replace("tick_ms = 100", "tick_ms = 0").replace("length_mm = 12000", "length_mm = 0");
-        assert_eq!(Site::parse("site.toml", &bad).expect_err("two bad quantities").faults.len(), 2);
-    }
-}
+mod tests;
