@@ -65,7 +65,7 @@ mod tests {
         let bears = |load, heat| bears_for(Watts::new(load), Watts::new(10_000), heat);
         assert_eq!(bears(10_000, 0), None);
         assert_eq!(bears(10_500, 0), Some(Millis::new(1_020_000)), "10.5 kW may be 10.8 kW's worth of amperes");
-        assert_eq!(bears(13_000, 0), Some(Millis::new(84_709)), "taken for 1.35 times the rating");
+        assert_eq!(bears(13_000, 0), Some(Millis::new(91_982)), "taken for 1.35 times the rating");
         assert_eq!(bears(13_000, 1_000), Some(Millis::ZERO));
         assert_eq!(bears(90_000, 0), Some(Millis::ZERO), "it opens at once");
         let times: Vec<Option<Millis>> = (10_100..90_000).step_by(100).map(|load| bears(load, 0)).collect();

@@ -60,7 +60,7 @@ impl World {
             view: View::new(&site),
             forecasts: vec![forecast(10_000); site.racks.len()],
             ledger: Ledger::new(Arc::clone(&site)),
-            planner: Planner::default(),
+            planner: Planner::new(&site),
             now: Millis::new(1_000),
             entries: Vec::new(),
         };
@@ -107,6 +107,7 @@ impl World {
             ledger: &self.ledger,
             view: &self.view,
             forecasts: &self.forecasts,
+            row_forecasts: &[],
             excluded: &|_| false,
             now: self.now,
             ledger_now: self.now,

@@ -42,6 +42,7 @@ pub mod electrical;
 pub mod envelope;
 #[cfg(test)]
 mod example;
+pub mod flow;
 pub mod forecast;
 pub mod ledger;
 pub mod mode;

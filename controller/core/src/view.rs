@@ -1,15 +1,27 @@
 //! The newest reading of every device, with its age. Unknown is not zero and not failed: it is `None`.
+//!
+//! A reading that cannot be is rejected and counted; what was known before goes on ageing. A reading that has grown old
+//! is not believed as it stands, but bounds what may be: a load may have risen by now, a store may have been drawn on.
 
 use crate::device::{DeviceId, Reading};
-use crate::site::{KesmId, RackId, Site};
+use crate::site::{FeedId, KesmId, RackId, Site};
 use crate::units::{Joules, Millis, Watts};
+
+/// A load that has not been heard of for so long may be anything up to its nameplate.
+const UNKNOWN_AFTER: Millis = Millis::seconds(10);
+/// Readings may be off by so many thousandths of what their device can do, from noise and tolerance.
+const TOLERANCE_PERMILLE: u16 = 200;
+/// And by so much more in any case.
+const TOLERANCE: Watts = Watts::new(500);
 
 /// What was measured.
 #[derive(Clone, Debug)]
 pub struct View {
     readings: Vec<Option<Timed>>,
     kesms_at: usize,
+    supplies_at: usize,
     stale_after: Millis,
+    implausible: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,23 +36,28 @@ impl View {
         Self {
             readings: vec![None; site.devices().count()],
             kesms_at: site.racks.len(),
+            supplies_at: site.racks.len() + site.kesms.len() + site.ties.len(),
             stale_after: site.policy.stale_after,
+            implausible: 0,
         }
     }
 
     /// Takes in a reading that arrived at `at`, on the monotonic clock that later `now`s are told in. A device that
-    /// the site does not have, or a reading of another kind of device, is ignored.
-    pub fn observe(&mut self, site: &Site, device: DeviceId, reading: Reading, at: Millis) {
-        let fits = matches!(
-            (device, reading),
-            (DeviceId::Pdu(_), Reading::Pdu { .. })
-                | (DeviceId::Kesm(_), Reading::Kesm { .. })
-                | (DeviceId::Tie(_), Reading::Tie { .. })
-                | (DeviceId::Supply(_), Reading::Supply { .. })
-        );
-        if let Some(slot) = site.device_slot(device).filter(|_| fits) {
-            self.readings[slot] = Some(Timed { reading, at });
+    /// the site does not have, a reading of another kind of device, or one that cannot be, is not taken; tells whether
+    /// it was.
+    pub fn observe(&mut self, site: &Site, device: DeviceId, reading: Reading, at: Millis) -> bool {
+        let Some(slot) = site.device_slot(device) else { return false };
+        if !is_plausible(site, device, &reading) {
+            self.implausible += 1;
+            return false;
         }
+        self.readings[slot] = Some(Timed { reading, at });
+        true
+    }
+
+    /// How many readings could not be and were rejected.
+    pub const fn implausible(&self) -> u64 {
+        self.implausible
     }
 
     /// What the servers of a rack take, if freshly measured.
@@ -51,10 +68,28 @@ impl View {
         }
     }
 
+    /// The most that the servers of a rack may take now: what was measured, or, when that has grown old, what it may
+    /// have become. `None` when the rack was never heard of.
+    pub fn load_bound(&self, site: &Site, rack: RackId, now: Millis) -> Option<Watts> {
+        let (Reading::Pdu { load, .. }, age) = self.latest(rack.index(), now)? else { return None };
+        let over = age.saturating_sub(self.stale_after).or_zero().min(UNKNOWN_AFTER);
+        let room = site.rack(rack).nameplate.saturating_sub(load).or_zero();
+        let risen = i128::from(room.get()) * i128::from(over.get()) / i128::from(UNKNOWN_AFTER.get());
+        Some(load.saturating_add(Watts::new(i64::try_from(risen).unwrap_or(i64::MAX))))
+    }
+
     /// What comes through a rack's breaker, if freshly measured.
     pub fn draw(&self, rack: RackId, now: Millis) -> Option<Watts> {
         match self.fresh(rack.index(), now)? {
             Reading::Pdu { draw, .. } => Some(draw),
+            _ => None,
+        }
+    }
+
+    /// How hot a rack's breaker is, as last told: 0 cold, 1000 trips.
+    pub fn heat_permille(&self, rack: RackId, now: Millis) -> Option<u16> {
+        match self.latest(rack.index(), now)?.0 {
+            Reading::Pdu { breaker_permille, .. } => Some(breaker_permille),
             _ => None,
         }
     }
@@ -65,6 +100,22 @@ impl View {
             Reading::Kesm { stored, available: true, .. } => Some(stored),
             _ => None,
         }
+    }
+
+    /// The least that a module that was able to act may still store: as measured, less what it may have given since.
+    /// Nothing when it was never heard of.
+    pub fn stored_bound(&self, site: &Site, kesm: KesmId, now: Millis) -> Joules {
+        match self.latest(self.kesms_at + kesm.index(), now) {
+            Some((Reading::Kesm { stored, available: true, .. }, age)) => {
+                stored.saturating_sub(site.kesm(kesm).rated.over(age)).or_zero()
+            }
+            _ => Joules::ZERO,
+        }
+    }
+
+    /// What a supply says of itself, if freshly told.
+    pub fn supply(&self, feed: FeedId, now: Millis) -> Option<Reading> {
+        self.fresh(self.supplies_at + feed.index(), now)
     }
 
     /// The newest reading in this slot of [`Site::devices`], fresh or not, with its age.
@@ -80,5 +131,81 @@ impl View {
 
     fn fresh(&self, slot: usize, now: Millis) -> Option<Reading> {
         self.latest(slot, now).filter(|(_, age)| *age <= self.stale_after).map(|(reading, _)| reading)
+    }
+}
+
+/// Whether a device of this kind can have measured this at all.
+fn is_plausible(site: &Site, device: DeviceId, reading: &Reading) -> bool {
+    let within = |value: Watts, rated: Watts| {
+        let most = rated.saturating_add(rated.permille(TOLERANCE_PERMILLE)).saturating_add(TOLERANCE);
+        value <= most && value >= Watts::ZERO.saturating_sub(most)
+    };
+    match (device, *reading) {
+        (DeviceId::Pdu(id), Reading::Pdu { load, draw, bus, breaker_permille, .. }) => {
+            let rack = site.rack(id);
+            // A breaker opens at eight times its rating, so nothing more can have come through it.
+            within(load, rack.nameplate)
+                && within(draw, Watts::new(rack.limit.get().saturating_mul(8)))
+                && load > Watts::ZERO.saturating_sub(TOLERANCE)
+                && (0..=site.bus(id).get() / 2 * 3).contains(&bus.get())
+                && breaker_permille <= 1_000
+        }
+        (DeviceId::Kesm(id), Reading::Kesm { stored, supply, .. }) => {
+            let kesm = site.kesm(id);
+            let most = kesm.capacity.saturating_add(kesm.capacity.permille(TOLERANCE_PERMILLE));
+            stored >= Joules::ZERO.saturating_sub(kesm.capacity.permille(50))
+                && stored <= most
+                && within(supply, kesm.rated)
+        }
+        (DeviceId::Tie(id), Reading::Tie { flow, .. }) => within(flow, site.tie(id).rated),
+        (DeviceId::Supply(id), Reading::Supply { utility_a_permille, utility_b_permille, drawn, .. }) => {
+            let limit = site.feeds[id.index()].limit;
+            utility_a_permille <= 1_500
+                && utility_b_permille <= 1_500
+                && within(drawn, Watts::new(limit.get().saturating_mul(8)))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::site;
+    use crate::units::Millivolts;
+
+    const RACK: RackId = RackId(1);
+
+    fn pdu(load: i64) -> Reading {
+        let (load, bus) = (Watts::new(load), Millivolts::new(800_000));
+        Reading::Pdu { load, draw: load, bus, breaker_permille: 0, tripped: false }
+    }
+
+    #[test]
+    fn what_cannot_be_is_rejected_and_counted() {
+        let site = site();
+        let mut view = View::new(&site);
+        let at = Millis::new(100);
+        assert!(view.observe(&site, DeviceId::Pdu(RACK), pdu(10_000), at));
+        for load in [-9_000, 60_000, i64::MAX, i64::MIN] {
+            assert!(!view.observe(&site, DeviceId::Pdu(RACK), pdu(load), at), "{load}");
+        }
+        assert!(!view.observe(&site, DeviceId::Kesm(KesmId(0)), pdu(10_000), at), "of another kind");
+        assert!(!view.observe(&site, DeviceId::Pdu(RackId(99)), pdu(10_000), at), "not of this site");
+        assert_eq!(view.implausible(), 5);
+        assert_eq!(view.load(RACK, at), Some(Watts::new(10_000)));
+    }
+
+    #[test]
+    fn what_has_grown_old_bounds_what_may_be() {
+        let site = site();
+        let mut view = View::new(&site);
+        assert_eq!(view.load_bound(&site, RACK, Millis::ZERO), None);
+        view.observe(&site, DeviceId::Pdu(RACK), pdu(12_000), Millis::ZERO);
+        let bound = |at| view.load_bound(&site, RACK, Millis::new(at)).map(Watts::get);
+        assert_eq!(bound(500), Some(12_000));
+        assert_eq!(bound(5_500), Some(27_000), "half-way to the nameplate of 42 kW");
+        assert_eq!(bound(90_000), Some(42_000));
+        assert_eq!(view.load(RACK, Millis::new(501)), None, "and it is not told as a measurement");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::command::TimedAck;
 use crate::device::{Ack, DeviceId, Fence, Order, Setpoint, Verdict};
 use crate::dispatch::InForce;
-use crate::site::{KesmId, Site};
+use crate::site::Site;
 use crate::units::Millis;
 
 /// A module that refused an order is not planned with for so long.
@@ -68,7 +68,7 @@ impl Devices {
         let Some(known) = self.by_id.get_mut(&ack.device) else { return };
         known.answered = Some(TimedAck { ack, after_us });
         known.hear_in_force(ack, in_force);
-        if matches!(ack.verdict, Verdict::BeyondLimits | Verdict::Unavailable) {
+        if matches!(ack.verdict, Verdict::BeyondLimits | Verdict::Unavailable | Verdict::LockedOut) {
             known.refused_at = Some(now);
         }
     }
@@ -96,9 +96,9 @@ impl Devices {
         known.answered.filter(|timed| timed.ack.fence.index == order.index)
     }
 
-    /// Whether a module refused an order lately.
-    pub fn is_shunned(&self, kesm: KesmId, now: Millis) -> bool {
-        let refused = self.by_id.get(&DeviceId::Kesm(kesm)).and_then(|known| known.refused_at);
+    /// Whether a device refused an order lately.
+    pub fn is_shunned(&self, device: DeviceId, now: Millis) -> bool {
+        let refused = self.by_id.get(&device).and_then(|known| known.refused_at);
         refused.is_some_and(|at| now.saturating_sub(at) < SHUNNED)
     }
 }
@@ -106,6 +106,7 @@ impl Devices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::KesmId;
     use crate::units::Watts;
 
     const KESM: DeviceId = DeviceId::Kesm(KesmId(0));
@@ -168,9 +169,9 @@ mod tests {
     fn a_module_that_cannot_is_shunned_for_a_while_and_one_that_is_ahead_is_not() {
         let mut devices = devices();
         devices.answer(ack(5, Verdict::StaleFence), None, 80, Millis::new(0));
-        assert!(!devices.is_shunned(KesmId(0), Millis::new(1)));
+        assert!(!devices.is_shunned(KESM, Millis::new(1)));
         devices.answer(ack(6, Verdict::Unavailable), None, 80, Millis::new(0));
-        assert!(devices.is_shunned(KesmId(0), Millis::new(1)));
-        assert!(!devices.is_shunned(KesmId(0), SHUNNED));
+        assert!(devices.is_shunned(KESM, Millis::new(1)));
+        assert!(!devices.is_shunned(KESM, SHUNNED));
     }
 }

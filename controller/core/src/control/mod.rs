@@ -32,7 +32,6 @@ use crate::envelope::{self, Refusal};
 use crate::forecast::RackForecast;
 use crate::ledger::{Committed, Ledger, Transfer};
 use crate::planner::{Inputs, Planner};
-use crate::site::KesmId;
 use crate::units::Millis;
 use crate::view::View;
 
@@ -44,6 +43,7 @@ pub struct Control {
     view: View,
     devices: Devices,
     forecasts: Vec<RackForecast>,
+    row_forecasts: Vec<RackForecast>,
     planner: Planner,
     /// Transfers whose outcome is on its way or in the log, so that it is proposed once.
     noted: BTreeSet<TransferId>,
@@ -57,7 +57,8 @@ impl Control {
             view: View::new(ledger.site()),
             devices: Devices::new(ledger.site()),
             forecasts: Vec::new(),
-            planner: Planner::default(),
+            row_forecasts: Vec::new(),
+            planner: Planner::new(ledger.site()),
             noted: BTreeSet::new(),
             ledger,
         }
@@ -115,6 +116,11 @@ impl Control {
     /// Takes in this tick's forecasts, one for each rack of the site.
     pub fn set_forecasts(&mut self, forecasts: Vec<RackForecast>) {
         self.forecasts = forecasts;
+    }
+
+    /// Takes in this tick's forecasts of whole rows, one for each row of the site.
+    pub fn set_row_forecasts(&mut self, forecasts: Vec<RackForecast>) {
+        self.row_forecasts = forecasts;
     }
 
     /// This tick's forecasts, one for each rack; none before the first.
@@ -188,11 +194,12 @@ impl Control {
         if self.forecasts.len() != self.ledger.site().racks.len() {
             return None;
         }
-        let excluded = |kesm: KesmId| self.devices.is_shunned(kesm, now);
+        let excluded = |device: DeviceId| self.devices.is_shunned(device, now);
         let inputs = Inputs {
             ledger: &self.ledger,
             view: &self.view,
             forecasts: &self.forecasts,
+            row_forecasts: &self.row_forecasts,
             excluded: &excluded,
             now,
             ledger_now: self.clock.at(now),

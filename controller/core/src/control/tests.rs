@@ -5,7 +5,7 @@ use crate::command::Position;
 use crate::device::Verdict;
 use crate::example::{World, forecast, site};
 use crate::ledger::Effect;
-use crate::site::{RackId, TieId};
+use crate::site::{KesmId, RackId, TieId};
 
 const SELF: ReplicaId = ReplicaId(1);
 const FOUNDING: Founding = Founding { cluster: [7; 16], site_hash: [0; 32] };
@@ -139,7 +139,7 @@ fn a_transfer_goes_from_the_forecast_to_its_release() {
     run.control.outcome_sent(outcome.transfer);
     assert_eq!(run.verdicts(), [[]; 0], "it is on its way");
     assert_eq!(run.commit(Command::Outcome(outcome.clone())), Effect::Noted);
-    assert!(run.transfer().acked);
+    assert!(run.transfer().noted);
     assert_eq!(run.verdicts(), [[]; 0]);
 
     run.world.forecasts[RACK] = forecast(12_000);

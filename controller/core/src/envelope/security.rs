@@ -49,8 +49,10 @@ pub struct Insecurity {
     pub limit: Watts,
     /// For how long it bears that; none when it is for ever.
     pub bears: Option<Millis>,
-    /// The most that the rack's servers may come to take for the failure to be borne.
+    /// The most that the rack's servers may come to take for its breaker to bear the failure.
     pub bearable_peak: Watts,
+    /// Whether caps could bring the rack back to its limit then.
+    pub can_be_taken_back: bool,
 }
 
 impl Insecurity {
@@ -61,12 +63,9 @@ impl Insecurity {
             Contingency::Tie(id) => site.tie(id).name.as_str(),
         };
         let bears = self.bears.map_or_else(|| "for ever".to_owned(), |span| format!("for {span}"));
-        format!(
-            "without {lost}, rack {} would draw {} of {}, which its breaker bears {bears} and caps cannot take back",
-            site.rack(self.rack).name,
-            self.draw.kilo(),
-            self.limit.kilo()
-        )
+        let (rack, draw, limit) = (&site.rack(self.rack).name, self.draw.kilo(), self.limit.kilo());
+        let caps = if self.can_be_taken_back { "" } else { ", and caps cannot take it back" };
+        format!("without {lost}, rack {rack} would draw {draw} of {limit}, which its breaker bears {bears}{caps}")
     }
 }
 
@@ -193,7 +192,7 @@ impl<'a> Picture<'a> {
         }
         let bearable = breaker::bearable(limit, load.heat_permille, reaction);
         let bearable_peak = bearable.saturating_add(left).saturating_sub(effect.orphaned);
-        Some(Insecurity { lost, rack, draw, limit, bears, bearable_peak })
+        Some(Insecurity { lost, rack, draw, limit, bears, bearable_peak, can_be_taken_back })
     }
 }
 

@@ -44,6 +44,26 @@ impl Usage {
         usage
     }
 
+    /// Takes back what [`Self::add`] has added.
+    pub fn remove(&mut self, site: &Site, legs: &[Leg], span: Millis) {
+        for leg in legs {
+            let lessen = |sum: &mut Watts, by: Watts| *sum = sum.saturating_sub(by).or_zero();
+            lessen(self.kesms.entry(leg.kesm).or_default(), leg.supplied);
+            let energy = self.energy.entry(leg.kesm).or_default();
+            let given = electrical::stored_for(site.kesm(leg.kesm), leg.supplied, span);
+            *energy = energy.saturating_sub(given).or_zero();
+            for (hop, flow) in leg.path.iter().zip(electrical::path_flows(site, &leg.path, leg.delivered)) {
+                if let Some((sum, _)) = self.ties.get_mut(&hop.tie) {
+                    lessen(sum, flow);
+                    // A tie that carries nothing is free to be used either way.
+                    if *sum == Watts::ZERO {
+                        self.ties.remove(&hop.tie);
+                    }
+                }
+            }
+        }
+    }
+
     /// Adds the legs of one transfer that holds for `span`.
     pub fn add(&mut self, site: &Site, legs: &[Leg], span: Millis) {
         for leg in legs {

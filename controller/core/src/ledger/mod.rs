@@ -4,20 +4,25 @@
 //! refuses, and derives from what remains one complete order for each device. Every replica that applies the same
 //! entries has the same ledger, named by the same [`Seen`].
 
+mod orders;
+mod state;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use self::state::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase, Transfer};
+
 use crate::canon::Canon;
 use crate::command::{
-    ACKS_MAX, Action, CapGrant, CapReason, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, ModeChange,
-    Operation, Outcome, Plan, Position, RackLoad, ReleaseReason, Seen, TransferId,
+    ACKS_MAX, Action, CapGrant, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, ModeChange, Operation,
+    Outcome, Plan, Position, RackLoad, ReleaseReason, Seen, TransferId,
 };
-use crate::device::{DeviceId, Direction, GeneratorDuty, Order, Setpoint};
-use crate::electrical;
+use crate::device::{DeviceId, Order};
 use crate::envelope::{self, Refusal, Usage, Violation};
-use crate::mode::{Mode, ModeReason};
 use crate::operate;
-use crate::site::{FeedId, KesmId, RackId, Site, TIER_MAX, TieId};
+use crate::site::{FeedId, KesmId, RackId, Site};
 use crate::units::{Millis, Watts};
 
 /// So many of the latest states can be compared with what a proposer saw; an older one was compared long ago.
@@ -32,104 +37,6 @@ impl<T> Committed<T> {
     pub const fn get(&self) -> &T {
         &self.0
     }
-}
-
-/// A transfer in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transfer {
-    /// The entry that granted it in its present form.
-    pub id: TransferId,
-    /// The first entry of the unbroken row of renewals and changes that it belongs to.
-    pub first: TransferId,
-    /// Ledger time of that first entry.
-    pub since: Millis,
-    /// What was granted.
-    pub grant: Grant,
-    /// Ledger time at which it ends.
-    pub until: Millis,
-    /// How far it has come.
-    pub phase: Phase,
-    /// Whether the word of all its devices is on record.
-    pub noted: bool,
-}
-
-/// How far a transfer has come. A plan that was refused, and a transfer that has ended, are no longer here; how they
-/// ended is in the log ([`crate::audit`]).
-///
-/// ```text
-///  proposed ──admitted──► supplying ──sources act──► drawing ──ties act──► held ──renewed──┐
-///      │                      │                         │                   │ ▲            │
-///   refused                   ├─────────────────────────┴───────────────────┤ └────────────┘
-///                             ▼                                             ▼
-///                   releasing (released, aborted) ──devices idle──► done    expired
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Admitted; its sources are being told.
-    Supplying,
-    /// Its sources act; its ties are being told.
-    Drawing,
-    /// All its devices act.
-    Held,
-}
-
-/// A transfer that was released, whose devices are being told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closing {
-    /// Which it was.
-    pub transfer: TransferId,
-    /// Whose.
-    pub rack: RackId,
-    /// Why it ended.
-    pub reason: ReleaseReason,
-    /// Its devices.
-    pub devices: Vec<DeviceId>,
-    /// Ledger time at which their last orders end in any case.
-    pub until: Millis,
-}
-
-/// Less for the servers of a rack, in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cap {
-    /// At most so much for its servers together.
-    pub cap: Watts,
-    /// Servers of a higher tier shut down.
-    pub keep_tiers: u8,
-    /// Why.
-    pub reason: CapReason,
-    /// Ledger time since which its tiers have been shut down as they are now.
-    pub since: Millis,
-    /// Ledger time at which it ends.
-    pub until: Millis,
-}
-
-/// What a generator was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GeneratorRule {
-    /// What it is to do.
-    pub duty: GeneratorDuty,
-    /// Ledger time at which it follows its own rule again.
-    pub until: Millis,
-}
-
-/// What a feed is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FeedMode {
-    /// Its mode.
-    pub mode: Mode,
-    /// Ledger time since which it has it.
-    pub since: Millis,
-    /// Why; none before the first change.
-    pub reason: Option<ModeReason>,
-}
-
-/// A flywheel's leave to spin up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charge {
-    /// At most so much from the bus.
-    pub charge_max: Watts,
-    /// Ledger time at which it ends.
-    pub until: Millis,
 }
 
 /// What applying one entry did.
@@ -411,7 +318,7 @@ impl Ledger {
         }
         plan.charges.iter().for_each(|charge| self.allow_charge(charge));
         plan.caps.iter().for_each(|cap| self.cap_rack(cap));
-        plan.lifts.iter().for_each(|rack| drop(self.caps.remove(rack)));
+        self.caps.retain(|rack, _| !plan.lifts.contains(rack));
         plan.generators.iter().for_each(|generator| self.rule_generator(generator));
         self.loads.extend(plan.loads.iter().map(|load| (load.rack, *load)));
         self.forget_untouched_loads();
@@ -512,122 +419,6 @@ impl Ledger {
         Effect::Noted
     }
 
-    /// Gives every device whose instruction has changed a new order, complete and absolute. Returns how many.
-    fn derive_orders(&mut self, at: Position) -> usize {
-        let mut wanted = self.wanted();
-        // A device that nothing needs any longer is told so at once.
-        for (&device, order) in &self.orders {
-            let idle = self.idle_setpoint(device, &order.get().setpoint);
-            wanted.entry(device).or_insert((idle, order.get().until));
-        }
-        let mut changed = 0;
-        for (device, (setpoint, until)) in wanted {
-            let order = Order { device, index: at.index, term: at.term, setpoint, until };
-            let same = |old: &Committed<Order>| old.get().setpoint == setpoint && old.get().until == until;
-            if !self.orders.get(&device).is_some_and(same) {
-                self.orders.insert(device, Committed(order));
-                changed += 1;
-            }
-        }
-        changed
-    }
-
-    fn wanted(&self) -> BTreeMap<DeviceId, (Setpoint, Millis)> {
-        let mut wanted = BTreeMap::new();
-        for transfer in self.transfers.values() {
-            for leg in &transfer.grant.legs {
-                self.want_supply(&mut wanted, leg.kesm, leg.supplied, transfer.until);
-                let flows = electrical::path_flows(&self.site, &leg.path, leg.delivered);
-                for (hop, flow) in leg.path.iter().zip(flows) {
-                    self.want_flow(&mut wanted, hop.tie, hop.direction, flow, transfer.until);
-                }
-            }
-        }
-        for (&kesm, charge) in &self.charges {
-            self.want_charge(&mut wanted, kesm, charge);
-        }
-        for (&rack, cap) in &self.caps {
-            let setpoint = Setpoint::Pdu { cap: cap.cap, keep_tiers: cap.keep_tiers };
-            wanted.insert(DeviceId::Pdu(rack), (setpoint, cap.until));
-        }
-        for (&feed, rule) in &self.generators {
-            wanted.insert(DeviceId::Supply(feed), (Setpoint::Supply { generator: rule.duty }, rule.until));
-        }
-        wanted
-    }
-
-    /// The draw of a rack above which sources on its bus give.
-    fn level(&self, rack: RackId) -> Watts {
-        self.transfers.get(&rack).map_or_else(|| self.site.hold(rack), |transfer| transfer.grant.help_above)
-    }
-
-    fn want_supply(
-        &self,
-        wanted: &mut BTreeMap<DeviceId, (Setpoint, Millis)>,
-        kesm: KesmId,
-        more: Watts,
-        until: Millis,
-    ) {
-        let (setpoint, last) = self.wanted_of_kesm(wanted, kesm, until);
-        *last = until.max(*last);
-        if let Setpoint::Kesm { supply_max, .. } = setpoint {
-            *supply_max = supply_max.saturating_add(more);
-        }
-    }
-
-    /// A module that stands ready to supply may also take in what its rack leaves below its level: the device does
-    /// one or the other, as its bus asks for.
-    fn want_charge(&self, wanted: &mut BTreeMap<DeviceId, (Setpoint, Millis)>, kesm: KesmId, charge: &Charge) {
-        let (setpoint, last) = self.wanted_of_kesm(wanted, kesm, charge.until);
-        *last = charge.until.max(*last);
-        if let Setpoint::Kesm { charge_max, .. } = setpoint {
-            *charge_max = charge.charge_max;
-        }
-    }
-
-    fn wanted_of_kesm<'w>(
-        &self,
-        wanted: &'w mut BTreeMap<DeviceId, (Setpoint, Millis)>,
-        kesm: KesmId,
-        until: Millis,
-    ) -> &'w mut (Setpoint, Millis) {
-        let hold = self.level(self.site.kesm(kesm).rack);
-        let none = Setpoint::Kesm { supply_max: Watts::ZERO, charge_max: Watts::ZERO, hold };
-        wanted.entry(DeviceId::Kesm(kesm)).or_insert((none, until))
-    }
-
-    fn want_flow(
-        &self,
-        wanted: &mut BTreeMap<DeviceId, (Setpoint, Millis)>,
-        tie: TieId,
-        direction: Direction,
-        more: Watts,
-        until: Millis,
-    ) {
-        let hold = self.level(self.site.tie(tie).sink(direction));
-        let none = Setpoint::Tie { direction, flow_max: Watts::ZERO, hold };
-        let (setpoint, last) = wanted.entry(DeviceId::Tie(tie)).or_insert((none, until));
-        *last = until.max(*last);
-        if let Setpoint::Tie { flow_max, .. } = setpoint {
-            *flow_max = flow_max.saturating_add(more);
-        }
-    }
-
-    /// The instruction to do nothing, for the kind of device that had this one.
-    fn idle_setpoint(&self, device: DeviceId, setpoint: &Setpoint) -> Setpoint {
-        match (device, *setpoint) {
-            (_, Setpoint::Kesm { hold, .. }) => {
-                Setpoint::Kesm { supply_max: Watts::ZERO, charge_max: Watts::ZERO, hold }
-            }
-            (_, Setpoint::Tie { direction, hold, .. }) => Setpoint::Tie { direction, flow_max: Watts::ZERO, hold },
-            (DeviceId::Pdu(rack), Setpoint::Pdu { .. }) => {
-                Setpoint::Pdu { cap: self.site.rack(rack).nameplate, keep_tiers: TIER_MAX }
-            }
-            (_, Setpoint::Pdu { cap, .. }) => Setpoint::Pdu { cap, keep_tiers: TIER_MAX },
-            (_, Setpoint::Supply { .. }) => Setpoint::Supply { generator: GeneratorDuty::Auto },
-        }
-    }
-
     /// Chains the state's name on: what was before, what came in, what it did and what orders stand.
     fn sign(&mut self, at: Position, entry: &Entry, effect: &Effect) {
         let mut canon = Canon::new(b"ridethrough ledger 2");
@@ -688,173 +479,4 @@ impl Ledger {
 
 fn pairs<K: Copy, V: Copy>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
     map.iter().map(|(&key, &value)| (key, value)).collect()
-}
-
-impl Transfer {
-    /// Its modules and ties.
-    pub fn devices(&self) -> BTreeSet<DeviceId> {
-        self.grant.devices().collect()
-    }
-
-    /// Whether it rests on this device, or is for its rack.
-    fn uses(&self, device: DeviceId) -> bool {
-        device == DeviceId::Pdu(self.grant.rack) || self.grant.devices().any(|used| used == device)
-    }
-
-    /// Takes in the word of its devices.
-    fn hear(&mut self, outcome: &Outcome) {
-        let acts = |device: DeviceId| {
-            outcome.acks.iter().any(|timed| timed.ack.device == device && timed.ack.verdict.in_force())
-        };
-        let devices = self.devices();
-        self.noted = devices.iter().all(|device| outcome.acks.iter().any(|timed| timed.ack.device == *device));
-        let sources_act = devices.iter().filter(|device| matches!(device, DeviceId::Kesm(_))).all(|kesm| acts(*kesm));
-        self.phase = match (sources_act, devices.iter().all(|device| acts(*device))) {
-            (_, true) => Phase::Held,
-            (true, false) => Phase::Drawing,
-            (false, false) => Phase::Supplying,
-        };
-    }
-}
-
-impl Phase {
-    /// The phase as metrics and people read it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Supplying => "supplying",
-            Self::Drawing => "drawing",
-            Self::Held => "held",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::example::{World, forecast};
-
-    fn with_transfer() -> World {
-        let mut world = World::new();
-        world.forecasts[2] = forecast(32_000);
-        assert!(matches!(world.tick(), Some(Effect::Admitted { .. })));
-        world
-    }
-
-    #[test]
-    fn nothing_is_carried_out_before_the_log_is_bound_to_a_site() {
-        let mut world = World::new();
-        world.ledger = Ledger::new(crate::example::site());
-        let effect = world.commit(Command::Plan(Plan::default()));
-        assert_eq!(effect, Effect::Refused(Refusal::one(Violation::NotFounded)));
-    }
-
-    #[test]
-    fn a_log_is_bound_once_and_a_replica_with_another_site_file_stops() {
-        let mut world = World::new();
-        let again = Founding { cluster: [7; 16], site_hash: world.ledger.site().hash };
-        let refused = Effect::Refused(Refusal::one(Violation::FoundedOtherwise));
-        assert_eq!(world.commit(Command::Found(again)), refused);
-        world.ledger = Ledger::new(crate::example::site());
-        let effect = world.commit(Command::Found(Founding { cluster: [7; 16], site_hash: [0; 32] }));
-        assert_eq!(effect, Effect::Diverged { index: 1 });
-    }
-
-    #[test]
-    fn time_comes_from_entries_and_ends_what_is_not_renewed() {
-        let mut world = with_transfer();
-        assert_eq!(world.ledger.transfers().count(), 1);
-        world.pass(8_001);
-        world.commit(Command::Plan(Plan::default()));
-        assert_eq!(world.ledger.transfers().count(), 0);
-        assert_eq!(world.ledger.orders().count(), 0, "the devices' orders expired with it");
-        world.now = Millis::ZERO;
-        world.commit(Command::Plan(Plan::default()));
-        assert!(world.ledger.now() > Millis::new(8_000), "ledger time never goes back");
-    }
-
-    #[test]
-    fn a_refused_plan_changes_nothing_but_the_states_name() {
-        let mut world = with_transfer();
-        let before = world.ledger.parts();
-        let mut plan = Plan::default();
-        let mut grant = before.transfers[0].grant.clone();
-        grant.legs[0].supplied = Watts::new(90_000);
-        plan.grants.push(grant);
-        assert!(matches!(world.commit(Command::Plan(plan)), Effect::Refused(_)));
-        let after = world.ledger.parts();
-        assert_eq!((before.transfers, before.orders), (after.transfers, after.orders));
-        assert_ne!(before.last.hash, after.last.hash);
-    }
-
-    #[test]
-    fn a_snapshot_goes_on_like_the_original() {
-        let mut world = with_transfer();
-        let mut copy = Ledger::from_parts(crate::example::site(), world.ledger.parts());
-        world.pass(5_000);
-        let (position, entry) = {
-            let plan = world.plan();
-            world.entry(Command::Plan(plan))
-        };
-        assert_eq!(world.ledger.apply(position, &entry), copy.apply(position, &entry));
-        assert_eq!(world.ledger.parts(), copy.parts());
-    }
-
-    #[test]
-    fn a_proposer_that_saw_another_state_is_found_out() {
-        let mut world = with_transfer();
-        let (position, mut entry) = world.entry(Command::Plan(Plan::default()));
-        entry.seen.hash[0] ^= 1;
-        assert_eq!(world.ledger.apply(position, &entry), Effect::Diverged { index: position.index - 1 });
-    }
-
-    #[test]
-    fn orders_are_complete_absolute_and_named_by_their_entry() {
-        let world = with_transfer();
-        let orders: Vec<Order> = world.ledger.orders().map(|order| *order.get()).collect();
-        assert_eq!(orders.len(), 3, "the module and two ties");
-        assert!(orders.iter().all(|order| order.index == world.ledger.seen().index && order.until.get() == 9_000));
-    }
-
-    /// A random day: loads, forecasts and stores jump; the ledger must stay within limits (it asserts I3 itself),
-    /// two ledgers must agree, and a replay must reproduce every state.
-    #[derive(Clone, Debug)]
-    enum Step {
-        Load(u16, i64),
-        Forecast(u16, i64),
-        Stored(u16, i64),
-        Pass(i64),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            (0..6u16, 0..70_000i64).prop_map(|(rack, watts)| Step::Load(rack, watts)),
-            (0..6u16, 0..70_000i64).prop_map(|(rack, watts)| Step::Forecast(rack, watts)),
-            (0..2u16, 0..2_000_000i64).prop_map(|(kesm, joules)| Step::Stored(kesm, joules)),
-            (1..6_000i64).prop_map(Step::Pass),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
-
-        #[test]
-        fn every_plan_is_admitted_and_every_replay_agrees(steps in prop::collection::vec(step(), 1..60)) {
-            let mut world = World::new();
-            for step in steps {
-                match step {
-                    Step::Load(rack, watts) => world.load(rack, watts),
-                    Step::Forecast(rack, watts) => world.forecasts[usize::from(rack)] = forecast(watts),
-                    Step::Stored(kesm, joules) => world.stored(kesm, joules),
-                    Step::Pass(span) => world.pass(span),
-                }
-                let effect = world.tick();
-                prop_assert!(!matches!(effect, Some(Effect::Refused(_) | Effect::Diverged { .. })), "{effect:?}");
-            }
-            let replay = crate::audit::replay(crate::example::site(), world.entries.clone());
-            prop_assert_eq!(replay.divergence, None);
-            prop_assert_eq!(replay.ledger.parts(), world.ledger.parts());
-        }
-    }
 }

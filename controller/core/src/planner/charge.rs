@@ -1,73 +1,165 @@
-//! Leave for flywheels to spin up, from headroom that nobody is expected to need.
+//! Leave for flywheels to spin up: from headroom that nobody is expected to need, up to what each is expected to need.
+//!
+//! A full wheel loses the most, so a module is kept where its need is: its reserve, what it is usually drawn down by,
+//! and a tenth. A module that stands ready to supply may take in what swinging loads leave in their troughs, or what a
+//! load that falls leaves too much: the device does one or the other, within milliseconds.
 
-use super::{Draft, Verdict};
+use super::draft::Draft;
+use super::risk::Verdict;
+use super::topology::Topology;
 use crate::command::ChargeGrant;
+use crate::device::DeviceId;
+use crate::mode::Mode;
 use crate::site::{KesmId, RowId, Site};
 use crate::units::{Millis, Watts};
 
-/// A module below this share of its capacity is charged.
+/// More than this is not charged, in thousandths of the capacity.
 const FULL_PERMILLE: i64 = 980;
+/// A module is charged when it is so far below its target.
+const BELOW_PERMILLE: i64 = 15;
+/// What a module that has not been watched yet is expected to be drawn down by, and kept above that, in thousandths.
+const EXPECTED_PERMILLE: i64 = 450;
+const SPARE_PERMILLE: i64 = 100;
+/// What is expected falls by a thousandth in so long.
+const FORGET: Millis = Millis::seconds(3);
 /// So long is a leave to charge.
 const HOLD: Millis = Millis::seconds(20);
 /// A leave is renewed when less than this is left.
 const RENEW: Millis = Millis::seconds(8);
-/// Less headroom than this is not worth an entry.
+/// Less headroom than this is not worth an entry; it is also what a leave is taken back to.
 const LEAST: Watts = Watts::new(1_000);
+/// A row may always be charged up to so much of its limit, in thousandths, whatever its peak was.
+const FREE_PERMILLE: u16 = 600;
+/// The highest draw of a row is forgotten by so much in a tick, in millionths: half of it in some two hours.
+const PEAK_FORGET_PPM: i64 = 10;
 
-/// Adds the charges that fit under the limits of racks, rows and feeds. The device itself fills only what lies below
-/// its rack's hold, so a load that rises in the meantime ends the charging at once.
-pub(super) fn allow(draft: &mut Draft<'_>, verdicts: &[Verdict]) {
-    let site = draft.inputs.ledger.site();
-    let mut room: Vec<Watts> = (0..site.rows.len()).map(|row| row_headroom(draft, verdicts, row)).collect();
-    for kesm in site.kesm_ids() {
-        let row = site.rack(site.kesm(kesm).rack).row.index();
-        let Some(charge_max) = wish(draft, verdicts, kesm).map(|wish| wish.min(room[row])) else { continue };
-        let charge_max = Watts::new(charge_max.get() / LEAST.get() * LEAST.get());
-        if charge_max >= LEAST {
-            room[row] = room[row].saturating_sub(charge_max);
-            draft.plan.charges.push(ChargeGrant { kesm, charge_max, hold: HOLD });
+/// What the planner remembers of modules and rows.
+#[derive(Clone, Debug)]
+pub(super) struct Charging {
+    kesms: Vec<Habit>,
+    /// The highest draw of each row without charging, slowly forgotten.
+    row_peaks: Vec<Watts>,
+}
+
+/// How much of its store a module is usually drawn down by, in thousandths.
+#[derive(Clone, Copy, Debug)]
+struct Habit {
+    high_permille: i64,
+    expected_permille: i64,
+    forgot_at: Option<Millis>,
+}
+
+impl Habit {
+    fn watch(&mut self, stored_permille: i64, now: Millis) {
+        self.high_permille = self.high_permille.max(stored_permille);
+        let drawn = self.high_permille - stored_permille;
+        self.expected_permille = self.expected_permille.max(drawn);
+        let forgot_at = *self.forgot_at.get_or_insert(now);
+        if now.saturating_sub(forgot_at) >= FORGET {
+            self.forgot_at = Some(now);
+            self.high_permille = (self.high_permille - 1).max(stored_permille);
+            self.expected_permille = (self.expected_permille - 1).max(drawn);
         }
     }
 }
 
-/// What a module should be allowed, when it is not full, not needed and not allowed already.
-fn wish(draft: &Draft<'_>, verdicts: &[Verdict], kesm: KesmId) -> Option<Watts> {
-    let inputs = &draft.inputs;
-    let module = inputs.ledger.site().kesm(kesm);
-    let stored = inputs.view.stored(kesm, inputs.now)?;
-    let full = i128::from(stored.get()) * 1_000 >= i128::from(module.capacity.get()) * i128::from(FULL_PERMILLE);
-    let allowed =
-        inputs.ledger.charge(kesm).is_some_and(|charge| charge.until.saturating_sub(inputs.ledger_now) > RENEW);
-    // A transfer that ends with this very plan still counts: its source charges from the next tick on.
-    let supplying = draft.usage.kesms.contains_key(&kesm)
-        || inputs.ledger.transfers().flat_map(|transfer| &transfer.grant.legs).any(|leg| leg.kesm == kesm);
-    if full || allowed || supplying || (inputs.excluded)(kesm) {
-        return None;
+impl Charging {
+    pub(super) fn new(site: &Site) -> Self {
+        let habit = Habit { high_permille: 0, expected_permille: EXPECTED_PERMILLE, forgot_at: None };
+        Self { kesms: vec![habit; site.kesms.len()], row_peaks: vec![Watts::ZERO; site.rows.len()] }
     }
-    let verdict = &verdicts[module.rack.index()];
-    let headroom = inputs.ledger.site().hold(module.rack).saturating_sub(verdict.peak).or_zero();
-    Some(headroom.min(module.charge_rated))
+
+    /// Adds the charges that fit under the limits of racks, rows and feeds.
+    pub(super) fn plan(&mut self, draft: &mut Draft<'_>, topology: &Topology, verdicts: &[Verdict]) {
+        for row in draft.site().row_ids() {
+            let members = &topology.rows[row.index()];
+            if members.kesms.is_empty() {
+                continue;
+            }
+            let mut room = self.row_room(draft, topology, verdicts, row);
+            let mut order: Vec<(i64, KesmId)> =
+                members.kesms.iter().filter_map(|kesm| Some((self.missing(draft, *kesm)?, *kesm))).collect();
+            // The emptiest against its need comes first.
+            order.sort_by_key(|(missing, kesm)| (std::cmp::Reverse(*missing), *kesm));
+            for (missing, kesm) in order {
+                room = self.allow(draft, verdicts, kesm, missing, room);
+            }
+        }
+        draft.attach_evidence(verdicts);
+    }
+
+    /// How far a module is below its target, in thousandths of its capacity; none while it is not known.
+    fn missing(&mut self, draft: &Draft<'_>, kesm: KesmId) -> Option<i64> {
+        let stored = draft.inputs.view.stored(kesm, draft.inputs.now)?;
+        let module = draft.site().kesm(kesm);
+        let permille = |joules: i64| joules.saturating_mul(1_000) / module.capacity.get().max(1);
+        let habit = &mut self.kesms[kesm.index()];
+        habit.watch(permille(stored.get()), draft.inputs.now);
+        let target = permille(module.reserve.get()) + habit.expected_permille + SPARE_PERMILLE;
+        Some(target.min(FULL_PERMILLE) - permille(stored.get()))
+    }
+
+    /// Gives, renews or takes back one leave; returns what room is left.
+    fn allow(&self, draft: &mut Draft<'_>, verdicts: &[Verdict], kesm: KesmId, missing: i64, room: Watts) -> Watts {
+        let rack = draft.site().kesm(kesm).rack;
+        let standing = draft.inputs.ledger.charge(kesm).copied();
+        let feed = draft.site().feed_of(rack);
+        let may = matches!(draft.mode(feed), Mode::Normal | Mode::Recovery) && !draft.is_excluded(DeviceId::Kesm(kesm));
+        let verdict = &verdicts[rack.index()];
+        // The device fills only what lies below its rack's level, so a load that rises ends the charging by itself.
+        let level = draft.standing(rack).map_or(verdict.hold, |standing| standing.help_above);
+        let headroom = level.saturating_sub(verdict.risk.present).or_zero();
+        let wanted = draft.site().kesm(kesm).charge_rated.min(headroom).min(room.or_zero());
+        let wanted = Watts::new(wanted.get() / LEAST.get() * LEAST.get());
+        let left = |until: Millis| until.saturating_sub(draft.inputs.ledger_now);
+        let enough = wanted >= LEAST && may;
+        match standing {
+            Some(charge) if left(charge.until) > RENEW && enough => room.saturating_sub(charge.charge_max.min(wanted)),
+            Some(charge) if charge.charge_max > LEAST && !enough => {
+                // Taken back to the least that a leave can be, which then runs out.
+                draft.plan.charges.push(ChargeGrant {
+                    kesm,
+                    charge_max: LEAST,
+                    hold: left(charge.until).max(LEAST_HOLD),
+                });
+                room
+            }
+            None if missing < BELOW_PERMILLE => room,
+            Some(_) if missing <= 0 => room,
+            _ if !enough => room,
+            _ => {
+                draft.plan.charges.push(ChargeGrant { kesm, charge_max: wanted, hold: HOLD });
+                room.saturating_sub(wanted)
+            }
+        }
+    }
+
+    /// What the row's feeder, and the feed's share of it, leave once every rack takes what it may come to take, without
+    /// making a new peak.
+    fn row_room(&mut self, draft: &Draft<'_>, topology: &Topology, verdicts: &[Verdict], row: RowId) -> Watts {
+        let site = draft.site();
+        let drawn = |row: RowId| -> Watts {
+            topology.rows[row.index()]
+                .racks
+                .iter()
+                .map(|rack| verdicts[rack.index()].risk.present.min(verdicts[rack.index()].hold))
+                .sum()
+        };
+        let (own, limit) = (drawn(row), site.rows[row.index()].limit);
+        let peak = &mut self.row_peaks[row.index()];
+        let forgotten = Watts::new(peak.get() - peak.get() * PEAK_FORGET_PPM / 1_000_000);
+        *peak = forgotten.max(own);
+        let ceiling = (*peak)
+            .max(limit.permille(FREE_PERMILLE))
+            .min(limit.saturating_sub(limit.permille(site.policy.margin_permille)));
+        let feed = site.rows[row.index()].feed;
+        let on_feed: Vec<RowId> = site.row_ids().filter(|other| site.rows[other.index()].feed == feed).collect();
+        let taken: Watts = on_feed.iter().copied().map(drawn).sum();
+        let rows = i64::try_from(on_feed.len()).unwrap_or(1).max(1);
+        let share = Watts::new(site.feeds[feed.index()].limit.saturating_sub(taken).get() / rows);
+        ceiling.saturating_sub(own).min(share).or_zero()
+    }
 }
 
-/// What the row's feeder, and the feed's share of it, leave once every rack takes its peak (at most its limit) and
-/// every charge already allowed is drawn.
-fn row_headroom(draft: &Draft<'_>, verdicts: &[Verdict], row: usize) -> Watts {
-    let site = draft.inputs.ledger.site();
-    let feed = site.rows[row].feed;
-    let own = site.rows[row].limit.saturating_sub(taken(draft, verdicts, |other| other.index() == row));
-    let rows_on_feed = site.rows.iter().filter(|other| other.feed == feed).count().max(1);
-    let on_feed = taken(draft, verdicts, |other| site.rows[other.index()].feed == feed);
-    let feed_left = site.feeds[feed.index()].limit.saturating_sub(on_feed);
-    let share = Watts::new(feed_left.get() / i64::try_from(rows_on_feed).unwrap_or(1));
-    own.min(share).or_zero()
-}
-
-fn taken(draft: &Draft<'_>, verdicts: &[Verdict], counts: impl Fn(RowId) -> bool) -> Watts {
-    let ledger = draft.inputs.ledger;
-    let site: &Site = ledger.site();
-    let racks = verdicts.iter().filter(|verdict| counts(site.rack(verdict.rack).row));
-    let drawn: Watts = racks.map(|verdict| verdict.peak.min(site.rack(verdict.rack).limit)).sum();
-    let charging = site.kesm_ids().filter(|&kesm| counts(site.rack(site.kesm(kesm).rack).row));
-    let charged: Watts = charging.filter_map(|kesm| ledger.charge(kesm)).map(|charge| charge.charge_max).sum();
-    drawn.saturating_add(charged)
-}
+/// A leave that is taken back runs out no sooner.
+const LEAST_HOLD: Millis = Millis::seconds(1);

@@ -1,8 +1,9 @@
-//! Whether a rack is at risk.
+//! Whether a rack or a row is at risk.
 
-use super::{Inputs, risk_of};
+use super::Inputs;
 use crate::command::Risk;
-use crate::site::RackId;
+use crate::forecast::RackForecast;
+use crate::site::{RackId, RowId};
 use crate::units::Watts;
 
 /// The judgement on one rack.
@@ -14,6 +15,8 @@ pub struct Verdict {
     pub risk: Risk,
     /// What the rack may come to take: the worse of forecast and present, no more than its servers can.
     pub peak: Watts,
+    /// Its limit less the margin.
+    pub hold: Watts,
     /// What would have to be delivered to hold it at its limit less the margin.
     pub need: Watts,
     /// Whether it needs help now.
@@ -22,18 +25,58 @@ pub struct Verdict {
     pub calm: bool,
 }
 
+impl Verdict {
+    /// What comes through its breaker at its peak, when it is held.
+    pub fn held_peak(&self) -> Watts {
+        self.peak.min(self.hold)
+    }
+}
+
 /// Judges one rack. It is at risk when its forecast exceeds its present use by the safety margin and its P99 passes
 /// its limit less the margin; a rack that is past that already is at risk whatever the forecast says (I8).
 pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
     let site = inputs.ledger.site();
     let forecast = inputs.forecasts[rack.index()];
-    // Unknown is not zero: without a fresh reading, the forecast's own bound stands for the present.
-    let present = inputs.view.load(rack, inputs.now).unwrap_or(forecast.peak_p99);
-    let risk = risk_of(inputs, rack, present, forecast);
+    // Unknown is not zero: without a reading, the forecast's own bound stands for the present.
+    let present = inputs.view.load_bound(site, rack, inputs.now).unwrap_or(forecast.peak_p99);
     let hold = site.hold(rack);
-    let peak = forecast.peak_p99.max(present).min(site.rack(rack).nameplate.max(present));
-    let rising = peak > present.saturating_add(risk.margin);
+    let limit = site.rack(rack).limit;
+    let margin = limit.saturating_sub(hold);
+    let risk = Risk { present, forecast, limit, margin };
+    // A capped rack shows its cap and not what it would take; a little more is asked for, to free it step by step.
+    let wanted = inputs.ledger.cap(rack).map_or(present, |cap| present.max(cap.cap.saturating_add(margin)));
+    let peak = forecast.peak_p99.max(wanted).min(site.rack(rack).nameplate.max(present));
+    let rising = peak > present.saturating_add(margin);
     let at_risk = peak > hold && (rising || present > hold);
-    let calm = peak <= hold.saturating_sub(risk.margin);
-    Verdict { rack, risk, peak, need: peak.saturating_sub(hold).or_zero(), at_risk, calm }
+    let calm = peak <= hold.saturating_sub(margin);
+    Verdict { rack, risk, peak, hold, need: peak.saturating_sub(hold).or_zero(), at_risk, calm }
+}
+
+/// The judgement on one row, once its racks are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowVerdict {
+    /// What it may come to draw beyond its limit less the margin.
+    pub excess: Watts,
+    /// What it draws beyond that now.
+    pub excess_now: Watts,
+    /// Whether it needs relief now.
+    pub at_risk: bool,
+}
+
+/// Judges one row from its racks. Racks do not peak together as a rule, so the row has a forecast of its own, and is
+/// judged by the lesser of that and the sum of what its held racks may come to draw.
+pub fn judge_row(inputs: &Inputs<'_>, row: RowId, racks: &[&Verdict]) -> RowVerdict {
+    let site = inputs.ledger.site();
+    let limit = site.rows[row.index()].limit;
+    let margin = limit.permille(site.policy.margin_permille);
+    let hold = limit.saturating_sub(margin);
+    let together: Watts = racks.iter().map(|verdict| verdict.held_peak()).sum();
+    let forecast: Option<&RackForecast> = inputs.row_forecasts.get(row.index());
+    let loads: Watts = racks.iter().map(|verdict| verdict.risk.present).sum();
+    let peak = forecast.map_or(together, |forecast| forecast.peak_p99.max(loads).min(together));
+    let present: Watts = racks.iter().map(|verdict| verdict.risk.present.min(verdict.hold)).sum();
+    let excess_now = present.saturating_sub(hold).or_zero();
+    let excess = peak.saturating_sub(hold).or_zero().max(excess_now);
+    let at_risk = excess_now > Watts::ZERO || (peak > hold && peak > loads.saturating_add(margin));
+    RowVerdict { excess, excess_now, at_risk }
 }

@@ -132,6 +132,8 @@ pub struct Rack {
     pub limit: Watts,
     /// The most that its servers can ever take together, from their ratings.
     pub nameplate: Watts,
+    /// Its servers.
+    pub servers: Vec<ServerId>,
 }
 
 /// A server.
@@ -259,7 +261,7 @@ impl Site {
 
     /// The servers of a rack.
     pub fn servers_of(&self, rack: RackId) -> impl Iterator<Item = &Server> {
-        self.servers.iter().filter(move |server| server.rack == rack)
+        self.rack(rack).servers.iter().map(|server| &self.servers[server.index()])
     }
 
     /// Every rack with its index.

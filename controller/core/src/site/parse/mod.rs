@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use self::raw::{RawFeed, RawKesm, RawPolicy, RawRack, RawRow, RawServer, RawSite, RawTie};
 use super::fault::{Fault, line_of};
-use super::{Feed, FeedId, Kesm, Policy, Rack, RackId, Row, RowId, Server, Site, TIER_MAX, Tie};
+use super::{Feed, FeedId, Kesm, Policy, Rack, RackId, Row, RowId, Server, ServerId, Site, TIER_MAX, Tie};
 use crate::units::{Joules, Microohms, Millimetres, Millis, Millivolts, Watts};
 
 /// No list of a site may be longer than this: indexes travel as 16 bits.
@@ -153,9 +153,10 @@ impl Checker<'_> {
             kesms: raw.kesm.iter().map(|kesm| self.kesm(kesm, &racks)).collect(),
             ties: Vec::new(),
         };
-        for server in &site.servers {
+        for (index, server) in (0u16..).zip(&site.servers) {
             if let Some(rack) = site.racks.get_mut(server.rack.index()) {
                 rack.nameplate = rack.nameplate.saturating_add(server.rated);
+                rack.servers.push(ServerId(index));
             }
         }
         self.breakers(raw, &site);
@@ -265,6 +266,7 @@ impl Checker<'_> {
             row: RowId(self.resolve(rows, raw.row.get_ref(), &raw.row.span(), "rack.row")),
             limit: self.watts(&raw.limit_watts, "rack.limit_watts"),
             nameplate: Watts::ZERO,
+            servers: Vec::new(),
         }
     }
 

@@ -1,0 +1,127 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::example::{World, forecast};
+
+fn with_transfer() -> World {
+    let mut world = World::new();
+    world.forecasts[2] = forecast(32_000);
+    assert!(matches!(world.tick(), Some(Effect::Admitted { .. })));
+    world
+}
+
+#[test]
+fn nothing_is_carried_out_before_the_log_is_bound_to_a_site() {
+    let mut world = World::new();
+    world.ledger = Ledger::new(crate::example::site());
+    let effect = world.commit(Command::Plan(Plan::default()));
+    assert_eq!(effect, Effect::Refused(Refusal::one(Violation::NotFounded)));
+}
+
+#[test]
+fn a_log_is_bound_once_and_a_replica_with_another_site_file_stops() {
+    let mut world = World::new();
+    let again = Founding { cluster: [7; 16], site_hash: world.ledger.site().hash };
+    let refused = Effect::Refused(Refusal::one(Violation::FoundedOtherwise));
+    assert_eq!(world.commit(Command::Found(again)), refused);
+    world.ledger = Ledger::new(crate::example::site());
+    let effect = world.commit(Command::Found(Founding { cluster: [7; 16], site_hash: [0; 32] }));
+    assert_eq!(effect, Effect::Diverged { index: 1 });
+}
+
+#[test]
+fn time_comes_from_entries_and_ends_what_is_not_renewed() {
+    let mut world = with_transfer();
+    assert_eq!(world.ledger.transfers().count(), 1);
+    world.pass(8_001);
+    world.commit(Command::Plan(Plan::default()));
+    assert_eq!(world.ledger.transfers().count(), 0);
+    assert_eq!(world.ledger.orders().count(), 0, "the devices' orders expired with it");
+    world.now = Millis::ZERO;
+    world.commit(Command::Plan(Plan::default()));
+    assert!(world.ledger.now() > Millis::new(8_000), "ledger time never goes back");
+}
+
+#[test]
+fn a_refused_plan_changes_nothing_but_the_states_name() {
+    let mut world = with_transfer();
+    let before = world.ledger.parts();
+    let mut plan = Plan::default();
+    let mut grant = before.transfers[0].grant.clone();
+    grant.legs[0].supplied = Watts::new(90_000);
+    plan.grants.push(grant);
+    assert!(matches!(world.commit(Command::Plan(plan)), Effect::Refused(_)));
+    let after = world.ledger.parts();
+    assert_eq!((before.transfers, before.orders), (after.transfers, after.orders));
+    assert_ne!(before.last.hash, after.last.hash);
+}
+
+#[test]
+fn a_snapshot_goes_on_like_the_original() {
+    let mut world = with_transfer();
+    let mut copy = Ledger::from_parts(crate::example::site(), world.ledger.parts());
+    world.pass(5_000);
+    let (position, entry) = {
+        let plan = world.plan();
+        world.entry(Command::Plan(plan))
+    };
+    assert_eq!(world.ledger.apply(position, &entry), copy.apply(position, &entry));
+    assert_eq!(world.ledger.parts(), copy.parts());
+}
+
+#[test]
+fn a_proposer_that_saw_another_state_is_found_out() {
+    let mut world = with_transfer();
+    let (position, mut entry) = world.entry(Command::Plan(Plan::default()));
+    entry.seen.hash[0] ^= 1;
+    assert_eq!(world.ledger.apply(position, &entry), Effect::Diverged { index: position.index - 1 });
+}
+
+#[test]
+fn orders_are_complete_absolute_and_named_by_their_entry() {
+    let world = with_transfer();
+    let orders: Vec<Order> = world.ledger.orders().map(|order| *order.get()).collect();
+    assert_eq!(orders.len(), 3, "the module and two ties");
+    assert!(orders.iter().all(|order| order.index == world.ledger.seen().index && order.until.get() == 9_000));
+}
+
+/// A random day: loads, forecasts and stores jump; the ledger must stay within limits (it asserts I3 itself),
+/// two ledgers must agree, and a replay must reproduce every state.
+#[derive(Clone, Debug)]
+enum Step {
+    Load(u16, i64),
+    Forecast(u16, i64),
+    Stored(u16, i64),
+    Pass(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..6u16, 0..70_000i64).prop_map(|(rack, watts)| Step::Load(rack, watts)),
+        (0..6u16, 0..70_000i64).prop_map(|(rack, watts)| Step::Forecast(rack, watts)),
+        (0..2u16, 0..2_000_000i64).prop_map(|(kesm, joules)| Step::Stored(kesm, joules)),
+        (1..6_000i64).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn every_plan_is_admitted_and_every_replay_agrees(steps in prop::collection::vec(step(), 1..60)) {
+        let mut world = World::new();
+        for step in steps {
+            match step {
+                Step::Load(rack, watts) => world.load(rack, watts),
+                Step::Forecast(rack, watts) => world.forecasts[usize::from(rack)] = forecast(watts),
+                Step::Stored(kesm, joules) => world.stored(kesm, joules),
+                Step::Pass(span) => world.pass(span),
+            }
+            let effect = world.tick();
+            prop_assert!(!matches!(effect, Some(Effect::Refused(_) | Effect::Diverged { .. })), "{effect:?}");
+        }
+        let replay = crate::audit::replay(crate::example::site(), world.entries.clone());
+        prop_assert_eq!(replay.divergence, None);
+        prop_assert_eq!(replay.ledger.parts(), world.ledger.parts());
+    }
+}

@@ -1,0 +1,158 @@
+use crate::command::Command;
+use crate::device::{DeviceId, Setpoint};
+use crate::example::{HOLD, World, forecast};
+use crate::ledger::Effect;
+use crate::site::{KesmId, RackId};
+use crate::units::Watts;
+
+fn surging(rack: u16, watts: i64) -> World {
+    let mut world = World::new();
+    world.stored(0, 2_000_000);
+    world.stored(1, 2_000_000);
+    world.forecasts[usize::from(rack)] = forecast(watts);
+    world
+}
+
+#[test]
+fn a_calm_site_is_left_alone() {
+    let mut world = surging(2, 10_000);
+    assert!(world.plan().is_empty());
+}
+
+#[test]
+fn a_forecast_surge_is_covered_before_it_comes_over_the_nearest_ties() {
+    let mut world = surging(1, 32_000);
+    assert!(matches!(world.tick(), Some(Effect::Admitted { orders: 2 })), "the module and one tie");
+    assert!(world.granted(1).get() >= 32_000 - HOLD);
+    let transfer = world.ledger.transfer(RackId(1)).expect("granted");
+    assert_eq!(transfer.grant.legs.len(), 1);
+    assert_eq!(transfer.grant.legs[0].kesm.0, 0, "K0 is one tie away, K1 is four");
+    assert!(transfer.grant.legs[0].supplied > transfer.grant.legs[0].delivered, "the way costs something");
+}
+
+#[test]
+fn a_rack_already_over_its_hold_is_helped_whatever_the_forecast_says() {
+    let mut world = surging(4, 5_000);
+    world.load(4, 30_000);
+    world.tick();
+    assert!(world.granted(4).get() >= 30_000 - HOLD);
+}
+
+#[test]
+fn a_forecast_within_the_margin_of_the_present_is_no_surge() {
+    let mut world = surging(3, 23_000);
+    world.load(3, 22_500);
+    assert!(world.plan().is_empty(), "23 kW is not above 22.5 kW by the margin of 1.2 kW");
+}
+
+#[test]
+fn more_than_one_source_serves_a_need_too_large_for_one_tie() {
+    let mut world = surging(3, 60_000);
+    world.load(3, 60_000);
+    world.tick();
+    let transfer = world.ledger.transfer(RackId(3)).expect("granted");
+    assert_eq!(transfer.grant.legs.len(), 2, "each tie carries 25 kW");
+}
+
+#[test]
+fn what_cannot_be_covered_is_said_once() {
+    let mut world = surging(3, 42_000);
+    world.load(3, 42_000);
+    world.stored(0, 640_000);
+    world.stored(1, 640_000);
+    let plan = world.plan();
+    assert_eq!(plan.shortfalls.len(), 1);
+    assert!(plan.shortfalls[0].uncovered.get() > 9_000);
+    world.commit(Command::Plan(plan));
+    assert!(world.plan().is_empty(), "nothing new to say a moment later");
+}
+
+#[test]
+fn a_plan_that_works_is_renewed_not_replaced() {
+    let mut world = surging(1, 32_000);
+    world.tick();
+    let before = world.ledger.transfer(RackId(1)).expect("granted").clone();
+    for _ in 0..30 {
+        world.pass(100);
+        assert!(world.plan().is_empty(), "no entry while nothing changes");
+    }
+    world.pass(2_000);
+    world.tick();
+    let after = world.ledger.transfer(RackId(1)).expect("renewed");
+    assert_eq!(after.first, before.id);
+    assert_eq!(after.grant.legs, before.grant.legs);
+    assert!(after.until > before.until);
+}
+
+#[test]
+fn a_calm_rack_is_released_after_a_while_and_its_devices_are_told() {
+    let mut world = surging(1, 32_000);
+    world.tick();
+    world.forecasts[1] = forecast(12_000);
+    world.pass(100);
+    assert!(world.plan().is_empty(), "patience first");
+    world.pass(3_100);
+    world.tick();
+    assert_eq!(world.granted(1), Watts::ZERO);
+    let idle = world.ledger.orders().all(|order| !order.get().setpoint.raises(None));
+    assert!(idle, "every order in force is an order to do nothing");
+}
+
+#[test]
+fn the_reserve_is_not_touched() {
+    let mut world = surging(1, 32_000);
+    world.stored(0, 640_000);
+    world.stored(1, 640_000);
+    world.tick();
+    for leg in world.ledger.transfers().flat_map(|transfer| &transfer.grant.legs) {
+        assert!(leg.supplied < Watts::new(6_000), "40 kJ over the reserve do not hold 9 kW for 8 s");
+    }
+}
+
+#[test]
+fn a_module_serves_its_own_rack_first() {
+    let mut world = surging(0, 40_000);
+    world.forecasts[1] = forecast(42_000);
+    world.stored(0, 840_000);
+    world.tick();
+    let own = world.ledger.transfer(RackId(0)).expect("granted");
+    assert!(own.grant.legs.iter().any(|leg| leg.kesm.0 == 0 && leg.path.is_empty()));
+    assert!(world.granted(0).get() >= 40_000 - HOLD);
+    assert!(world.granted(1).get() >= 42_000 - HOLD, "what K0 has left, and the rest from K1");
+    let other = world.ledger.transfer(RackId(1)).expect("granted");
+    assert!(other.grant.legs.iter().any(|leg| leg.kesm.0 == 1), "K0 has not enough for both");
+}
+
+#[test]
+fn stale_modules_are_not_relied_on() {
+    let mut world = surging(1, 32_000);
+    world.now = world.now.saturating_add(crate::units::Millis::new(600));
+    world.load(1, 12_000);
+    let plan = world.plan();
+    assert!(plan.grants.is_empty());
+    assert!(plan.shortfalls.iter().any(|shortfall| shortfall.rack == RackId(1)));
+}
+
+#[test]
+fn wheels_below_their_target_spin_up_from_headroom_and_stand_ready_at_once() {
+    let mut world = surging(1, 10_000);
+    world.stored(0, 1_000_000);
+    world.tick();
+    let charge = world.ledger.charge(KesmId(0)).expect("K0 charges");
+    assert!(charge.charge_max.get() >= 10_000 && charge.charge_max.get() <= 12_800);
+    assert_eq!(world.plan().stored.len(), 0, "nothing to add");
+    world.forecasts[1] = forecast(32_000);
+    world.tick();
+    let order = world.ledger.order(DeviceId::Kesm(KesmId(0))).expect("ordered");
+    let Setpoint::Kesm { supply_max, charge_max, .. } = order.get().setpoint else { panic!("a module") };
+    assert!(supply_max.get() > 9_000 && charge_max.get() >= 10_000, "one or the other, as its bus asks for");
+}
+
+#[test]
+fn a_wheel_at_its_target_is_left_alone() {
+    let mut world = surging(1, 10_000);
+    // Reserve 30 %, expected 45 %, spare 10 %.
+    world.stored(0, 1_700_000);
+    world.stored(1, 1_700_000);
+    assert!(world.plan().is_empty());
+}
