@@ -19,6 +19,7 @@
 //! | [`view`] | the newest reading of every device, with its age |
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
+//! | [`flow`] | minimum-cost flows over convex costs, in integers |
 //! | [`planner`] | racks at risk, sources, paths of least loss |
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
@@ -28,6 +29,8 @@
 
 pub mod audit;
 mod canon;
+#[cfg(test)]
+mod cases;
 pub mod command;
 pub mod control;
 pub mod device;
@@ -36,6 +39,7 @@ pub mod electrical;
 pub mod envelope;
 #[cfg(test)]
 mod example;
+pub mod flow;
 pub mod forecast;
 pub mod ledger;
 pub mod planner;
