@@ -23,6 +23,7 @@
 //! | [`breaker`] | for how long a breaker bears too much |
 //! | [`operate`] | what operators may do |
 //! | [`capping`] | how a PDU shares a cap out among servers |
+//! | [`flow`] | minimum-cost flows over convex costs, in integers |
 //! | [`planner`] | racks at risk, sources, paths of least loss |
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
@@ -34,6 +35,8 @@ pub mod audit;
 pub mod breaker;
 mod canon;
 pub mod capping;
+#[cfg(test)]
+mod cases;
 pub mod command;
 pub mod control;
 pub mod device;

@@ -23,7 +23,7 @@ use crate::device::{DeviceId, Order};
 use crate::envelope::{self, Refusal, Usage, Violation};
 use crate::operate;
 use crate::site::{FeedId, KesmId, RackId, Site};
-use crate::units::{Millis, Watts};
+use crate::units::Millis;
 
 /// So many of the latest states can be compared with what a proposer saw; an older one was compared long ago.
 const RECENT_MAX: usize = 1_024;
