@@ -103,12 +103,13 @@ impl World {
     }
 
     pub(crate) fn plan(&mut self) -> Plan {
+        let ledger = Arc::new(self.ledger.clone()).as_of(self.now);
         let inputs = Inputs {
-            ledger: &self.ledger,
+            ledger: &ledger,
             view: &self.view,
             forecasts: &self.forecasts,
             row_forecasts: &[],
-            excluded: &|_| false,
+            fault: &|_| None,
             now: self.now,
             ledger_now: self.now,
         };

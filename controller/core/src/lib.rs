@@ -24,6 +24,7 @@
 //! | [`operate`] | what operators may do |
 //! | [`capping`] | how a PDU shares a cap out among servers |
 //! | [`flow`] | minimum-cost flows over convex costs, in integers |
+//! | [`trust`] | why a device is not relied on |
 //! | [`planner`] | racks at risk, sources, paths of least loss |
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
@@ -52,5 +53,6 @@ pub mod mode;
 pub mod operate;
 pub mod planner;
 pub mod site;
+pub mod trust;
 pub mod units;
 pub mod view;

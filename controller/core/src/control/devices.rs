@@ -7,17 +7,24 @@ use crate::command::TimedAck;
 use crate::device::{Ack, DeviceId, Fence, Order, Setpoint, Verdict};
 use crate::dispatch::InForce;
 use crate::site::Site;
+use crate::trust::Fault;
 use crate::units::Millis;
 
 /// A module that refused an order is not planned with for so long.
 const SHUNNED: Millis = Millis::seconds(10);
 
+/// A device that has not answered an order for so long does not answer: orders are resent many times within it, and
+/// whatever it is in force for is planned anew.
+const ANSWERS_WITHIN: Millis = Millis::new(1_000);
+
 /// One device.
 #[derive(Clone, Copy, Debug, Default)]
 struct Device {
     in_force: InForce,
-    /// Index of the order handed to the link in this term of leadership.
+    /// Index of the order handed to the link in this term of leadership, and when the oldest of those was that have
+    /// no answer yet.
     submitted: Option<u64>,
+    waits_since: Option<Millis>,
     /// Its word on the newest order that it answered.
     answered: Option<TimedAck>,
     refused_at: Option<Millis>,
@@ -52,6 +59,7 @@ impl Devices {
     pub fn begin_leadership(&mut self) {
         for device in self.by_id.values_mut() {
             device.submitted = None;
+            device.waits_since = None;
             device.answered = None;
         }
     }
@@ -67,6 +75,9 @@ impl Devices {
     pub fn answer(&mut self, ack: Ack, in_force: Option<Setpoint>, after_us: u32, now: Millis) {
         let Some(known) = self.by_id.get_mut(&ack.device) else { return };
         known.answered = Some(TimedAck { ack, after_us });
+        if known.submitted.is_none_or(|index| ack.fence.index >= index) {
+            known.waits_since = None;
+        }
         known.hear_in_force(ack, in_force);
         if matches!(ack.verdict, Verdict::BeyondLimits | Verdict::Unavailable | Verdict::LockedOut) {
             known.refused_at = Some(now);
@@ -74,9 +85,10 @@ impl Devices {
     }
 
     /// Notes that this order was handed to the link.
-    pub fn submitted(&mut self, order: &Order) {
+    pub fn submitted(&mut self, order: &Order, now: Millis) {
         if let Some(known) = self.by_id.get_mut(&order.device) {
             known.submitted = Some(order.index);
+            known.waits_since.get_or_insert(now);
         }
     }
 
@@ -96,10 +108,12 @@ impl Devices {
         known.answered.filter(|timed| timed.ack.fence.index == order.index)
     }
 
-    /// Whether a device refused an order lately.
-    pub fn is_shunned(&self, device: DeviceId, now: Millis) -> bool {
-        let refused = self.by_id.get(&device).and_then(|known| known.refused_at);
-        refused.is_some_and(|at| now.saturating_sub(at) < SHUNNED)
+    /// Why a device is not to be ordered anything now: it refused an order lately, or did not answer one in time.
+    pub fn fault(&self, device: DeviceId, now: Millis) -> Option<Fault> {
+        let known = self.by_id.get(&device)?;
+        let lately = known.refused_at.is_some_and(|at| now.saturating_sub(at) < SHUNNED);
+        let silent = known.waits_since.is_some_and(|since| now.saturating_sub(since) > ANSWERS_WITHIN);
+        if lately { Some(Fault::Refused) } else { silent.then_some(Fault::Silent) }
     }
 }
 
@@ -131,11 +145,23 @@ mod tests {
     fn an_order_is_new_until_it_was_sent_and_again_for_a_new_leader() {
         let mut devices = devices();
         assert!(devices.is_new(&order(5)));
-        devices.submitted(&order(5));
+        devices.submitted(&order(5), Millis::ZERO);
         assert!(!devices.is_new(&order(5)));
         assert!(devices.is_new(&order(6)));
         devices.begin_leadership();
         assert!(devices.is_new(&order(5)));
+    }
+
+    #[test]
+    fn a_device_that_does_not_answer_in_time_is_silent_until_it_does() {
+        let mut devices = devices();
+        devices.submitted(&order(5), Millis::ZERO);
+        devices.submitted(&order(6), Millis::new(900));
+        devices.answer(ack(5, Verdict::Executed), None, 80, Millis::new(950));
+        assert_eq!(devices.fault(KESM, Millis::new(1_000)), None);
+        assert_eq!(devices.fault(KESM, Millis::new(1_001)), Some(Fault::Silent), "the newest has no answer");
+        devices.answer(ack(6, Verdict::Executed), None, 80, Millis::new(1_100));
+        assert_eq!(devices.fault(KESM, Millis::new(9_000)), None);
     }
 
     #[test]
@@ -169,9 +195,9 @@ mod tests {
     fn a_module_that_cannot_is_shunned_for_a_while_and_one_that_is_ahead_is_not() {
         let mut devices = devices();
         devices.answer(ack(5, Verdict::StaleFence), None, 80, Millis::new(0));
-        assert!(!devices.is_shunned(KESM, Millis::new(1)));
+        assert_eq!(devices.fault(KESM, Millis::new(1)), None);
         devices.answer(ack(6, Verdict::Unavailable), None, 80, Millis::new(0));
-        assert!(devices.is_shunned(KESM, Millis::new(1)));
-        assert!(!devices.is_shunned(KESM, SHUNNED));
+        assert_eq!(devices.fault(KESM, Millis::new(1)), Some(Fault::Refused));
+        assert_eq!(devices.fault(KESM, SHUNNED), None);
     }
 }

@@ -15,6 +15,7 @@
 mod devices;
 mod leadership;
 mod ledger_clock;
+mod supervision;
 #[cfg(test)]
 mod tests;
 
@@ -25,13 +26,15 @@ pub use self::leadership::{Duty, LEAD_REFRESH, Leadership, Standing};
 
 use self::devices::Devices;
 use self::ledger_clock::LedgerClock;
+use self::supervision::Supervision;
 use crate::command::{Command, Entry, Founding, Outcome, Plan, Stamp, TimedAck, TransferId};
 use crate::device::{Ack, DeviceId, Fence, Order, Reading, ReplicaId, Setpoint};
 use crate::dispatch::{self, InForce};
 use crate::envelope::{self, Refusal};
 use crate::forecast::RackForecast;
-use crate::ledger::{Committed, Ledger, Transfer};
+use crate::ledger::{Committed, Ledger};
 use crate::planner::{Inputs, Planner};
+use crate::trust::Fault;
 use crate::units::Millis;
 use crate::view::View;
 
@@ -45,6 +48,7 @@ pub struct Control {
     forecasts: Vec<RackForecast>,
     row_forecasts: Vec<RackForecast>,
     planner: Planner,
+    supervision: Supervision,
     /// Transfers whose outcome is on its way or in the log, so that it is proposed once.
     noted: BTreeSet<TransferId>,
 }
@@ -59,6 +63,7 @@ impl Control {
             forecasts: Vec::new(),
             row_forecasts: Vec::new(),
             planner: Planner::new(ledger.site()),
+            supervision: Supervision::new(ledger.site()),
             noted: BTreeSet::new(),
             ledger,
         }
@@ -72,6 +77,11 @@ impl Control {
     /// What was measured.
     pub const fn view(&self) -> &View {
         &self.view
+    }
+
+    /// Devices in quarantine, and why.
+    pub fn quarantined(&self, now: Millis) -> Vec<(DeviceId, Fault)> {
+        self.supervision.all_quarantined(self.ledger.site(), now)
     }
 
     /// Ledger time at `now`.
@@ -103,7 +113,11 @@ impl Control {
     pub fn follow(&mut self, ledger: Arc<Ledger>, now: Millis) {
         self.clock.observe(ledger.now(), now);
         if !Arc::ptr_eq(&ledger, &self.ledger) {
-            self.noted.retain(|noted| ledger.transfers().any(|transfer| transfer.id == *noted));
+            let lives = |id: &TransferId| {
+                ledger.transfers().any(|transfer| transfer.id == *id && !transfer.noted)
+                    || ledger.closings().iter().any(|closing| closing.transfer == *id)
+            };
+            self.noted.retain(lives);
             self.ledger = ledger;
         }
     }
@@ -140,8 +154,9 @@ impl Control {
         if !self.is_founded() {
             return Some(Ok(Command::Found(founding)));
         }
+        self.supervision.watch(&self.ledger, &self.view, &self.devices, now);
         let plan = self.plan(now).filter(|plan| !plan.is_empty())?;
-        let refusal = envelope::admit(&self.ledger, &plan).err();
+        let refusal = envelope::admit(&self.ledger.as_of(self.clock.at(now)), &plan).err();
         Some(refusal.map_or(Ok(Command::Plan(plan)), Err))
     }
 
@@ -159,16 +174,21 @@ impl Control {
         for order in ledger.orders() {
             let valid_for = order.get().until.saturating_sub(ledger_now);
             if valid_for > Millis::ZERO && self.may_go(order) && send(order, valid_for) {
-                self.devices.submitted(order.get());
+                self.devices.submitted(order.get(), now);
             }
         }
     }
 
-    /// What devices made of the orders of each transfer all of whose devices have answered, unless that is on its way
-    /// already: tell [`Self::outcome_sent`] once it is.
-    pub fn outcomes(&self) -> Vec<Outcome> {
-        let open = self.ledger.transfers().filter(|transfer| !transfer.noted && !self.noted.contains(&transfer.id));
-        open.filter_map(|transfer| Some(Outcome { transfer: transfer.id, acks: self.answers_to(transfer)? })).collect()
+    /// What devices made of the orders of each transfer, once all of them have answered or one of them has not in time;
+    /// the same of those that have ended. Not what is on its way already: tell [`Self::outcome_sent`] once it is.
+    pub fn outcomes(&self, now: Millis) -> Vec<Outcome> {
+        let open = self.ledger.transfers().filter(|transfer| !transfer.noted);
+        let begun = open.map(|transfer| (transfer.id, transfer.devices()));
+        let ended = self.ledger.closings().iter();
+        let ended = ended.map(|closing| (closing.transfer, closing.devices.iter().copied().collect()));
+        let news = begun.chain(ended).filter(|(transfer, _)| !self.noted.contains(transfer));
+        news.filter_map(|(transfer, devices)| Some(Outcome { transfer, acks: self.answers_of(&devices, now)? }))
+            .collect()
     }
 
     /// The outcome of this transfer has been proposed.
@@ -194,13 +214,17 @@ impl Control {
         if self.forecasts.len() != self.ledger.site().racks.len() {
             return None;
         }
-        let excluded = |device: DeviceId| self.devices.is_shunned(device, now);
+        let ledger = self.ledger.as_of(self.clock.at(now));
+        let site = self.ledger.site();
+        let fault = |device: DeviceId| {
+            self.supervision.quarantined(site, device, now).or_else(|| self.devices.fault(device, now))
+        };
         let inputs = Inputs {
-            ledger: &self.ledger,
+            ledger: &ledger,
             view: &self.view,
             forecasts: &self.forecasts,
             row_forecasts: &self.row_forecasts,
-            excluded: &excluded,
+            fault: &fault,
             now,
             ledger_now: self.clock.at(now),
         };
@@ -212,18 +236,13 @@ impl Control {
         self.devices.is_new(order.get()) && dispatch::may_go(&self.ledger, order, &in_force)
     }
 
-    fn answers_to(&self, transfer: &Transfer) -> Option<Vec<TimedAck>> {
-        let orders = orders_of(&self.ledger, transfer);
+    /// The word of these devices on their newest orders, when all have answered, or one is silent.
+    fn answers_of(&self, devices: &BTreeSet<DeviceId>, now: Millis) -> Option<Vec<TimedAck>> {
+        let orders = devices.iter().filter_map(|device| self.ledger.order(*device)).map(Committed::get);
+        let orders: Vec<&Order> = orders.collect();
         let answers: Vec<TimedAck> = orders.iter().filter_map(|order| self.devices.answer_to(order)).collect();
-        (!orders.is_empty() && answers.len() == orders.len()).then_some(answers)
+        let all = answers.len() == orders.len();
+        let silent = || devices.iter().any(|device| self.devices.fault(*device, now) == Some(Fault::Silent));
+        (!answers.is_empty() && (all || silent())).then_some(answers)
     }
-}
-
-/// The newest orders of the devices that a transfer uses.
-fn orders_of<'a>(ledger: &'a Ledger, transfer: &Transfer) -> Vec<&'a Order> {
-    let legs = &transfer.grant.legs;
-    let kesms = legs.iter().map(|leg| DeviceId::Kesm(leg.kesm));
-    let ties = legs.iter().flat_map(|leg| &leg.path).map(|hop| DeviceId::Tie(hop.tie));
-    let devices: BTreeSet<DeviceId> = kesms.chain(ties).collect();
-    devices.into_iter().filter_map(|device| ledger.order(device)).map(Committed::get).collect()
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::command::Position;
 use crate::device::Verdict;
 use crate::example::{World, forecast, site};
-use crate::ledger::Effect;
+use crate::ledger::{Effect, Transfer};
 use crate::site::{KesmId, RackId, TieId};
 
 const SELF: ReplicaId = ReplicaId(1);
@@ -110,7 +110,7 @@ impl Run {
 
     fn verdicts(&self) -> Vec<Vec<(DeviceId, Verdict)>> {
         let said = |timed: &TimedAck| (timed.ack.device, timed.ack.verdict);
-        self.control.outcomes().iter().map(|outcome| outcome.acks.iter().map(said).collect()).collect()
+        self.control.outcomes(self.world.now).iter().map(|outcome| outcome.acks.iter().map(said).collect()).collect()
     }
 
     fn transfer(&self) -> &Transfer {
@@ -135,7 +135,7 @@ fn a_transfer_goes_from_the_forecast_to_its_release() {
     assert_eq!(run.obey(), []);
 
     assert_eq!(run.verdicts(), [[SOURCE, NEAR, FAR].map(|device| (device, Verdict::Executed))]);
-    let [outcome] = &run.control.outcomes()[..] else { panic!("one transfer") };
+    let [outcome] = &run.control.outcomes(run.world.now)[..] else { panic!("one transfer") };
     run.control.outcome_sent(outcome.transfer);
     assert_eq!(run.verdicts(), [[]; 0], "it is on its way");
     assert_eq!(run.commit(Command::Outcome(outcome.clone())), Effect::Noted);
@@ -165,12 +165,12 @@ fn a_new_leadership_sends_what_stands_once_more_and_hears_the_answers_once_more(
 #[test]
 fn an_outcome_whose_proposal_failed_is_proposed_again() {
     let mut run = Run::in_force();
-    let outcomes = run.control.outcomes();
-    assert_eq!(run.control.outcomes(), outcomes, "not proposed yet: there was no room");
+    let outcomes = run.control.outcomes(run.world.now);
+    assert_eq!(run.control.outcomes(run.world.now), outcomes, "not proposed yet: there was no room");
     run.control.outcome_sent(outcomes[0].transfer);
-    assert_eq!(run.control.outcomes(), []);
+    assert_eq!(run.control.outcomes(run.world.now), []);
     run.control.outcome_failed(outcomes[0].transfer);
-    assert_eq!(run.control.outcomes(), outcomes);
+    assert_eq!(run.control.outcomes(run.world.now), outcomes);
 }
 
 #[test]

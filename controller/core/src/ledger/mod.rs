@@ -163,6 +163,24 @@ impl Ledger {
         }
     }
 
+    /// The ledger as the next entry will find it, if that is stamped `now`: what has ended by then is gone.
+    pub fn as_of(self: &Arc<Self>, now: Millis) -> Arc<Self> {
+        let ends = [
+            self.transfers.values().map(|transfer| transfer.until).min(),
+            self.charges.values().map(|charge| charge.until).min(),
+            self.caps.values().map(|cap| cap.until).min(),
+            self.generators.values().map(|rule| rule.until).min(),
+            self.orders.values().map(|order| order.get().until).min(),
+        ];
+        if now <= self.now || !ends.iter().flatten().any(|until| *until <= now) {
+            return Arc::clone(self);
+        }
+        let mut next = Self::clone(self);
+        next.now = now;
+        next.expire();
+        Arc::new(next)
+    }
+
     /// The site.
     pub fn site(&self) -> &Site {
         &self.site

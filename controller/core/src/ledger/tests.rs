@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::example::{World, forecast};
+use crate::units::Watts;
 
 fn with_transfer() -> World {
     let mut world = World::new();
@@ -105,7 +106,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(crate::cases::config())]
 
     #[test]
     fn every_plan_is_admitted_and_every_replay_agrees(steps in prop::collection::vec(step(), 1..60)) {

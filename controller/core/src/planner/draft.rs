@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
 
     /// Whether a device must not be planned with.
     pub(super) fn is_excluded(&self, device: DeviceId) -> bool {
-        (self.inputs.excluded)(device) || self.inputs.ledger.is_held(device)
+        (self.inputs.fault)(device).is_some() || self.inputs.ledger.is_held(device)
     }
 
     /// What a module can still promise for a whole hold: within its rating and above its reserve.

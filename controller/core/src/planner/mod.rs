@@ -39,6 +39,7 @@ use crate::device::DeviceId;
 use crate::forecast::RackForecast;
 use crate::ledger::Ledger;
 use crate::site::Site;
+use crate::trust::Fault;
 use crate::units::Millis;
 use crate::view::View;
 
@@ -53,8 +54,8 @@ pub struct Inputs<'a> {
     pub forecasts: &'a [RackForecast],
     /// What may come for whole rows; one for each, or none.
     pub row_forecasts: &'a [RackForecast],
-    /// Devices that must not be relied on now: they refuse orders, do not answer, or do not do what they say.
-    pub excluded: &'a dyn Fn(DeviceId) -> bool,
+    /// Why a device is not to be relied on now, if it is not.
+    pub fault: &'a dyn Fn(DeviceId) -> Option<Fault>,
     /// The monotonic clock that `view` was fed with.
     pub now: Millis,
     /// Ledger time at this moment.

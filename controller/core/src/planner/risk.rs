@@ -2,8 +2,10 @@
 
 use super::Inputs;
 use crate::command::Risk;
+use crate::device::DeviceId;
 use crate::forecast::RackForecast;
 use crate::site::{RackId, RowId};
+use crate::trust::Fault;
 use crate::units::Watts;
 
 /// The judgement on one rack.
@@ -38,7 +40,10 @@ pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
     let site = inputs.ledger.site();
     let forecast = inputs.forecasts[rack.index()];
     // Unknown is not zero: without a reading, the forecast's own bound stands for the present.
-    let present = inputs.view.load_bound(site, rack, inputs.now).unwrap_or(forecast.peak_p99);
+    let told = inputs.view.load_bound(site, rack, inputs.now).unwrap_or(forecast.peak_p99);
+    // A meter that is not believed says nothing: the rack may take all that its servers can.
+    let lies = (inputs.fault)(DeviceId::Pdu(rack)).is_some_and(Fault::is_of_the_meter);
+    let present = if lies { site.rack(rack).nameplate } else { told };
     let hold = site.hold(rack);
     let limit = site.rack(rack).limit;
     let margin = limit.saturating_sub(hold);

@@ -9,6 +9,7 @@ use crate::device::DeviceId;
 use crate::envelope::Usage;
 use crate::ledger::Transfer;
 use crate::site::{RackId, RowId, Site};
+use crate::trust::Fault;
 use crate::units::{Millis, Watts};
 
 /// A transfer is released after its rack has been calm for so long.
@@ -107,18 +108,20 @@ impl Planning<'_, '_, '_> {
             let relieves = transfer.grant.help_above < verdict.hold && self.judged.excess > Watts::ZERO;
             let calm = verdict.calm && !relieves;
             let patient = patience.is_calm(verdict.rack, calm, now);
-            let failed = self.rests_on_excluded(transfer);
-            if calm && (patient || failed) {
-                let reason = if failed { ReleaseReason::DeviceFailed } else { ReleaseReason::ForecastFell };
-                self.draft.release(verdict.rack, reason);
-            } else if failed || self.is_due(transfer) || self.must_change(verdict, transfer) {
+            let failed = self.failed(transfer);
+            if calm && (patient || failed.is_some()) {
+                self.draft.release(verdict.rack, failed.unwrap_or(ReleaseReason::ForecastFell));
+            } else if failed.is_some() || self.is_due(transfer) || self.must_change(verdict, transfer) {
                 self.wanting.push(verdict.rack);
             }
         }
     }
 
-    fn rests_on_excluded(&self, transfer: &Transfer) -> bool {
-        transfer.grant.devices().any(|device| self.draft.is_excluded(device))
+    /// Why a transfer rests on something that is not to be relied on, if it does.
+    fn failed(&self, transfer: &Transfer) -> Option<ReleaseReason> {
+        let broken = transfer.grant.devices().find(|device| self.draft.is_excluded(*device))?;
+        let silent = (self.draft.inputs.fault)(broken) == Some(Fault::Silent);
+        Some(if silent { ReleaseReason::AckMissing } else { ReleaseReason::DeviceFailed })
     }
 
     /// A transfer that is half over is renewed, or replaced by something better.
@@ -164,7 +167,7 @@ impl Planning<'_, '_, '_> {
         let Some(transfer) = self.draft.in_ledger(rack) else { return false };
         let Some(verdict) = self.of_row.iter().find(|verdict| verdict.rack == rack) else { return false };
         self.draft.standing(rack).is_some()
-            && !self.rests_on_excluded(transfer)
+            && self.failed(transfer).is_none()
             && !self.is_worth_an_entry(verdict, &given.legs, level(verdict, given))
     }
 
@@ -262,13 +265,13 @@ impl Planning<'_, '_, '_> {
         let step = Watts::new(STEP_WATTS);
         let lower = level.saturating_add(step) < transfer.grant.help_above;
         let more = delivered(legs) > delivered(&transfer.grant.legs);
-        !legs.is_empty() && (self.is_due(transfer) || self.rests_on_excluded(transfer) || more || lower)
+        !legs.is_empty() && (self.is_due(transfer) || self.failed(transfer).is_some() || more || lower)
     }
 
     /// A transfer that rests on what has failed, and for which nothing else was found, is ended rather than believed.
     fn end_if_hopeless(&mut self, verdict: &Verdict, transfer: &Transfer) {
-        if self.rests_on_excluded(transfer) {
-            self.draft.release(verdict.rack, ReleaseReason::DeviceFailed);
+        if let Some(reason) = self.failed(transfer) {
+            self.draft.release(verdict.rack, reason);
         }
     }
 

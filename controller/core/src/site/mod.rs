@@ -134,6 +134,10 @@ pub struct Rack {
     pub nameplate: Watts,
     /// Its servers.
     pub servers: Vec<ServerId>,
+    /// Modules on its bus.
+    pub kesms: Vec<KesmId>,
+    /// Ties that end at its bus.
+    pub ties: Vec<TieId>,
 }
 
 /// A server.

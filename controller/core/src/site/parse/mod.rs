@@ -11,7 +11,9 @@ use toml::Spanned;
 
 use self::raw::{RawFeed, RawKesm, RawPolicy, RawRack, RawRow, RawServer, RawSite, RawTie};
 use super::fault::{Fault, line_of};
-use super::{Feed, FeedId, Kesm, Policy, Rack, RackId, Row, RowId, Server, ServerId, Site, TIER_MAX, Tie};
+use super::{
+    Feed, FeedId, Kesm, KesmId, Policy, Rack, RackId, Row, RowId, Server, ServerId, Site, TIER_MAX, Tie, TieId,
+};
 use crate::units::{Joules, Microohms, Millimetres, Millis, Millivolts, Watts};
 
 /// No list of a site may be longer than this: indexes travel as 16 bits.
@@ -165,6 +167,7 @@ impl Checker<'_> {
             let checked = self.tie(tie, &racks, &site);
             site.ties.push(checked);
         }
+        join(&mut site);
         site
     }
 
@@ -267,6 +270,8 @@ impl Checker<'_> {
             limit: self.watts(&raw.limit_watts, "rack.limit_watts"),
             nameplate: Watts::ZERO,
             servers: Vec::new(),
+            kesms: Vec::new(),
+            ties: Vec::new(),
         }
     }
 
@@ -333,6 +338,22 @@ impl Checker<'_> {
             )),
             rated: self.watts(&raw.rated_watts, "tie.rated_watts"),
             converter: raw.converter.checked(),
+        }
+    }
+}
+
+/// Tells every rack what is joined to its bus.
+fn join(site: &mut Site) {
+    for (index, kesm) in (0u16..).zip(&site.kesms) {
+        if let Some(rack) = site.racks.get_mut(kesm.rack.index()) {
+            rack.kesms.push(KesmId(index));
+        }
+    }
+    for (index, tie) in (0u16..).zip(&site.ties) {
+        for end in [tie.between.0, tie.between.1] {
+            if let Some(rack) = site.racks.get_mut(end.index()) {
+                rack.ties.push(TieId(index));
+            }
         }
     }
 }
