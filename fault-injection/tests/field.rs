@@ -4,19 +4,23 @@ mod support;
 
 use std::sync::Arc;
 
-use ridethrough_core::command::{Command, Entry, Founding, Grant, Hop, Leg, Plan, Position, Risk, Stamp, StoredEnergy};
-use ridethrough_core::device::{DeviceId, Direction, ReplicaId, Verdict};
+use ridethrough_core::command::{
+    Command, Entry, Founding, Grant, Hop, Leg, Plan, Position, RackLoad, Risk, Stamp, StoredEnergy,
+};
+use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
-use ridethrough_core::ledger::{Effect, Ledger};
-use ridethrough_core::site::{KesmId, TieId};
+use ridethrough_core::ledger::{Effect, Ledger, Parts};
+use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_fault_injection::field::{Act, FenceFile, FieldDevice, Record, Reply, SetpointRecord};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::plant::fault::DeviceFault;
+use ridethrough_fault_injection::plant::supply::{GeneratorSpec, SupplySpec};
+use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{
     ControllerEndpoint, Datagram, Event, FenceMemory, Leadership, Outgoing, SessionNonce, SiteSecret, VolatileFence,
 };
-use support::{LIMIT_WATTS, MIDDLE, chain};
+use support::{FIRST, LIMIT_WATTS, MIDDLE, tiered_scenario};
 
 const REPLICA: ReplicaId = ReplicaId(1);
 const LEASE: Millis = Millis::new(1_500);
@@ -38,7 +42,12 @@ fn secret() -> SiteSecret {
 }
 
 fn overloaded() -> World {
-    chain([(12_000, 12_000), (12_000, 38_000), (12_000, 12_000)])
+    World::new(&overloaded_scenario())
+}
+
+/// Its servers have floors that a cap could bring the rack to, or no transfer would be secure.
+fn overloaded_scenario() -> Scenario {
+    tiered_scenario([(12_000, 12_000), (12_000, 38_000), (12_000, 12_000)], 7)
 }
 
 impl<M: FenceMemory> Bench<M> {
@@ -127,16 +136,28 @@ impl<M: FenceMemory> Bench<M> {
             source: ForecastSource::Rule(RuleReason::NoModel),
         };
         let margin = Watts::new(1_200);
+        let load = |rack, peak| RackLoad { rack, peak: Watts::new(peak), heat_permille: 0 };
         let risk = Risk { present: demand, forecast, limit: site.rack(MIDDLE).limit, margin };
+        let help_above = site.hold(MIDDLE);
         let legs = vec![Leg { kesm: KesmId(0), path, supplied, delivered }];
         let plan = Plan {
-            grants: vec![Grant { rack: MIDDLE, legs, risk, hold: Millis::new(hold_ms) }],
+            grants: vec![Grant { rack: MIDDLE, legs, help_above, risk, hold: Millis::new(hold_ms) }],
             stored: vec![StoredEnergy { kesm: KesmId(0), stored: Joules::new(1_900_000) }],
+            loads: vec![load(FIRST, 12_000), load(MIDDLE, 38_000)],
             ..Plan::default()
         };
         assert_eq!(self.apply(Command::Plan(plan)), Effect::Admitted { orders: 2 });
         for order in self.ledger.orders() {
             self.controller.submit(order, 1, Millis::new(hold_ms), self.now()).expect("it may be sent");
+        }
+    }
+
+    /// Submits orders as a ledger that has them would.
+    fn submit(&mut self, orders: Vec<Order>) {
+        let parts = Parts { orders, ..Parts::default() };
+        let ledger = Ledger::from_parts(Arc::new(self.world.site().clone()), parts);
+        for order in ledger.orders() {
+            self.controller.submit(order, 1, Millis::seconds(5), self.now()).expect("it may be sent");
         }
     }
 
@@ -157,7 +178,7 @@ impl<M: FenceMemory> Bench<M> {
 fn committed_orders_hold_a_rack_and_are_on_record() {
     let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
     bench.run(500);
-    assert_eq!(bench.controller.live_devices(), 7);
+    assert_eq!(bench.controller.live_devices(), 8);
     bench.transfer(8_000);
     bench.run(1_500);
     let draw_watts = bench.world.draw_watts(MIDDLE);
@@ -270,4 +291,46 @@ fn a_stuck_device_says_it_acts_and_does_not() {
     bench.run(600);
     assert!(bench.verdicts.contains(&(DeviceId::Tie(TieId(0)), Verdict::Executed)));
     assert!(bench.world.tie(0).flow_watts().abs() < 1e-9 && bench.world.draw_watts(MIDDLE) > LIMIT_WATTS);
+}
+
+#[test]
+fn pdus_and_supplies_take_orders_and_tell_them() {
+    let generator = GeneratorSpec {
+        rated_watts: 90_000.0,
+        start_after_ms: 10_000,
+        start_ms: 8_000,
+        failed_starts: 0,
+        step_share_max: 0.8,
+        row_interval_ms: 2_000,
+    };
+    let supplies = vec![SupplySpec { generator: Some(generator), ..SupplySpec::default() }];
+    let world = World::new(&Scenario { supplies, ..overloaded_scenario() });
+    let mut bench = Bench::new(world, |_| VolatileFence::default());
+    bench.run(1_200);
+    bench.world.set_fault(DeviceId::Pdu(FIRST), DeviceFault::LockedOut, true);
+    let pdu = |rack: RackId| DeviceId::Pdu(rack);
+    let supply = DeviceId::Supply(FeedId(0));
+    let order = |device, setpoint| Order { device, index: 5, term: 1, setpoint, until: Millis::seconds(60) };
+    let cap = Setpoint::Pdu { cap: Watts::new(22_000), keep_tiers: 4 };
+    let run = Setpoint::Supply { generator: GeneratorDuty::Run };
+    bench.submit(vec![order(pdu(MIDDLE), cap), order(pdu(FIRST), cap), order(supply, run)]);
+    bench.run(4_000);
+    let mut verdicts = bench.verdicts.clone();
+    verdicts.sort();
+    let expected = [(pdu(FIRST), Verdict::LockedOut), (pdu(MIDDLE), Verdict::Executed), (supply, Verdict::Executed)];
+    assert_eq!(verdicts, expected);
+    let load_watts = bench.world.load_watts(MIDDLE);
+    assert!((load_watts - 22_000.0).abs() < 50.0, "{load_watts}");
+    let lines: Vec<String> =
+        bench.records.iter().map(|record| serde_json::to_string(record).expect("plain data")).collect();
+    for expected in [
+        "\"setpoint\":{\"kind\":\"pdu\",\"cap_w\":22000,\"keep_tiers\":4}",
+        "\"setpoint\":{\"kind\":\"supply\",\"generator\":\"run\"}",
+        "\"verdict\":\"locked_out\"",
+    ] {
+        assert!(lines.iter().any(|line| line.contains(expected)), "{expected} in {lines:?}");
+    }
+    bench.run(1_100);
+    assert_eq!(bench.lapsed(), ["pdu middle", "supply utility"]);
+    assert!(!bench.world.is_ordered(supply) && bench.world.load_watts(MIDDLE) < 22_050.0, "the cap stays");
 }

@@ -192,6 +192,24 @@ fn a_bridge_holds_through_orders_and_charging() {
     check_energy(&world);
 }
 
+/// What an outage takes from a reserve is told apart from what is missing a minute after it.
+#[test]
+fn a_reserve_that_an_outage_took_is_excused_for_a_minute() {
+    let mut scenario = chain_scenario(LOADS, 7);
+    for kesm in &mut scenario.site.kesms {
+        kesm.reserve = ridethrough_core::units::Joules::new(1_915_000);
+    }
+    let mut world = World::new(&Scenario { events: vec![sag(0.0, 2_000)], ..scenario });
+    let below = |world: &World| {
+        let record = world.judges().kesms[0];
+        (record.below_reserve_ms, record.below_reserve_supplied_ms)
+    };
+    world.run_ms(63_900);
+    assert!(below(&world).0 > 60_000 && below(&world).1 == 0, "{:?}", below(&world));
+    world.run_ms(10_100);
+    assert!((9_900..=10_000).contains(&below(&world).1), "{:?}", below(&world));
+}
+
 #[test]
 fn a_chain_without_events_is_as_good_as_before() {
     let mut world = chain(LOADS);

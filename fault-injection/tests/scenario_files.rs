@@ -186,6 +186,8 @@ fn events_are_read_in_the_order_of_time() {
         ("kesm = \"K2\"; what = \"broken\"", device(DeviceId::Kesm(kesm), DeviceFault::Broken)),
         ("tie = \"middle-last\"; what = \"stuck\"", device(DeviceId::Tie(TieId(1)), DeviceFault::Stuck)),
         ("rack = \"last\"; what = \"frozen\"", device(DeviceId::Pdu(RackId(2)), DeviceFault::Frozen)),
+        ("feed = \"utility\"; what = \"mute\"", device(DeviceId::Supply(feed), DeviceFault::Mute)),
+        ("kesm = \"K2\"; what = \"locked_out\"", device(DeviceId::Kesm(kesm), DeviceFault::LockedOut)),
         ("rack = \"last\"; what = \"mute\"", device(DeviceId::Pdu(RackId(2)), DeviceFault::Mute)),
         (
             "rack = \"last\"; what = \"lying\"; share = 0.5",
@@ -260,7 +262,11 @@ fn events_that_cannot_be_are_refused() {
         "at_s = 1; kesm = \"K1\"; what = \"utility_a\"; share = 0",
         "scenario.toml:12: event.what: `utility_a` on a device",
     );
-    check("at_s = 1; feed = \"utility\"; what = \"stuck\"", "scenario.toml:12: event.what: `stuck` on a feed");
+    check("at_s = 1; feed = \"utility\"; what = \"broken\"", "scenario.toml:12: event.what: `broken` on a feed");
+    check(
+        "at_s = 1; feed = \"utility\"; what = \"vacuum\"; times = 2",
+        "scenario.toml:12: event.what: `vacuum`, expected",
+    );
     check(
         "at_s = 1; feed = \"utility\"; what = \"utility_a\"",
         "scenario.toml:12: event.share: missing: `utility_a` needs it",
@@ -294,6 +300,23 @@ fn events_that_cannot_be_are_refused() {
             &format!("scenario.toml:8: event.what: {expected}"),
         );
     }
+}
+
+#[test]
+fn a_generator_is_what_the_site_promises() {
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    write_files(folder.path(), LOADS);
+    let site = support::SITE.replacen("limit_watts = 100000", "limit_watts = 100000\ngenerator_watts = 90000", 1);
+    std::fs::write(folder.path().join("site.toml"), site).expect("the folder can be written");
+    let with = |supply: &str| {
+        let text = scenario_text(7).replacen("data = \".\"\n", &format!("data = \".\"\n{supply}"), 1);
+        parse(&text, folder.path()).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with(FULL_SUPPLY), Ok(()));
+    let expected = "expected the generator_watts of feed `utility` (90000)";
+    let other = with(&FULL_SUPPLY.replace("90000", "80000"));
+    assert_eq!(other, Err(format!("scenario.toml:8: supply.generator.rated_watts: 80000, {expected}")));
+    assert_eq!(with(""), Err(format!("scenario.toml:3: supply.generator.rated_watts: missing, {expected}")));
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Controller {
     }
 
     fn note_outcomes(&mut self, now: Millis) {
-        for outcome in self.control.outcomes() {
+        for outcome in self.control.outcomes(now) {
             let transfer = outcome.transfer;
             self.commit(Command::Outcome(outcome), now);
             self.control.outcome_sent(transfer);
@@ -205,4 +205,59 @@ fn founding(site: &Site) -> Founding {
 
 fn millis(ms: u64) -> Millis {
     Millis::new(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ridethrough_core::device::GeneratorDuty;
+    use ridethrough_core::ledger::Parts;
+    use ridethrough_core::site::{FeedId, TIER_MAX};
+
+    use super::super::PolicyName;
+    use super::*;
+    use crate::scenario::Scenario;
+
+    fn ready(name: &str) -> (World, Controller) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+        let scenario = Scenario::load(&folder).expect("it ships");
+        let world = World::new(&scenario);
+        let forecaster = Forecaster::of(PolicyName::Persistence, &scenario, None).expect("this policy plans");
+        let controller = Controller::new(&world, forecaster);
+        (world, controller)
+    }
+
+    #[test]
+    fn the_log_is_founded_before_the_first_tick() {
+        let (mut world, mut controller) = ready("training-swings");
+        assert!(controller.control.is_founded());
+        assert_eq!(controller.control.ledger().seen().index, 1);
+        controller.tick(&mut world);
+        assert_eq!(controller.refusals(), 0);
+    }
+
+    #[test]
+    fn orders_to_pdus_and_supplies_are_carried_out_and_lapse() {
+        let (mut world, mut controller) = ready("outage-generator");
+        let (rack, feed, until) = (RackId(1), FeedId(0), Millis::new(500));
+        let cap = world.site().rack(rack).nameplate;
+        let order = |device, setpoint| Order { device, index: 7, term: TERM, setpoint, until };
+        let orders = vec![
+            order(DeviceId::Pdu(rack), Setpoint::Pdu { cap, keep_tiers: TIER_MAX }),
+            order(DeviceId::Supply(feed), Setpoint::Supply { generator: GeneratorDuty::Run }),
+        ];
+        let parts = Parts { orders, ..Parts::default() };
+        let ledger = Ledger::from_parts(Arc::new(world.site().clone()), parts);
+        controller.control.follow(Arc::new(ledger), Millis::ZERO);
+        assert!(controller.send_wave(&mut world));
+        for device in [DeviceId::Pdu(rack), DeviceId::Supply(feed)] {
+            assert!(world.is_ordered(device), "{device:?}");
+        }
+        controller.observe(&world, millis(world.now_ms()));
+        let told = controller.control.view().supply(feed, millis(world.now_ms()));
+        assert!(matches!(told, Some(Reading::Supply { .. })), "{told:?}");
+        controller.lapse(&mut world, until);
+        assert!(!world.is_ordered(DeviceId::Pdu(rack)) && !world.is_ordered(DeviceId::Supply(feed)));
+    }
 }

@@ -136,7 +136,7 @@ impl Pdu {
         self.keep_or_let_go(now_ms, intake);
         match (before, self.order()) {
             (_, Some(order)) => self.share_out(order.cap, servers),
-            (Some(_), None) => servers.iter_mut().for_each(|server| server.set_cap(None)),
+            (Some(_), None) => uncap(servers),
             (None, None) => {}
         }
         self.switch(servers, intake.is_good);
@@ -195,10 +195,164 @@ impl Intake {
     }
 }
 
+fn uncap(servers: &mut [Server]) {
+    for server in servers {
+        server.set_cap(None);
+    }
+}
+
 fn wants(server: &Server) -> Watts {
     Watts::new(whole(server.wanted_watts()))
 }
 
 fn wanted(servers: &[Server]) -> Watts {
     servers.iter().map(wants).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::server::{Playback, Sample};
+    use super::*;
+    use ridethrough_core::site::{RackId, TIER_MAX};
+    use ridethrough_core::units::Millis;
+
+    const GOOD: Intake = Intake { is_good: true, is_fed: true, draw_share: 0.5, damage: 0.0 };
+
+    /// One server for each tier and load in W over time, 100 ms each sample; all are off within 1 s.
+    fn rack(servers: &[(u8, &[f64])]) -> (Pdu, Vec<Server>) {
+        let site = |tier: u8| SiteServer {
+            name: String::new(),
+            rack: RackId(0),
+            rated: Watts::new(2_000),
+            tier,
+            floor: Watts::new(100),
+            shutdown: Millis::seconds(1),
+        };
+        let server = |watts: &[f64]| {
+            let samples = watts.iter().enumerate().map(|(nth, &watts)| Sample { at_ms: 100 * nth as u64, watts });
+            let samples: Vec<Sample> = samples.collect();
+            Server::new(Playback::new(0, 100 * watts.len() as u64, samples).expect("it plays"), 0.001)
+        };
+        let sites: Vec<SiteServer> = servers.iter().map(|(tier, _)| site(*tier)).collect();
+        (Pdu::new(sites.iter(), 2_000), servers.iter().map(|(_, watts)| server(watts)).collect())
+    }
+
+    fn look(pdu: &mut Pdu, servers: &mut [Server], now_ms: u64, intake: &Intake) {
+        advance(servers, now_ms);
+        pdu.act(now_ms, servers, intake);
+        advance(servers, now_ms);
+    }
+
+    fn advance(servers: &mut [Server], now_ms: u64) {
+        for server in servers {
+            server.advance(now_ms, true);
+        }
+    }
+
+    fn order(cap: i64, keep_tiers: u8) -> PduOrder {
+        PduOrder { cap: Watts::new(cap), keep_tiers }
+    }
+
+    fn capped(servers: &[Server]) -> Vec<bool> {
+        servers.iter().map(Server::is_capped).collect()
+    }
+
+    #[test]
+    fn it_goes_by_what_servers_want_and_lets_go_below_the_cap() {
+        let (mut pdu, mut servers) = rack(&[(1, &[500.0; 4]), (3, &[1_000.0, 485.0, 400.0, 400.0])]);
+        pdu.take(order(1_000, TIER_MAX));
+        assert_eq!(pdu.due_ms(), 0);
+        look(&mut pdu, &mut servers, 0, &GOOD);
+        assert_eq!((capped(&servers), pdu.due_ms()), (vec![false, true], 100));
+        look(&mut pdu, &mut servers, 10, &GOOD);
+        look(&mut pdu, &mut servers, 100, &GOOD);
+        assert_eq!(capped(&servers), [false, true], "it has work to catch up with, and wants its peak");
+        for now_ms in [200, 300] {
+            look(&mut pdu, &mut servers, now_ms, &GOOD);
+        }
+        assert!(servers[1].watts() <= 500.5, "{}", servers[1].watts());
+    }
+
+    #[test]
+    fn near_the_cap_a_capped_server_stays_capped_with_all_that_it_wants() {
+        let (mut pdu, mut servers) = rack(&[(1, &[500.0; 3]), (3, &[501.0, 485.0, 450.0])]);
+        pdu.take(order(1_000, TIER_MAX));
+        let mut caps = Vec::new();
+        for now_ms in [0, 100, 200] {
+            look(&mut pdu, &mut servers, now_ms, &GOOD);
+            caps.push((servers[1].is_capped(), servers[1].wanted_watts() - servers[1].watts() < 1.5));
+        }
+        assert_eq!(caps, [(true, true), (true, true), (false, true)]);
+    }
+
+    #[test]
+    fn a_notable_change_makes_a_look_due() {
+        let (mut pdu, mut servers) = rack(&[(1, &[500.0, 515.0]), (3, &[500.0, 500.0])]);
+        pdu.notice(0, &servers);
+        assert_eq!(pdu.due_ms(), u64::MAX, "nobody has told it anything");
+        pdu.take(order(1_200, TIER_MAX));
+        look(&mut pdu, &mut servers, 40, &GOOD);
+        advance(&mut servers, 100);
+        pdu.notice(100, &servers);
+        assert_eq!(pdu.due_ms(), 140, "15 W of 1,200 W are not notable");
+        pdu.take(order(700, TIER_MAX));
+        look(&mut pdu, &mut servers, 110, &GOOD);
+        advance(&mut servers, 200);
+        pdu.notice(200, &servers);
+        assert_eq!(pdu.due_ms(), 200, "of 700 W they are");
+    }
+
+    #[test]
+    fn tiers_are_shut_down_and_come_back_one_order_later() {
+        let (mut pdu, mut servers) = rack(&[(1, &[500.0]), (3, &[500.0]), (4, &[500.0])]);
+        pdu.take(order(2_000, 2));
+        for now_ms in [0, 500, 1_000] {
+            look(&mut pdu, &mut servers, now_ms, &GOOD);
+        }
+        let running: Vec<Running> = servers.iter().map(Server::running).collect();
+        assert_eq!(running, [Running::On, Running::Off, Running::Off]);
+        pdu.take(order(2_000, 3));
+        let dead = Intake { is_good: false, is_fed: false, ..GOOD };
+        look(&mut pdu, &mut servers, 1_100, &dead);
+        assert_eq!(servers[1].running(), Running::Off, "there is no power to start with");
+        look(&mut pdu, &mut servers, 1_200, &GOOD);
+        assert_eq!(servers[1].running(), Running::Starting { on_ms: 3_200 });
+        look(&mut pdu, &mut servers, 3_200, &GOOD);
+        assert_eq!((servers[1].running(), servers[2].running()), (Running::On, Running::Off));
+    }
+
+    #[test]
+    fn on_its_own_it_keeps_its_last_cap_until_all_has_been_calm_for_a_minute() {
+        let (mut pdu, mut servers) = rack(&[(1, &[500.0]), (3, &[500.0])]);
+        pdu.take(order(800, TIER_MAX));
+        look(&mut pdu, &mut servers, 0, &GOOD);
+        pdu.release();
+        assert!(!pdu.is_ordered());
+        let restless = [
+            Intake { is_good: false, ..GOOD },
+            Intake { is_fed: false, ..GOOD },
+            Intake { draw_share: 0.96, ..GOOD },
+            Intake { damage: 0.02, ..GOOD },
+        ];
+        let mut now_ms = 0;
+        for intake in &restless {
+            look(&mut pdu, &mut servers, now_ms + 1_000, &GOOD);
+            look(&mut pdu, &mut servers, now_ms + 50_000, intake);
+            look(&mut pdu, &mut servers, now_ms + 61_001, &GOOD);
+            assert_eq!(capped(&servers), [false, true], "not calm for a minute: {intake:?}");
+            now_ms += 61_001;
+        }
+        look(&mut pdu, &mut servers, now_ms + 60_000, &GOOD);
+        assert_eq!((capped(&servers), pdu.due_ms()), (vec![false, false], u64::MAX));
+    }
+
+    #[test]
+    fn a_stuck_one_takes_orders_and_goes_on_as_before() {
+        let (mut pdu, mut servers) = rack(&[(1, &[500.0])]);
+        pdu.stuck = true;
+        pdu.take(order(200, 0));
+        assert_eq!((pdu.is_ordered(), pdu.due_ms()), (false, u64::MAX));
+        look(&mut pdu, &mut servers, 0, &GOOD);
+        assert!(!servers[0].is_held_back());
+    }
 }

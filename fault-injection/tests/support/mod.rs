@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ridethrough_core::device::{DeviceId, Direction, Setpoint, Verdict};
 use ridethrough_core::site::{KesmId, RackId, TieId};
-use ridethrough_core::units::Watts;
+use ridethrough_core::units::{Millis, Watts};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::scenario::Scenario;
 
@@ -170,6 +170,23 @@ pub fn chain_scenario(loads_watts: [(i64, i64); 3], seed: u64) -> Scenario {
     let folder = tempfile::tempdir().expect("a folder for a test");
     write_files(folder.path(), loads_watts);
     Scenario::parse("scenario.toml", &scenario_text(seed), folder.path()).expect("a good scenario")
+}
+
+/// The chain with a tier for each of the three servers of a rack, floors of 1 kW, 2 s to shut down and 5 s to start.
+pub fn tiered_scenario(loads_watts: [(i64, i64); 3], seed: u64) -> Scenario {
+    let mut scenario = chain_scenario(loads_watts, seed);
+    for (nth, server) in scenario.site.servers.iter_mut().enumerate() {
+        server.tier = [1, 2, 4][nth % 3];
+        (server.floor, server.shutdown) = (Watts::new(1_000), Millis::seconds(2));
+    }
+    scenario.physics.restart_seconds = 5.0;
+    scenario
+}
+
+/// Orders a PDU and expects that it takes the order.
+pub fn order_pdu(world: &mut World, rack: RackId, cap: i64, keep_tiers: u8) {
+    let setpoint = Setpoint::Pdu { cap: Watts::new(cap), keep_tiers };
+    assert_eq!(world.order(DeviceId::Pdu(rack), &setpoint), Verdict::Executed);
 }
 
 /// Orders a module and expects that it takes the order.
