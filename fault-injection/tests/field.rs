@@ -15,12 +15,11 @@ use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_fault_injection::field::{Act, FenceFile, FieldDevice, Record, Reply, SetpointRecord};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::plant::fault::DeviceFault;
-use ridethrough_fault_injection::plant::supply::{GeneratorSpec, SupplySpec};
 use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{
     ControllerEndpoint, Datagram, Event, FenceMemory, Leadership, Outgoing, SessionNonce, SiteSecret, VolatileFence,
 };
-use support::{FIRST, LIMIT_WATTS, MIDDLE, tiered_scenario};
+use support::{FIRST, GENERATOR, LIMIT_WATTS, MIDDLE, tiered_scenario, with_generator};
 
 const REPLICA: ReplicaId = ReplicaId(1);
 const LEASE: Millis = Millis::new(1_500);
@@ -295,16 +294,7 @@ fn a_stuck_device_says_it_acts_and_does_not() {
 
 #[test]
 fn pdus_and_supplies_take_orders_and_tell_them() {
-    let generator = GeneratorSpec {
-        rated_watts: 90_000.0,
-        start_after_ms: 10_000,
-        start_ms: 8_000,
-        failed_starts: 0,
-        step_share_max: 0.8,
-        row_interval_ms: 2_000,
-    };
-    let supplies = vec![SupplySpec { generator: Some(generator), ..SupplySpec::default() }];
-    let world = World::new(&Scenario { supplies, ..overloaded_scenario() });
+    let world = World::new(&with_generator(overloaded_scenario(), Some(GENERATOR)));
     let mut bench = Bench::new(world, |_| VolatileFence::default());
     bench.run(1_200);
     bench.world.set_fault(DeviceId::Pdu(FIRST), DeviceFault::LockedOut, true);

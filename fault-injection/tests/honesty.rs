@@ -6,10 +6,8 @@ use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Reading, Setp
 use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening, Utility};
-use ridethrough_fault_injection::plant::supply::{GeneratorSpec, SupplySpec};
 use ridethrough_fault_injection::report::{Summary, Verdict};
-use ridethrough_fault_injection::scenario::Scenario;
-use support::{MIDDLE, chain_scenario, order_kesm, order_pdu, order_tie, tiered_scenario};
+use support::{GENERATOR, MIDDLE, chain_scenario, order_kesm, order_pdu, order_tie, tiered_scenario, with_generator};
 
 const LOADS: [(i64, i64); 3] = [(12_000, 14_000), (12_000, 40_000), (9_000, 20_000)];
 
@@ -97,16 +95,7 @@ fn readings_are_near_the_truth_and_clocks_are_their_own() {
 
 /// Caps, shutdowns and a generator that is called early, through an outage and back.
 fn shed_and_called(seed: u64) -> String {
-    let generator = GeneratorSpec {
-        rated_watts: 90_000.0,
-        start_after_ms: 10_000,
-        start_ms: 8_000,
-        failed_starts: 0,
-        step_share_max: 0.8,
-        row_interval_ms: 2_000,
-    };
-    let supplies = vec![SupplySpec { generator: Some(generator), ..SupplySpec::default() }];
-    let mut world = World::new(&Scenario { supplies, ..tiered_scenario(LOADS, seed) });
+    let mut world = World::new(&with_generator(tiered_scenario(LOADS, seed), Some(GENERATOR)));
     let outage = Happening::UtilityVolts { feed: FeedId(0), utility: Utility::A, share: 0.0 };
     let mut text = String::new();
     let mut run = |world: &mut World, span_ms| {

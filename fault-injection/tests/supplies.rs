@@ -6,25 +6,15 @@ use ridethrough_core::device::{DeviceId, GeneratorDuty, GeneratorPhase, Reading,
 use ridethrough_core::site::{FeedId, KesmId, TieId};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening, Utility};
-use ridethrough_fault_injection::plant::supply::{GeneratorSpec, SupplySpec};
-use ridethrough_fault_injection::scenario::Scenario;
-use support::{chain_scenario, order_kesm, order_tie};
+use ridethrough_fault_injection::plant::supply::GeneratorSpec;
+use support::{GENERATOR, chain_scenario, order_kesm, order_tie, with_generator};
 
 const SUPPLY: DeviceId = DeviceId::Supply(FeedId(0));
 const RUN: Setpoint = Setpoint::Supply { generator: GeneratorDuty::Run };
 const AUTO: Setpoint = Setpoint::Supply { generator: GeneratorDuty::Auto };
-const GENERATOR: GeneratorSpec = GeneratorSpec {
-    rated_watts: 60_000.0,
-    start_after_ms: 10_000,
-    start_ms: 8_000,
-    failed_starts: 0,
-    step_share_max: 0.8,
-    row_interval_ms: 2_000,
-};
 
 fn world(generator: Option<GeneratorSpec>) -> World {
-    let supply = SupplySpec { generator, ..SupplySpec::default() };
-    World::new(&Scenario { supplies: vec![supply], ..chain_scenario([(12_000, 12_000); 3], 7) })
+    World::new(&with_generator(chain_scenario([(12_000, 12_000); 3], 7), generator))
 }
 
 fn outage(world: &mut World, begins: bool) {

@@ -10,6 +10,7 @@ use ridethrough_core::device::{DeviceId, Direction, Setpoint, Verdict};
 use ridethrough_core::site::{KesmId, RackId, TieId};
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_fault_injection::plant::World;
+use ridethrough_fault_injection::plant::supply::{GeneratorSpec, SupplySpec};
 use ridethrough_fault_injection::scenario::Scenario;
 
 /// What every rack of the chain may draw for ever.
@@ -170,6 +171,21 @@ pub fn chain_scenario(loads_watts: [(i64, i64); 3], seed: u64) -> Scenario {
     let folder = tempfile::tempdir().expect("a folder for a test");
     write_files(folder.path(), loads_watts);
     Scenario::parse("scenario.toml", &scenario_text(seed), folder.path()).expect("a good scenario")
+}
+
+/// A generator that carries the whole chain and waits for 10 s before it starts by itself.
+pub const GENERATOR: GeneratorSpec = GeneratorSpec {
+    rated_watts: 90_000.0,
+    start_after_ms: 10_000,
+    start_ms: 8_000,
+    failed_starts: 0,
+    step_share_max: 0.8,
+    row_interval_ms: 2_000,
+};
+
+/// The same scenario with this generator, or with none.
+pub fn with_generator(scenario: Scenario, generator: Option<GeneratorSpec>) -> Scenario {
+    Scenario { supplies: vec![SupplySpec { generator, ..SupplySpec::default() }], ..scenario }
 }
 
 /// The chain with a tier for each of the three servers of a rack, floors of 1 kW, 2 s to shut down and 5 s to start.
