@@ -3,7 +3,7 @@
 //! The endpoint keeps what it judged to itself; the device's own record is to say what it was asked even when it
 //! refused. Only bytes that the endpoint has believed are read here.
 
-use ridethrough_core::device::{Direction, Fence, Setpoint};
+use ridethrough_core::device::{Direction, Fence, GeneratorDuty, Setpoint};
 use ridethrough_core::units::{Millis, Watts};
 
 /// Length of an order frame.
@@ -32,6 +32,9 @@ pub(super) fn read(datagram: &[u8]) -> Option<OrderSeen> {
         (1, 0) => Setpoint::Kesm { supply_max: first?, charge_max: second?, hold: third? },
         (2, 1) => Setpoint::Tie { direction: Direction::Forward, flow_max: first?, hold: second? },
         (2, 2) => Setpoint::Tie { direction: Direction::Backward, flow_max: first?, hold: second? },
+        (3, &keep_tiers) => Setpoint::Pdu { cap: first?, keep_tiers },
+        (4, 1) => Setpoint::Supply { generator: GeneratorDuty::Auto },
+        (4, 2) => Setpoint::Supply { generator: GeneratorDuty::Run },
         _ => return None,
     };
     Some(OrderSeen {

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use ridethrough_core::device::{Direction, Setpoint, Verdict};
+use ridethrough_core::device::{Direction, GeneratorDuty, Setpoint, Verdict};
 use serde::Serialize;
 
 /// One thing that a device did or refused.
@@ -73,6 +73,18 @@ pub enum SetpointRecord {
         /// The draw of the receiver above which the tie gives.
         hold_w: i64,
     },
+    /// For a PDU.
+    Pdu {
+        /// At most so much goes to the rack's servers together.
+        cap_w: i64,
+        /// Servers of a higher tier shut down.
+        keep_tiers: u8,
+    },
+    /// For a supply.
+    Supply {
+        /// `auto` or `run`.
+        generator: &'static str,
+    },
 }
 
 impl From<Setpoint> for SetpointRecord {
@@ -89,6 +101,13 @@ impl From<Setpoint> for SetpointRecord {
                 flow_max_w: flow_max.get(),
                 hold_w: hold.get(),
             },
+            Setpoint::Pdu { cap, keep_tiers } => Self::Pdu { cap_w: cap.get(), keep_tiers },
+            Setpoint::Supply { generator } => Self::Supply {
+                generator: match generator {
+                    GeneratorDuty::Auto => "auto",
+                    GeneratorDuty::Run => "run",
+                },
+            },
         }
     }
 }
@@ -102,6 +121,7 @@ pub(super) const fn verdict_name(verdict: Verdict) -> &'static str {
         Verdict::Expired => "expired",
         Verdict::BeyondLimits => "beyond_limits",
         Verdict::Unavailable => "unavailable",
+        Verdict::LockedOut => "locked_out",
     }
 }
 

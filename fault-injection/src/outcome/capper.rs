@@ -38,11 +38,6 @@ impl Capper {
         Self { due_ms: CYCLE_MS, watches: racks.chain(rows).collect(), caps: vec![None; site.servers.len()] }
     }
 
-    /// How many servers are capped.
-    pub fn capped(&self) -> u32 {
-        u32::try_from(self.caps.iter().flatten().count()).unwrap_or(u32::MAX)
-    }
-
     /// Decides, when it is time.
     pub fn tick(&mut self, world: &mut World) {
         if world.now_ms() < self.due_ms {

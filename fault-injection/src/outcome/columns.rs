@@ -57,7 +57,7 @@ pub const COLUMNS: [Column; 13] = [
     Column {
         head: "denied",
         unit: "kJ",
-        about: "energy that caps kept from servers: work not done",
+        about: "energy that caps and shutdowns kept from servers: work not done",
         cell: |score| kilo(score.denied_joules),
         abnormal: |_| false,
     },
@@ -85,7 +85,7 @@ pub const COLUMNS: [Column; 13] = [
     Column {
         head: "reserve",
         unit: "floor s",
-        about: "seconds below the reserve, summed over modules",
+        about: "seconds below the reserve, summed over modules, outages and the 60 s after them left out",
         cell: |score| decimal(score.reserve_floor_seconds, 1),
         abnormal: |score| score.reserve_floor_seconds > 0.0,
     },
@@ -113,7 +113,7 @@ pub const COLUMNS: [Column; 13] = [
 ];
 
 /// What only a page has room for.
-pub const MORE: [Column; 3] = [
+pub const MORE: [Column; 6] = [
     Column {
         head: "servers",
         unit: "failed",
@@ -133,6 +133,27 @@ pub const MORE: [Column; 3] = [
         unit: "",
         about: "transfers that were ordered",
         cell: |score| count(score.transfers),
+        abnormal: |_| false,
+    },
+    Column {
+        head: "shut down",
+        unit: "",
+        about: "servers that shut down in good order",
+        cell: |score| count(score.orderly_shutdowns),
+        abnormal: |_| false,
+    },
+    Column {
+        head: "shut down",
+        unit: "server-s",
+        about: "seconds from the beginning of a shutdown until it works again, summed over servers",
+        cell: |score| decimal(score.shutdown_server_seconds, 0),
+        abnormal: |_| false,
+    },
+    Column {
+        head: "reserve",
+        unit: "total s",
+        about: "seconds below the reserve, summed over modules, outages included",
+        cell: |score| decimal(score.reserve_floor_total_seconds, 1),
         abnormal: |_| false,
     },
 ];

@@ -53,12 +53,14 @@ pub struct Begun {
 }
 
 impl Controller {
-    /// A leader with an empty ledger.
+    /// A leader whose log is founded and else empty: founding belongs to commissioning, so that the first tick plans.
     pub fn new(world: &World, forecaster: Forecaster) -> Self {
         let ledger = Ledger::new(Arc::new(world.site().clone()));
         let mut control = Control::new(Arc::new(ledger));
         control.begin_leadership();
-        Self { control, forecaster, in_force: BTreeMap::new(), begun: Vec::new(), refusals: 0 }
+        let mut leader = Self { control, forecaster, in_force: BTreeMap::new(), begun: Vec::new(), refusals: 0 };
+        leader.commit(Command::Found(founding(world.site())), millis(world.now_ms()));
+        leader
     }
 
     /// Transfers that began so far.
@@ -118,8 +120,7 @@ impl Controller {
     /// Commits what should change, if anything; that takes its time.
     fn propose(&mut self, world: &mut World, end_ms: u64) {
         let now = millis(world.now_ms());
-        let founding = Founding { cluster: [0; 16], site_hash: world.site().hash };
-        match self.control.proposal(now, founding) {
+        match self.control.proposal(now, founding(world.site())) {
             None => {}
             Some(Err(_)) => self.refusals += 1,
             Some(Ok(command)) => {
@@ -196,6 +197,10 @@ impl Controller {
             }
         }
     }
+}
+
+fn founding(site: &Site) -> Founding {
+    Founding { cluster: [0; 16], site_hash: site.hash }
 }
 
 fn millis(ms: u64) -> Millis {

@@ -32,7 +32,7 @@ pub fn score(scenario: &Scenario, world: &World, begun: &[Begun]) -> Score {
         denied_joules: whole(capping.denied_joules),
         moved_joules: whole(kesms.iter().map(|kesm| kesm.supplied_joules).sum()),
         loss_joules: whole(losses.kesm.total_joules() + losses.tie_cable_joules + losses.tie_converter_joules),
-        reserve_floor_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_ms).sum()),
+        reserve_floor_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_supplied_ms).sum()),
         false_transfers: false_transfers(scenario, begun),
         itic_violations: racks.iter().map(|rack| u64::from(rack.itic_violations)).sum(),
         worst_damage: damages.fold(0.0, f64::max),
@@ -43,6 +43,9 @@ pub fn score(scenario: &Scenario, world: &World, begun: &[Begun]) -> Score {
         deferred_joules: whole(capping.backlog_joules),
         transfers: begun.len() as u64,
         energy_error_share: world.energy_error_share(),
+        reserve_floor_total_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_ms).sum()),
+        shutdown_server_seconds: seconds(capping.shutdown_ms),
+        orderly_shutdowns: capping.orderly_shutdowns,
     }
 }
 
@@ -61,7 +64,7 @@ fn false_transfers(scenario: &Scenario, begun: &[Begun]) -> u64 {
 }
 
 /// Adds the sample of this moment to the curves.
-pub fn sample(curve: &mut Curve, world: &World, capped: u32) {
+pub fn sample(curve: &mut Curve, world: &World) {
     let site = world.site();
     let share = |rack| world.draw_watts(rack) / real(site.rack(rack).limit.get());
     let kesms = 0..site.kesms.len();
@@ -71,7 +74,7 @@ pub fn sample(curve: &mut Curve, world: &World, capped: u32) {
     curve.worst_draw_shares.push(site.rack_ids().map(share).fold(0.0, f64::max));
     curve.stored_shares.push(if capacity > 0.0 { stored / capacity } else { 0.0 });
     curve.utility_watts.push(rows.map(|row| world.feed_watts(ridethrough_core::site::RowId(row))).sum());
-    curve.capped_servers.push(capped);
+    curve.capped_servers.push(u32::try_from(world.servers_held_back()).unwrap_or(u32::MAX));
 }
 
 /// What the scenario did and what tripped, in the order of time.
@@ -118,6 +121,7 @@ fn fault_name(fault: &DeviceFault) -> &'static str {
     match fault {
         DeviceFault::Broken => "breaks",
         DeviceFault::Stuck => "is stuck",
+        DeviceFault::LockedOut => "is locked",
         DeviceFault::Lying { .. } => "lies",
         DeviceFault::Frozen => "freezes",
         DeviceFault::Mute => "falls silent",

@@ -158,7 +158,7 @@ fn run_one(scenario: &Scenario, policy: PolicyName, request: &Request) -> Result
     let mut curve = Curve::default();
     while world.now_ms() < scenario.span_ms {
         if world.now_ms() >= curve.capped_servers.len() as u64 * SAMPLE_MS {
-            measure::sample(&mut curve, &world, actor.capped());
+            measure::sample(&mut curve, &world);
         }
         actor.tick(&mut world);
     }
@@ -189,12 +189,5 @@ impl Actor {
             Self::Nobody => {}
         }
         world.run_ms(TICK_MS);
-    }
-
-    fn capped(&self) -> u32 {
-        match self {
-            Self::Capper(capper) => capper.capped(),
-            Self::Planner(_) | Self::Nobody => 0,
-        }
     }
 }

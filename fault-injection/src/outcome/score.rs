@@ -64,16 +64,17 @@ pub struct Score {
     pub overload_seconds: f64,
     /// Energy drawn above limits, in J.
     pub overload_joules: i64,
-    /// Seconds under a cap, summed over servers.
+    /// Seconds in which a server worked and took less than it would have, summed over servers.
     #[serde(serialize_with = "thousandths")]
     pub capped_server_seconds: f64,
-    /// Energy that caps kept from servers, in J.
+    /// Energy that caps and shutdowns in good order kept from servers, in J.
     pub denied_joules: i64,
     /// Energy that modules and ties brought to rack buses, in J.
     pub moved_joules: i64,
     /// Energy lost by storing and moving, in J.
     pub loss_joules: i64,
-    /// Seconds below the reserve, summed over modules.
+    /// Seconds below the reserve, summed over modules, while nothing excuses it: the supply of the module's row gives
+    /// 90 % of nominal or more, and has for 60 s. Getting back what an outage took is nobody's fault.
     #[serde(serialize_with = "thousandths")]
     pub reserve_floor_seconds: f64,
     /// Transfers that no overload would have needed.
@@ -99,6 +100,14 @@ pub struct Score {
     /// What does not add up in the energy account, as a share of what was turned over.
     #[serde(serialize_with = "three_digits")]
     pub energy_error_share: f64,
+    /// Seconds below the reserve, summed over modules, outages included.
+    #[serde(serialize_with = "thousandths")]
+    pub reserve_floor_total_seconds: f64,
+    /// Seconds from the beginning of a shutdown in good order until it works again, summed over servers.
+    #[serde(serialize_with = "thousandths")]
+    pub shutdown_server_seconds: f64,
+    /// Servers that shut down in good order.
+    pub orderly_shutdowns: u64,
 }
 
 impl Score {
@@ -117,7 +126,7 @@ pub struct Curve {
     pub stored_shares: Vec<f64>,
     /// Power taken from all utility feeds together, in W.
     pub utility_watts: Vec<f64>,
-    /// Servers under a cap.
+    /// Servers under a cap, or told to shut down and not at work again.
     pub capped_servers: Vec<u32>,
     /// What happened, in the order of time.
     pub marks: Vec<Mark>,

@@ -10,6 +10,9 @@ pub enum DeviceFault {
     Broken,
     /// It takes orders and says so, and goes on as before.
     Stuck,
+    /// Somebody at the device has locked it: it refuses orders, and a module or a tie carries nothing. Nobody on the wire
+    /// can unlock it.
+    LockedOut,
     /// Its meter tells every power and energy times this share of the truth.
     Lying {
         /// 1.0 would be the truth.

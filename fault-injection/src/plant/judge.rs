@@ -60,8 +60,10 @@ pub struct KesmRecord {
     pub charged_joules: f64,
     /// The least usable energy, in J.
     pub lowest_joules: f64,
-    /// For how many ms it was below its reserve.
+    /// For how many ms it was below its reserve, outages included.
     pub below_reserve_ms: u64,
+    /// For how many of these the supply of its row had been good for so long that no outage excuses them.
+    pub below_reserve_supplied_ms: u64,
 }
 
 /// What was seen at a tie.
@@ -129,15 +131,26 @@ impl RackRecord {
 impl KesmRecord {
     /// Nothing seen yet, with so much stored.
     pub fn new(stored_joules: f64) -> Self {
-        Self { supplied_joules: 0.0, charged_joules: 0.0, lowest_joules: stored_joules, below_reserve_ms: 0 }
+        Self {
+            supplied_joules: 0.0,
+            charged_joules: 0.0,
+            lowest_joules: stored_joules,
+            below_reserve_ms: 0,
+            below_reserve_supplied_ms: 0,
+        }
     }
 
     /// Watches one step.
-    pub fn watch(&mut self, bus_watts: f64, stored_joules: f64, reserve_joules: f64, span: Span) {
+    pub fn watch(&mut self, bus_watts: f64, stored_joules: f64, span: Span) {
         self.supplied_joules += bus_watts.max(0.0) * span.seconds;
         self.charged_joules += (-bus_watts).max(0.0) * span.seconds;
         self.lowest_joules = self.lowest_joules.min(stored_joules);
-        self.below_reserve_ms += if stored_joules < reserve_joules { span.ms } else { 0 };
+    }
+
+    /// Watches whether it is below its reserve in a step.
+    pub fn watch_reserve(&mut self, is_low: bool, is_supplied: bool, span: Span) {
+        self.below_reserve_ms += if is_low { span.ms } else { 0 };
+        self.below_reserve_supplied_ms += if is_low && is_supplied { span.ms } else { 0 };
     }
 }
 

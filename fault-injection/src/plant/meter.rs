@@ -1,6 +1,6 @@
 //! Meters: what devices say, which is not what is. Each has noise, quantisation, latency and a clock of its own.
 
-use ridethrough_core::device::{DeviceId, Reading};
+use ridethrough_core::device::{DeviceId, GeneratorPhase, Reading, SupplySource};
 use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
 
 use super::random::{bell, mix, unit};
@@ -61,18 +61,52 @@ impl Default for MeterSpec {
 }
 
 /// What truly is at a device, in SI units.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Truth {
-    /// PDU: load; KESM: stored energy; tie: flow.
-    pub main: f64,
-    /// PDU: draw; KESM: supply.
-    pub second: f64,
-    /// PDU: potential of the bus; KESM: potential of the bank.
-    pub volts: f64,
-    /// PDU: heat of the breaker; KESM: speed in rpm.
-    pub state: f64,
-    /// PDU: breaker open; others: can act on orders.
-    pub flag: bool,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Truth {
+    /// At a PDU.
+    Pdu {
+        /// What the servers take, in W.
+        load_watts: f64,
+        /// What comes through the breaker, in W.
+        draw_watts: f64,
+        /// Potential of the bus in V.
+        volts: f64,
+        /// The breaker's heat, 1 trips.
+        damage: f64,
+        /// Whether the breaker is open.
+        tripped: bool,
+    },
+    /// At a module.
+    Kesm {
+        /// Usable energy in J.
+        stored_joules: f64,
+        /// What it gives to the bus, in W.
+        supply_watts: f64,
+        /// Speed of the wheel in rpm.
+        speed_rpm: f64,
+        /// Potential of the bank in V.
+        volts: f64,
+        /// Whether it can act on orders.
+        available: bool,
+    },
+    /// At a tie.
+    Tie {
+        /// What leaves the source bus, in W.
+        flow_watts: f64,
+        /// Whether it can act on orders.
+        available: bool,
+    },
+    /// At a supply.
+    Supply {
+        /// What utilities A and B give, as shares of nominal.
+        utility_shares: [f64; 2],
+        /// What the transfer switch is on.
+        source: SupplySource,
+        /// What the generator does.
+        generator: GeneratorPhase,
+        /// What all rows draw together, in W.
+        drawn_watts: f64,
+    },
 }
 
 /// A clock that was set once and drifts.
@@ -95,7 +129,6 @@ impl DeviceClock {
 /// The meter of one device.
 #[derive(Clone, Debug)]
 pub struct Meter {
-    device: DeviceId,
     seed: u64,
     latency_ms: u64,
     sample_ms: u64,
@@ -109,17 +142,17 @@ pub struct Meter {
 }
 
 /// One sample with its time.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Taken {
     at_ms: u64,
     truth: Truth,
 }
 
 impl Meter {
-    /// The meter of a device; the seed decides its latency, its phase and its clock.
+    /// The meter of a device at time 0; the seed decides its latency, its phase and its clock.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // Spans of at most a few thousand milliseconds, drawn from [0, 1).
-    pub fn new(device: DeviceId, spec: &MeterSpec, seed: u64) -> Self {
+    pub fn new(device: DeviceId, spec: &MeterSpec, seed: u64, truth: Truth) -> Self {
         let seed = mix(seed ^ (u64::from(device.to_wire()) << 20));
         let draw = |nth: u64, below: u64| (unit(mix(seed ^ nth)) * below as f64) as u64;
         let latency_ms = spec.latency_ms_min + draw(1, spec.latency_ms_max.saturating_sub(spec.latency_ms_min) + 1);
@@ -129,12 +162,11 @@ impl Meter {
             drift_ppm: (2.0 * unit(mix(seed ^ 3)) - 1.0) * spec.clock_drift_ppm_max,
         };
         Self {
-            device,
             seed,
             latency_ms: latency_ms.clamp(1, LATENCY_MS_MAX),
             sample_ms,
             clock,
-            kept: [Taken::default(); KEPT],
+            kept: [Taken { at_ms: 0, truth }; KEPT],
             newest: 0,
             due_ms: draw(4, sample_ms),
             lying_share: 1.0,
@@ -159,12 +191,8 @@ impl Meter {
 
     /// Takes in what is true at `at_ms`.
     pub fn sample(&mut self, at_ms: u64, truth: Truth) {
-        let taken = Taken { at_ms, truth };
-        if at_ms == 0 {
-            self.kept.fill(taken);
-        }
         self.newest = (self.newest + 1) % KEPT;
-        self.kept[self.newest] = taken;
+        self.kept[self.newest] = Taken { at_ms, truth };
         while self.due_ms <= at_ms {
             self.due_ms += self.sample_ms;
         }
@@ -193,7 +221,6 @@ impl Meter {
     }
 
     fn tell(&self, spec: &MeterSpec, taken: &Taken) -> Reading {
-        let truth = &taken.truth;
         let noisy = |nth: u64, value: f64, share: f64, quantum: f64| {
             let key = mix(self.seed ^ taken.at_ms.wrapping_mul(0x1_0001)).wrapping_add(nth << 56);
             (value * (1.0 + share * bell(key)) / quantum).round() * quantum
@@ -202,27 +229,37 @@ impl Meter {
         let watts = |nth, value: f64| {
             Watts::new(whole(noisy(nth, value * lying, spec.power_noise_share, spec.power_quantum_watts)))
         };
-        let volts = noisy(2, truth.volts, spec.volts_noise_share, spec.volts_quantum);
-        let potential = Millivolts::new(whole(volts * 1_000.0));
-        match self.device {
-            DeviceId::Pdu(_) => Reading::Pdu {
-                load: watts(0, truth.main),
-                draw: watts(1, truth.second),
-                bus: potential,
-                breaker_permille: u16::try_from(whole(truth.state * 1_000.0)).unwrap_or(u16::MAX).min(1_000),
-                tripped: truth.flag,
+        let potential =
+            |value: f64| Millivolts::new(whole(noisy(2, value, spec.volts_noise_share, spec.volts_quantum) * 1_000.0));
+        let permille = |nth, share: f64| {
+            u16::try_from(whole(noisy(nth, share * 1_000.0, spec.volts_noise_share, 1.0))).unwrap_or(0)
+        };
+        match taken.truth {
+            Truth::Pdu { load_watts, draw_watts, volts, damage, tripped } => Reading::Pdu {
+                load: watts(0, load_watts),
+                draw: watts(1, draw_watts),
+                bus: potential(volts),
+                breaker_permille: u16::try_from(whole(damage * 1_000.0)).unwrap_or(u16::MAX).min(1_000),
+                tripped,
             },
-            DeviceId::Kesm(_) => {
-                let stored = noisy(0, truth.main * lying, spec.energy_noise_share, spec.energy_quantum_joules);
+            Truth::Kesm { stored_joules, supply_watts, speed_rpm, volts, available } => {
+                let stored = noisy(0, stored_joules * lying, spec.energy_noise_share, spec.energy_quantum_joules);
                 Reading::Kesm {
                     stored: Joules::new(whole(stored)),
-                    supply: watts(1, truth.second),
-                    speed_rpm: u32::try_from(whole(truth.state)).unwrap_or(0),
-                    capacitor: potential,
-                    available: truth.flag,
+                    supply: watts(1, supply_watts),
+                    speed_rpm: u32::try_from(whole(speed_rpm)).unwrap_or(0),
+                    capacitor: potential(volts),
+                    available,
                 }
             }
-            DeviceId::Tie(_) => Reading::Tie { flow: watts(0, truth.main), available: truth.flag },
+            Truth::Tie { flow_watts, available } => Reading::Tie { flow: watts(0, flow_watts), available },
+            Truth::Supply { utility_shares: [a, b], source, generator, drawn_watts } => Reading::Supply {
+                utility_a_permille: permille(1, a),
+                utility_b_permille: permille(2, b),
+                source,
+                generator,
+                drawn: watts(0, drawn_watts),
+            },
         }
     }
 }
@@ -233,12 +270,11 @@ mod tests {
     use ridethrough_core::site::RackId;
 
     fn pdu_truth(load_watts: f64) -> Truth {
-        Truth { main: load_watts, second: load_watts, volts: 800.0, state: 0.25, flag: false }
+        Truth::Pdu { load_watts, draw_watts: load_watts, volts: 800.0, damage: 0.25, tripped: false }
     }
 
     /// Runs a PDU's meter on a load and returns what it told in every ms.
     fn told(spec: &MeterSpec, meter: &mut Meter, load_watts: impl Fn(u64) -> f64, span_ms: u64) -> Vec<i64> {
-        meter.sample(0, pdu_truth(load_watts(0)));
         let tell = |at_ms| {
             if meter.is_due(at_ms) {
                 meter.sample(at_ms, pdu_truth(load_watts(at_ms)));
@@ -251,8 +287,8 @@ mod tests {
         (1..span_ms).map(tell).collect()
     }
 
-    fn meter(spec: &MeterSpec) -> Meter {
-        Meter::new(DeviceId::Pdu(RackId(0)), spec, 1)
+    fn meter(spec: &MeterSpec, load_watts: f64) -> Meter {
+        Meter::new(DeviceId::Pdu(RackId(0)), spec, 1, pdu_truth(load_watts))
     }
 
     #[test]
@@ -265,7 +301,7 @@ mod tests {
                 ..MeterSpec::default()
             };
             let load_watts = |at_ms| if at_ms < 500 { 1_000.0 } else { 2_000.0 };
-            let told = told(&spec, &mut meter(&spec), load_watts, 1_000);
+            let told = told(&spec, &mut meter(&spec, 1_000.0), load_watts, 1_000);
             let first_ms = 1 + told.iter().position(|&watts| watts == 2_000).expect("it is seen") as u64;
             assert!((500 + latency_ms..510 + latency_ms).contains(&first_ms), "{first_ms} with {latency_ms}");
         }
@@ -274,7 +310,7 @@ mod tests {
     #[test]
     fn readings_are_noisy_quantised_and_repeatable() {
         let spec = MeterSpec::default();
-        let mut meter = meter(&spec);
+        let mut meter = meter(&spec, 20_000.0);
         let told = told(&spec, &mut meter, |_| 20_000.0, 50_000);
         assert_eq!(meter.read(&spec, 50_000), meter.read(&spec, 50_000));
         assert!(told.iter().all(|watts| watts % 10 == 0));
@@ -287,12 +323,32 @@ mod tests {
     #[test]
     fn a_frozen_meter_repeats_itself_and_a_lying_one_is_off_by_its_share() {
         let spec = MeterSpec { power_noise_share: 0.0, ..MeterSpec::default() };
-        let mut meter = meter(&spec);
+        let mut meter = meter(&spec, 10_000.0);
         told(&spec, &mut meter, |_| 10_000.0, 200);
         meter.freeze(true, 200);
         assert!(told(&spec, &mut meter, |_| 90_000.0, 500).iter().all(|&watts| watts == 10_000));
         meter.freeze(false, 500);
         meter.lie(0.5);
         assert_eq!(told(&spec, &mut meter, |_| 90_000.0, 500).last(), Some(&45_000));
+    }
+
+    #[test]
+    fn a_supply_tells_what_it_is_on_and_a_dead_utility_is_nothing() {
+        let spec = MeterSpec::default();
+        let truth = Truth::Supply {
+            utility_shares: [1.0, 0.0],
+            source: SupplySource::UtilityA,
+            generator: GeneratorPhase::Failed,
+            drawn_watts: 250_000.0,
+        };
+        let mut meter = Meter::new(DeviceId::Supply(ridethrough_core::site::FeedId(0)), &spec, 1, truth);
+        meter.lie(2.0);
+        let Reading::Supply { utility_a_permille, utility_b_permille, source, generator, drawn } = meter.read(&spec, 0)
+        else {
+            panic!("a supply speaks")
+        };
+        assert!((995..=1_005).contains(&utility_a_permille) && utility_b_permille == 0, "{utility_a_permille}");
+        assert_eq!((source, generator), (SupplySource::UtilityA, GeneratorPhase::Failed));
+        assert!((drawn.get() - 500_000).abs() < 10_000, "it lies: {drawn}");
     }
 }

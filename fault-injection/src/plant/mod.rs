@@ -14,6 +14,7 @@
 
 pub mod breaker;
 pub mod bus;
+mod condition;
 pub mod control;
 pub mod converter;
 pub mod energy;
@@ -25,6 +26,7 @@ pub mod judge;
 pub mod kesm;
 pub mod meter;
 pub mod orders;
+mod pdu;
 mod rack;
 pub mod random;
 mod row;

@@ -1,7 +1,8 @@
 //! What a device is told, after its own check: a device refuses what is outside its limits, whoever commands it.
 
-use ridethrough_core::device::{DeviceId, Direction, Setpoint, Verdict};
-use ridethrough_core::site::Site;
+use ridethrough_core::capping;
+use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Setpoint, Verdict};
+use ridethrough_core::site::{Site, TIER_MAX};
 use ridethrough_core::units::Watts;
 
 use super::real;
@@ -28,6 +29,15 @@ pub struct TieOrder {
     pub hold_watts: f64,
 }
 
+/// What the servers of a rack may take together, and which of them are to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PduOrder {
+    /// At most so much together; in the integers of the function that shares it out.
+    pub cap: Watts,
+    /// Servers of a higher tier shut down.
+    pub keep_tiers: u8,
+}
+
 /// A setpoint that fits its device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Accepted {
@@ -35,6 +45,10 @@ pub enum Accepted {
     Kesm(usize, KesmOrder),
     /// For the tie with this index.
     Tie(usize, TieOrder),
+    /// For the PDU of the rack with this index.
+    Pdu(usize, PduOrder),
+    /// For the supply of the feed with this index.
+    Supply(usize, GeneratorDuty),
 }
 
 /// Checks a setpoint against the device's own limits.
@@ -62,6 +76,18 @@ pub fn check(site: &Site, device: DeviceId, setpoint: &Setpoint) -> Result<Accep
                     hold_watts: within(*hold, sink.limit)?,
                 },
             ))
+        }
+        (DeviceId::Pdu(id), Setpoint::Pdu { cap, keep_tiers }) => {
+            let rack = site.racks.get(id.index()).ok_or(Verdict::BeyondLimits)?;
+            // Less than the floors of what is kept on cannot be had by capping, and more than the nameplate means nothing.
+            let reachable = capping::rack_floor(site, id, *keep_tiers)..=rack.nameplate;
+            if *keep_tiers > TIER_MAX || !reachable.contains(cap) {
+                return Err(Verdict::BeyondLimits);
+            }
+            Ok(Accepted::Pdu(id.index(), PduOrder { cap: *cap, keep_tiers: *keep_tiers }))
+        }
+        (DeviceId::Supply(id), Setpoint::Supply { generator }) if id.index() < site.feeds.len() => {
+            Ok(Accepted::Supply(id.index(), *generator))
         }
         _ => Err(Verdict::BeyondLimits),
     }

@@ -7,6 +7,7 @@ use super::holdup::{HoldUp, HoldUpSpec};
 use super::itic::Itic;
 use super::judge::{DarkCause, RackRecord, Span};
 use super::meter::Truth;
+use super::pdu::{Intake, Pdu};
 use super::server::{Server, ServerAccount};
 
 /// A bus that gets too much rises by so much over nominal for each tenth too much, until its brake chopper, which
@@ -50,6 +51,7 @@ enum ServersAre {
 pub(super) struct Rack {
     pub(super) spec: RackSpec,
     pub(super) servers: Vec<Server>,
+    pub(super) pdu: Pdu,
     pub(super) breaker: Breaker,
     pub(super) dark: Option<DarkCause>,
     pub(super) view: BusView,
@@ -59,6 +61,8 @@ pub(super) struct Rack {
     pub(super) given_watts: f64,
     pub(super) point: BusPoint,
     pub(super) record: RackRecord,
+    /// Whether the row holds its bus, rather than sources here.
+    is_fed: bool,
     demand_watts: f64,
     refill_watts: f64,
     next_change_ms: u64,
@@ -68,10 +72,11 @@ pub(super) struct Rack {
 }
 
 impl Rack {
-    pub(super) fn new(spec: RackSpec, servers: Vec<Server>, breaker: Breaker) -> Self {
+    pub(super) fn new(spec: RackSpec, servers: Vec<Server>, pdu: Pdu, breaker: Breaker) -> Self {
         Self {
             spec,
             servers,
+            pdu,
             breaker,
             dark: None,
             view: BusView::default(),
@@ -79,6 +84,7 @@ impl Rack {
             given_watts: 0.0,
             point: BusPoint { volts: spec.nominal_volts, ..BusPoint::default() },
             record: RackRecord::default(),
+            is_fed: true,
             demand_watts: 0.0,
             refill_watts: 0.0,
             next_change_ms: 0,
@@ -97,6 +103,11 @@ impl Rack {
         self.point.volts / self.spec.nominal_volts
     }
 
+    /// Whether its bus is good enough for servers to start and supplies to refill.
+    fn is_good(&self) -> bool {
+        self.is_lit() && self.share() >= GOOD_SHARE
+    }
+
     /// The potential at which its ties work, in V: a converter takes nothing sensible from a bus that is nearly dead.
     pub(super) fn tie_volts(&self) -> f64 {
         self.point.volts.max(self.spec.nominal_volts / 2.0)
@@ -104,7 +115,7 @@ impl Rack {
 
     /// When something changes by itself next, in ms of scenario time.
     pub(super) fn next_change_ms(&self) -> u64 {
-        self.next_change_ms
+        self.next_change_ms.min(self.pdu.due_ms())
     }
 
     /// Whether servers wait for something, or supplies refill: short steps are due.
@@ -122,6 +133,11 @@ impl Rack {
         self.servers.iter().fold(ServerAccount::default(), |sum, server| sum.plus(&server.account()))
     }
 
+    /// Whether any of its servers would lose its work with its power.
+    fn has_work(&self) -> bool {
+        self.servers.iter().any(Server::is_working)
+    }
+
     /// Whether its servers work.
     pub(super) fn serves(&self) -> bool {
         self.is_lit() && self.state == ServersAre::Working
@@ -131,11 +147,15 @@ impl Rack {
     pub(super) fn advance_load(&mut self, now_ms: u64) {
         if self.next_change_ms <= now_ms {
             self.advance_servers(now_ms);
+            self.pdu.notice(now_ms, &self.servers);
+        }
+        if self.pdu.due_ms() <= now_ms {
+            self.look_at_outlets(now_ms);
         }
         self.refill_watts = 0.0;
         self.view.load_watts = 0.0;
         if self.serves() {
-            if self.point.volts >= GOOD_SHARE * self.spec.nominal_volts {
+            if self.is_good() {
                 self.refill_watts = self.holdup.refill_watts();
             }
             self.view.load_watts = self.demand_watts + self.refill_watts;
@@ -163,6 +183,20 @@ impl Rack {
         }
     }
 
+    /// The PDU looks at what its servers want, and caps and switches them.
+    fn look_at_outlets(&mut self, now_ms: u64) {
+        let intake = Intake {
+            is_good: self.is_good(),
+            is_fed: self.is_fed,
+            draw_share: self.draw_watts / self.spec.limit_watts,
+            damage: self.breaker.damage(),
+        };
+        self.look_at_servers(now_ms);
+        self.pdu.act(now_ms, &mut self.servers, &intake);
+        self.look_at_servers(now_ms);
+        self.advance_servers(now_ms);
+    }
+
     /// Looks at every server, those that nothing has changed for included.
     pub(super) fn look_at_servers(&mut self, now_ms: u64) {
         let powered = self.serves();
@@ -184,12 +218,14 @@ impl Rack {
 
     /// The bus has a feed, and this is its working point: it takes what sources here do not give.
     pub(super) fn fed(&mut self, point: BusPoint) {
+        self.is_fed = true;
         self.point = point;
         self.draw_watts = (self.needed_watts() - self.given_watts).max(0.0);
     }
 
     /// The bus has no feed, or sources here hold it above what the feed gives.
     pub(super) fn island(&mut self) {
+        self.is_fed = false;
         self.draw_watts = 0.0;
         let needed_watts = self.needed_watts();
         let covered = if needed_watts > 0.0 { (self.given_watts / needed_watts).max(0.0) } else { 1.0 };
@@ -220,14 +256,16 @@ impl Rack {
             return false;
         }
         self.settle_supplies(end_ms, span);
-        self.record.itic_violations += u32::from(self.itic.watch(self.share(), span.seconds));
+        // A bus at which nobody works may be as it likes.
+        let seen_share = if self.has_work() { self.share() } else { 1.0 };
+        self.record.itic_violations += u32::from(self.itic.watch(seen_share, span.seconds));
         let opens = self.breaker.step(self.point.amps, span.seconds);
         self.record.watch(self.draw_watts, self.spec.limit_watts, self.breaker.damage(), span);
         opens
     }
 
     fn settle_supplies(&mut self, end_ms: u64, span: Span) {
-        let is_good = self.share() >= GOOD_SHARE;
+        let is_good = self.is_good();
         if self.state != ServersAre::Working {
             self.record.unserved_joules += self.demand_watts * span.seconds;
             self.state = match self.state {
@@ -253,9 +291,10 @@ impl Rack {
         }
     }
 
+    /// Servers that had shut down in good order before lose nothing.
     fn fail_servers(&mut self) {
         self.state = ServersAre::Down;
-        self.record.failures += 1;
+        self.record.failures += u32::from(self.has_work());
         self.next_change_ms = 0;
     }
 
@@ -270,6 +309,7 @@ impl Rack {
         if self.state == ServersAre::Working {
             self.fail_servers();
         }
+        self.is_fed = false;
         self.draw_watts = 0.0;
         self.given_watts = 0.0;
         self.view = BusView::default();
@@ -286,12 +326,12 @@ impl Rack {
     }
 
     pub(super) fn truth(&self) -> Truth {
-        Truth {
-            main: self.view.load_watts,
-            second: self.draw_watts,
+        Truth::Pdu {
+            load_watts: self.view.load_watts,
+            draw_watts: self.draw_watts,
             volts: self.point.volts,
-            state: self.breaker.damage(),
-            flag: self.breaker.is_open(),
+            damage: self.breaker.damage(),
+            tripped: self.breaker.is_open(),
         }
     }
 }

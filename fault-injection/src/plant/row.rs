@@ -14,6 +14,7 @@ use super::energy::EnergyAccount;
 use super::holdup::HoldUpSpec;
 use super::judge::{DarkCause, RowRecord, Span};
 use super::meter::{Meter, Truth};
+use super::pdu::Pdu;
 use super::rack::{Rack, RackSpec};
 use super::seat::{KesmSeat, TieSeat};
 use super::server::Server;
@@ -26,6 +27,10 @@ pub const QUIET_STEP_MS: u64 = 10;
 const CALM_STEPS: u32 = 3;
 /// A flow that changes by less than this in a step stands still, in W.
 const STILL_WATTS: f64 = 1.0;
+/// From this share of nominal on, a supply is good.
+const SUPPLY_GOOD_SHARE: f64 = 0.9;
+/// For so many ms after an outage a module may be below its reserve: it gave it, and has to get it back.
+const RECHARGE_MS: u64 = 60_000;
 /// Below this share of nominal the supplies of servers take nothing from a feed.
 const FEED_SHARE_MIN: f64 = 0.7;
 
@@ -51,6 +56,8 @@ pub(super) struct Row {
     /// What the supply before the feed gives, as a share of nominal.
     share: f64,
     feed_open: bool,
+    /// When the row last had no good supply.
+    outage_ms: Option<u64>,
     nominal_volts: f64,
     feed_ohms: f64,
     limit_watts: f64,
@@ -90,6 +97,7 @@ impl Row {
             record: RowRecord::default(),
             share: 1.0,
             feed_open: false,
+            outage_ms: None,
             nominal_volts,
             feed_ohms: physics.row_feed_ohms,
             limit_watts,
@@ -105,9 +113,11 @@ impl Row {
             events: Vec::new(),
         };
         row.commission_bridges();
-        row.meters = new_meters(scenario, racks, kesms, ties);
         row.account.stored_start_joules = row.stored_joules();
         row.begin();
+        let devices = devices(racks, kesms, ties).enumerate();
+        let meter = |(nth, device)| Meter::new(device, &scenario.meters, scenario.seed, row.truth(nth));
+        row.meters = devices.map(meter).collect();
         row
     }
 
@@ -174,17 +184,13 @@ impl Row {
         self.plan_next(moved_watts);
     }
 
-    /// The state at time 0: loads, working points, meters.
+    /// The state at time 0: loads and working points.
     fn begin(&mut self) {
         for rack in &mut self.racks {
             rack.advance_load(0);
         }
         self.meet(0.0);
         self.solve();
-        for meter in 0..self.meters.len() {
-            let truth = self.truth(meter);
-            self.meters[meter].sample(0, truth);
-        }
     }
 
     fn feed_share(&self) -> f64 {
@@ -333,8 +339,12 @@ impl Row {
                 self.darken(index, DarkCause::Breaker);
             }
         }
+        if self.feed_share() < SUPPLY_GOOD_SHARE {
+            self.outage_ms = Some(end_ms);
+        }
+        let is_supplied = self.outage_ms.is_none_or(|outage_ms| end_ms > outage_ms + RECHARGE_MS);
         for seat in &mut self.kesms {
-            seat.watch(span);
+            seat.watch(is_supplied, span);
         }
         if self.breaker.step(self.feed.amps, span.seconds) {
             self.open_feed(DarkCause::Breaker);
@@ -375,25 +385,26 @@ impl Row {
             return seat.truth(self.is_kesm_live(kesm));
         }
         let tie = kesm - self.kesms.len();
-        Truth { main: self.ties[tie].tie.flow_watts(), flag: self.is_tie_live(tie), ..Truth::default() }
+        Truth::Tie { flow_watts: self.ties[tie].tie.flow_watts(), available: self.is_tie_live(tie) }
     }
 
-    /// The meter of the device with this place among those of its kind in the row.
-    pub(super) fn meter(&self, device: DeviceId, place: usize) -> &Meter {
-        &self.meters[self.meter_place(device, place)]
+    /// The meter of the device with this place among those of its kind in the row, if it stands in a row.
+    pub(super) fn meter(&self, device: DeviceId, place: usize) -> Option<&Meter> {
+        self.meters.get(self.meter_place(device, place)?)
     }
 
     /// The same, to be tampered with.
-    pub(super) fn meter_mut(&mut self, device: DeviceId, place: usize) -> &mut Meter {
-        let place = self.meter_place(device, place);
-        &mut self.meters[place]
+    pub(super) fn meter_mut(&mut self, device: DeviceId, place: usize) -> Option<&mut Meter> {
+        let place = self.meter_place(device, place)?;
+        self.meters.get_mut(place)
     }
 
-    fn meter_place(&self, device: DeviceId, place: usize) -> usize {
+    fn meter_place(&self, device: DeviceId, place: usize) -> Option<usize> {
         match device {
-            DeviceId::Pdu(_) => place,
-            DeviceId::Kesm(_) => self.racks.len() + place,
-            DeviceId::Tie(_) => self.racks.len() + self.kesms.len() + place,
+            DeviceId::Pdu(_) => Some(place),
+            DeviceId::Kesm(_) => Some(self.racks.len() + place),
+            DeviceId::Tie(_) => Some(self.racks.len() + self.kesms.len() + place),
+            DeviceId::Supply(_) => None,
         }
     }
 
@@ -437,7 +448,7 @@ fn new_rack(scenario: &Scenario, index: usize, nominal_volts: f64) -> Rack {
     let (site, physics) = (&scenario.site, &scenario.physics);
     let rack = &site.racks[index];
     let limit_watts = real(rack.limit.get());
-    let servers = site.servers.iter().zip(&scenario.playbacks).filter(|(server, _)| server.rack.index() == index);
+    let servers = || site.servers.iter().zip(&scenario.playbacks).filter(|(server, _)| server.rack.index() == index);
     let spec = RackSpec {
         limit_watts,
         nameplate_watts: real(rack.nameplate.get()),
@@ -446,16 +457,15 @@ fn new_rack(scenario: &Scenario, index: usize, nominal_volts: f64) -> Rack {
         restart_ms: physics.restart_ms(),
         droop_share: physics.droop_share,
     };
-    let servers = servers.map(|(_, playback)| Server::new(playback.clone(), physics.cap_lag_seconds));
-    Rack::new(spec, servers.collect(), Breaker::new(limit_watts / nominal_volts, physics.breaker_cooling_seconds))
+    let pdu = Pdu::new(servers().map(|(server, _)| server), spec.restart_ms);
+    let servers = servers().map(|(_, playback)| Server::new(playback.clone(), physics.cap_lag_seconds));
+    Rack::new(spec, servers.collect(), pdu, Breaker::new(limit_watts / nominal_volts, physics.breaker_cooling_seconds))
 }
 
-/// The meters of a row's devices: PDUs, modules, ties.
-fn new_meters(scenario: &Scenario, racks: &[usize], kesms: &[usize], ties: &[usize]) -> Vec<Meter> {
-    let ids =
-        |indexes: &[usize]| indexes.iter().map(|&index| u16::try_from(index).unwrap_or(u16::MAX)).collect::<Vec<_>>();
-    let pdus = ids(racks).into_iter().map(|index| DeviceId::Pdu(RackId(index)));
-    let modules = ids(kesms).into_iter().map(|index| DeviceId::Kesm(KesmId(index)));
-    let cables = ids(ties).into_iter().map(|index| DeviceId::Tie(TieId(index)));
-    pdus.chain(modules).chain(cables).map(|device| Meter::new(device, &scenario.meters, scenario.seed)).collect()
+/// The devices of a row in the order of its meters.
+fn devices<'r>(racks: &'r [usize], kesms: &'r [usize], ties: &'r [usize]) -> impl Iterator<Item = DeviceId> + use<'r> {
+    let id = |&index: &usize| u16::try_from(index).unwrap_or(u16::MAX);
+    let pdus = racks.iter().map(id).map(|index| DeviceId::Pdu(RackId(index)));
+    let modules = kesms.iter().map(id).map(|index| DeviceId::Kesm(KesmId(index)));
+    pdus.chain(modules).chain(ties.iter().map(id).map(|index| DeviceId::Tie(TieId(index))))
 }

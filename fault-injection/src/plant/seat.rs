@@ -99,17 +99,20 @@ impl KesmSeat {
         supply_watts - control::charge_watts(bus, order.hold_watts, order.charge_max_watts)
     }
 
-    pub(super) fn watch(&mut self, span: Span) {
-        self.record.watch(self.kesm.bus_watts(), self.kesm.usable_joules(), self.reserve_joules, span);
+    /// `is_supplied` says whether its row has had its supply for long enough to have recharged what an outage took.
+    pub(super) fn watch(&mut self, is_supplied: bool, span: Span) {
+        let is_low = self.kesm.usable_joules() < self.reserve_joules;
+        self.record.watch(self.kesm.bus_watts(), self.kesm.usable_joules(), span);
+        self.record.watch_reserve(is_low, is_supplied, span);
     }
 
-    pub(super) fn truth(&self, live: bool) -> Truth {
-        Truth {
-            main: self.kesm.usable_joules(),
-            second: self.kesm.bus_watts(),
+    pub(super) fn truth(&self, available: bool) -> Truth {
+        Truth::Kesm {
+            stored_joules: self.kesm.usable_joules(),
+            supply_watts: self.kesm.bus_watts(),
+            speed_rpm: self.kesm.wheel().speed_radians_per_second() / RADIANS_PER_SECOND_PER_RPM,
             volts: self.kesm.capacitor_volts(),
-            state: self.kesm.wheel().speed_radians_per_second() / RADIANS_PER_SECOND_PER_RPM,
-            flag: live,
+            available,
         }
     }
 }

@@ -3,6 +3,16 @@
 //!
 //! Recordings do not react to capping. A capped server takes `min(recorded, cap)` with a lag, and the work that it was
 //! denied is carried over: once it may, it takes up to the peak of its recording until it has caught up.
+//!
+//! A server that shuts down in good order writes away what it holds, at 60 % of its load, and its outlet
+//! opens when its time is up. What it does not do from then on is denied and not carried over: requests go elsewhere,
+//! and a job goes on from where it was saved.
+//!
+//! ```text
+//!   On ──shut_down──► ShuttingDown ──time is up──► Off ──start──► Starting ──restart time──► On
+//!    ▲                     │                        ▲                │
+//!    └──────cancel─────────┘                        └───bus dies──────┘
+//! ```
 
 use std::sync::Arc;
 
@@ -10,6 +20,8 @@ use std::sync::Arc;
 const MOVING_MS: u64 = 10;
 /// Nearer to its target than this, a server has arrived, in W.
 const ARRIVED_WATTS: f64 = 0.5;
+/// A server that shuts down takes so much of its load: it takes no new work, and saves what it has.
+const DRAINING_SHARE: f64 = 0.6;
 /// Less work than this is not carried over, in J.
 const BACKLOG_JOULES_MIN: f64 = 1.0;
 
@@ -42,6 +54,7 @@ pub struct Server {
     next_sample_ms: u64,
     cap: Option<f64>,
     switched_on: bool,
+    running: Running,
     limit_watts: f64,
     limit_at_ms: u64,
     lag_seconds: f64,
@@ -49,15 +62,38 @@ pub struct Server {
     account: ServerAccount,
 }
 
-/// What capping did to a server.
+/// How far a server is on its way down or up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// It works.
+    On,
+    /// It shuts down in good order; its outlet opens then.
+    ShuttingDown {
+        /// In ms of scenario time.
+        off_ms: u64,
+    },
+    /// It has shut down, and its outlet is open.
+    Off,
+    /// Its outlet is closed again, and it works from then on.
+    Starting {
+        /// In ms of scenario time.
+        on_ms: u64,
+    },
+}
+
+/// What capping and shutting down did to a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ServerAccount {
-    /// Work that was denied by a cap or a switch when it was due, in J; some of it may have been done later.
+    /// Work that was denied by a cap, a switch or a shutdown when it was due, in J; some of it may have been done later.
     pub denied_joules: f64,
     /// Work that is still to be caught up with, in J.
     pub backlog_joules: f64,
-    /// For how many ms it took less than it would have.
+    /// For how many ms it worked and took less than it would have.
     pub capped_ms: u64,
+    /// For how many ms it was shutting down, off or starting again.
+    pub shutdown_ms: u64,
+    /// How often it shut down in good order: its outlet opened when it was ready, with power up to then.
+    pub orderly_shutdowns: u64,
 }
 
 impl ServerAccount {
@@ -67,6 +103,8 @@ impl ServerAccount {
             denied_joules: self.denied_joules + other.denied_joules,
             backlog_joules: self.backlog_joules + other.backlog_joules,
             capped_ms: self.capped_ms + other.capped_ms,
+            shutdown_ms: self.shutdown_ms + other.shutdown_ms,
+            orderly_shutdowns: self.orderly_shutdowns + other.orderly_shutdowns,
         }
     }
 }
@@ -121,6 +159,7 @@ impl Server {
             next_sample_ms: 0,
             cap: None,
             switched_on: true,
+            running: Running::On,
             limit_watts: f64::INFINITY,
             limit_at_ms: 0,
             lag_seconds,
@@ -137,7 +176,41 @@ impl Server {
         self.watts
     }
 
-    /// What capping did to it.
+    /// What it would take now if nobody capped it, work that it catches up with included, in W.
+    pub fn wanted_watts(&self) -> f64 {
+        if !self.switched_on {
+            return 0.0;
+        }
+        let catching_up = self.account.backlog_joules >= BACKLOG_JOULES_MIN;
+        match self.running {
+            Running::On if catching_up => self.playback.peak_watts,
+            Running::On => self.recorded_watts,
+            Running::ShuttingDown { .. } => DRAINING_SHARE * self.recorded_watts,
+            Running::Off | Running::Starting { .. } => 0.0,
+        }
+    }
+
+    /// How far it is on its way down or up.
+    pub fn running(&self) -> Running {
+        self.running
+    }
+
+    /// Whether it works or shuts down: a dead bus then costs somebody their work.
+    pub fn is_working(&self) -> bool {
+        self.switched_on && matches!(self.running, Running::On | Running::ShuttingDown { .. })
+    }
+
+    /// Whether it has a cap.
+    pub fn is_capped(&self) -> bool {
+        self.cap.is_some()
+    }
+
+    /// Whether it has a cap, or was told to shut down and does not work again yet.
+    pub fn is_held_back(&self) -> bool {
+        self.cap.is_some() || self.running != Running::On
+    }
+
+    /// What capping and shutting down did to it.
     pub fn account(&self) -> ServerAccount {
         self.account
     }
@@ -152,9 +225,45 @@ impl Server {
         self.switched_on = on;
     }
 
+    /// Begins to shut down in good order, unless it does or has already; its outlet opens after so many ms. Call
+    /// [`Self::advance`] before and afterwards.
+    pub fn shut_down(&mut self, after_ms: u64) {
+        match self.running {
+            Running::On => self.running = Running::ShuttingDown { off_ms: self.limit_at_ms + after_ms },
+            Running::Starting { .. } => self.running = Running::Off,
+            Running::ShuttingDown { .. } | Running::Off => {}
+        }
+    }
+
+    /// Is to work: a shutdown that has not come to its end is cancelled, and an open outlet is closed, from when on it
+    /// takes so many ms to work again. Call [`Self::advance`] before and afterwards.
+    pub fn start(&mut self, after_ms: u64) {
+        match self.running {
+            Running::ShuttingDown { .. } => self.running = Running::On,
+            Running::Off => self.running = Running::Starting { on_ms: self.limit_at_ms + after_ms },
+            Running::On | Running::Starting { .. } => {}
+        }
+    }
+
+    /// Is to work, but its bus is not good: a shutdown is cancelled all the same, and a start comes to nothing.
+    pub fn wait_for_power(&mut self) {
+        match self.running {
+            Running::ShuttingDown { .. } => self.running = Running::On,
+            Running::Starting { .. } => self.running = Running::Off,
+            Running::On | Running::Off => {}
+        }
+    }
+
     /// When its power changes next, in ms of scenario time.
     pub fn next_change_ms(&self) -> u64 {
-        if self.is_free() { self.next_sample_ms } else { self.next_sample_ms.min(self.limit_at_ms + MOVING_MS) }
+        let moving_ms = self.limit_at_ms + MOVING_MS;
+        match self.running {
+            Running::Off => self.next_sample_ms,
+            Running::Starting { on_ms } => self.next_sample_ms.min(on_ms),
+            Running::ShuttingDown { off_ms } => self.next_sample_ms.min(moving_ms).min(off_ms),
+            Running::On if self.is_free() => self.next_sample_ms,
+            Running::On => self.next_sample_ms.min(moving_ms),
+        }
     }
 
     /// Brings it to `now_ms`, which never goes back. `powered` says whether it had power since the last call; without
@@ -168,6 +277,7 @@ impl Server {
             self.recorded_watts = self.playback.samples[self.next].watts;
             self.play_next();
         }
+        self.run_on(now_ms, powered);
         self.follow_limit(span_ms);
         self.limit_at_ms = now_ms;
         self.watts = self.target_watts();
@@ -177,17 +287,35 @@ impl Server {
     fn is_free(&self) -> bool {
         self.cap.is_none()
             && self.switched_on
+            && self.running == Running::On
             && self.limit_watts.is_infinite()
             && self.account.backlog_joules < BACKLOG_JOULES_MIN
+    }
+
+    /// What was to happen by now on its way down or up.
+    fn run_on(&mut self, now_ms: u64, powered: bool) {
+        match self.running {
+            Running::ShuttingDown { off_ms } if off_ms <= now_ms => {
+                self.running = Running::Off;
+                self.account.orderly_shutdowns += u64::from(powered);
+            }
+            Running::Starting { on_ms } if on_ms <= now_ms => self.running = Running::On,
+            _ => {}
+        }
     }
 
     /// Books what the span since the last look did.
     #[allow(clippy::cast_precision_loss, reason = "milliseconds of a run stay far below 2^52")]
     fn book(&mut self, span_ms: u64, powered: bool) {
+        let missing_joules = (self.recorded_watts - self.watts) * span_ms as f64 / 1_000.0;
+        if self.running != Running::On {
+            self.account.shutdown_ms += span_ms;
+            self.account.denied_joules += missing_joules.max(0.0);
+            return;
+        }
         if !powered {
             return;
         }
-        let missing_joules = (self.recorded_watts - self.watts) * span_ms as f64 / 1_000.0;
         if missing_joules > 0.0 {
             self.account.denied_joules += missing_joules;
             self.account.capped_ms += span_ms;
@@ -222,12 +350,7 @@ impl Server {
     }
 
     fn target_watts(&self) -> f64 {
-        if !self.switched_on {
-            return 0.0;
-        }
-        let catching_up = self.account.backlog_joules >= BACKLOG_JOULES_MIN;
-        let wanted_watts = if catching_up { self.playback.peak_watts } else { self.recorded_watts };
-        wanted_watts.min(self.limit_watts)
+        self.wanted_watts().min(self.limit_watts)
     }
 
     /// Moves on to the sample after the one that is held, with its time.
@@ -322,6 +445,62 @@ mod tests {
         assert!((taken_joules - 16_000.0).abs() < 15.0, "all the work was done: {taken_joules} J");
         assert!(server.account().denied_joules >= denied_joules);
         assert_eq!(server.next_change_ms(), 30_000, "free again: nothing to look at before the next sample");
+    }
+
+    #[test]
+    fn it_shuts_down_in_good_order_and_starts_again() {
+        let mut server = worker();
+        server.shut_down(4_000);
+        server.advance(0, true);
+        assert!((server.watts() - 600.0).abs() < 1e-9, "it takes no new work");
+        assert!((run(&mut server, 0, 4_000) - 2_400.0).abs() < 1.0);
+        assert_eq!((server.running(), server.is_working()), (Running::Off, false));
+        assert!(run(&mut server, 4_000, 20_000).abs() < 1e-9);
+        server.start(30_000);
+        assert!(run(&mut server, 20_000, 50_000).abs() < 1e-9);
+        assert_eq!(server.running(), Running::On);
+        assert!((server.watts() - 600.0).abs() < 1e-9, "as recorded, with nothing to catch up with");
+        let account = server.account();
+        assert_eq!((account.shutdown_ms, account.orderly_shutdowns, account.capped_ms), (50_000, 1, 0));
+        assert!((account.denied_joules - (26_000.0 + 16_000.0 - 2_400.0)).abs() < 1.0 && account.backlog_joules < 1e-9);
+    }
+
+    #[test]
+    fn a_shutdown_can_be_cancelled_until_the_outlet_opens() {
+        let mut server = worker();
+        server.shut_down(4_000);
+        run(&mut server, 0, 3_999);
+        server.start(30_000);
+        server.advance(3_999, true);
+        assert!((server.watts() - 1_000.0).abs() < 1e-9 && server.is_working());
+        assert_eq!((server.account().orderly_shutdowns, server.next_change_ms()), (0, 10_000));
+        server.shut_down(4_000);
+        run(&mut server, 3_999, 8_000);
+        server.start(30_000);
+        run(&mut server, 8_000, 9_000);
+        server.wait_for_power();
+        assert_eq!(server.running(), Running::Off, "its bus died");
+    }
+
+    #[test]
+    fn power_that_ends_before_the_outlet_opens_is_no_good_order() {
+        let mut server = worker();
+        server.shut_down(4_000);
+        server.advance(3_000, true);
+        server.advance(4_000, false);
+        assert_eq!((server.running(), server.account().orderly_shutdowns), (Running::Off, 0));
+    }
+
+    #[test]
+    fn what_it_wants_is_not_what_its_cap_leaves() {
+        let mut server = worker();
+        server.set_cap(Some(500.0));
+        run(&mut server, 0, 15_000);
+        assert!(
+            server.watts() < 501.0 && (server.wanted_watts() - 1_000.0).abs() < 1e-9,
+            "it has work to catch up with"
+        );
+        assert!(server.is_held_back() && server.is_working());
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //! [flywheel]                    # also [supercapacitor], [plant], [server_supply] and [meter]: all keys are optional
 //! speed_max_rpm = 36750.0
 //!
-//! [[event]]                     # one target: feed, kesm, tie or rack; `what` and its parameter
+//! [[event]]                     # one target: feed (its supply), kesm, tie or rack; `what` and its parameter
 //! at_s = 60
 //! for_s = 10
 //! feed = "utility"

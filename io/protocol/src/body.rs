@@ -183,6 +183,7 @@ const fn verdict_to_wire(verdict: Verdict) -> u8 {
         Verdict::Expired => 4,
         Verdict::BeyondLimits => 5,
         Verdict::Unavailable => 6,
+        Verdict::LockedOut => 7,
     }
 }
 
@@ -194,6 +195,7 @@ const fn verdict_from_wire(wire: u8) -> Result<Verdict, Malformed> {
         4 => Ok(Verdict::Expired),
         5 => Ok(Verdict::BeyondLimits),
         6 => Ok(Verdict::Unavailable),
+        7 => Ok(Verdict::LockedOut),
         _ => Err(Malformed::Field),
     }
 }

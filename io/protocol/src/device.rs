@@ -25,7 +25,8 @@ use crate::refusal::Refusal;
 /// What carries a setpoint out: a converter, real or emulated.
 pub trait Actuator {
     /// The device's own limits, asked before a new order is accepted: an error is the verdict that refuses it.
-    /// [`Verdict::BeyondLimits`] and [`Verdict::Unavailable`] are meant; any other counts as beyond limits.
+    /// [`Verdict::BeyondLimits`], [`Verdict::Unavailable`] and [`Verdict::LockedOut`] are meant; any other counts as
+    /// beyond limits.
     fn check(&self, setpoint: &Setpoint) -> Result<(), Verdict>;
 
     /// Puts a setpoint in force, or with `None` the local safe rule. Called once for each change.

@@ -11,7 +11,7 @@ use crate::wire::{Reader, Writer};
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DPCN");
 
 /// The only version there is.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 48;

@@ -94,7 +94,7 @@ pub struct Refusals {
     pub expired: u32,
     /// Orders outside the device's own limits.
     pub beyond_limits: u32,
-    /// Orders to a device that is locked, failed, or cannot store its fence.
+    /// Orders to a device that has failed, is locked by somebody at it, or cannot store its fence.
     pub unavailable: u32,
 }
 

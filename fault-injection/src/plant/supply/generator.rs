@@ -1,4 +1,9 @@
 //! A generator: it starts late, may fail to, and takes load in steps.
+//!
+//! By its own rule it starts when no utility has been good for its waiting time, and stops when one is good again and it
+//! has cooled down. It may be told to run: then it starts at once, tries again if it had given up, and does not stop.
+
+use ridethrough_core::device::GeneratorPhase;
 
 /// A start in vain is cranked for so long, in ms.
 const CRANK_MS: u64 = 5_000;
@@ -68,8 +73,13 @@ pub enum GeneratorState {
 pub struct Generator {
     spec: GeneratorSpec,
     state: GeneratorState,
+    /// Since it was last called, or rested.
     attempts: u32,
+    /// Starts since it rested.
+    starts: u32,
     refuses: bool,
+    /// It was told to run.
+    called: bool,
     accepted_watts: f64,
     dip_share: f64,
     /// Since when its load is connected.
@@ -85,7 +95,9 @@ impl Generator {
             spec,
             state: GeneratorState::Off,
             attempts: 0,
+            starts: 0,
             refuses: false,
+            called: false,
             accepted_watts: 0.0,
             dip_share: 0.0,
             loaded_since_ms: None,
@@ -99,16 +111,38 @@ impl Generator {
         self.state
     }
 
+    /// The same in the words of its telemetry: one that waits still stands, and one that rests is being started.
+    pub fn phase(&self) -> GeneratorPhase {
+        match self.state {
+            GeneratorState::Off | GeneratorState::Waiting { .. } => GeneratorPhase::Off,
+            GeneratorState::Starting { .. } | GeneratorState::Resting { .. } => GeneratorPhase::Starting,
+            GeneratorState::Running { .. } => GeneratorPhase::Running,
+            GeneratorState::Failed => GeneratorPhase::Failed,
+        }
+    }
+
     /// Lets every start fail from now on, or ends that.
     pub fn set_refuses(&mut self, refuses: bool) {
         self.refuses = refuses;
     }
 
-    /// Starts it now, when it stands or waits.
-    pub fn start(&mut self) {
-        if matches!(self.state, GeneratorState::Off | GeneratorState::Waiting { .. }) {
-            self.crank(self.now_ms);
+    /// Is told to run from now on. One that has given up tries again, with as many attempts as at first: once for
+    /// each time that it is told.
+    pub fn call(&mut self, now_ms: u64) {
+        self.called = true;
+        match self.state {
+            GeneratorState::Off | GeneratorState::Waiting { .. } => self.crank(now_ms),
+            GeneratorState::Failed => {
+                self.attempts = 0;
+                self.crank(now_ms);
+            }
+            GeneratorState::Starting { .. } | GeneratorState::Resting { .. } | GeneratorState::Running { .. } => {}
         }
+    }
+
+    /// Follows its own rule from now on.
+    pub fn dismiss(&mut self) {
+        self.called = false;
     }
 
     /// The potential at its terminals, as a share of nominal.
@@ -129,18 +163,17 @@ impl Generator {
     /// One step to `now_ms`: whether a utility is good, and what it carries, if it carries anything, in W.
     pub fn step(&mut self, now_ms: u64, utility_is_good: bool, load_watts: Option<f64>) {
         self.now_ms = now_ms;
+        let is_needless = utility_is_good && !self.called;
         match self.state {
-            GeneratorState::Off if utility_is_good => {}
+            GeneratorState::Off if is_needless => {}
             GeneratorState::Off => self.state = GeneratorState::Waiting { since_ms: now_ms },
-            GeneratorState::Waiting { .. } | GeneratorState::Resting { .. } | GeneratorState::Failed
-                if utility_is_good =>
-            {
+            GeneratorState::Waiting { .. } | GeneratorState::Resting { .. } | GeneratorState::Failed if is_needless => {
                 self.rest();
             }
             GeneratorState::Waiting { since_ms } if now_ms - since_ms >= self.spec.start_after_ms => self.crank(now_ms),
             GeneratorState::Resting { until_ms } if now_ms >= until_ms => self.crank(now_ms),
             GeneratorState::Starting { until_ms } if now_ms >= until_ms => self.end_of_crank(now_ms),
-            GeneratorState::Running { .. } => self.run(now_ms, utility_is_good, load_watts),
+            GeneratorState::Running { .. } => self.run(now_ms, is_needless, load_watts),
             _ => {}
         }
     }
@@ -148,16 +181,18 @@ impl Generator {
     fn rest(&mut self) {
         self.state = GeneratorState::Off;
         self.attempts = 0;
+        self.starts = 0;
     }
 
     fn crank(&mut self, now_ms: u64) {
         self.attempts += 1;
+        self.starts += 1;
         let span_ms = if self.fails() { CRANK_MS } else { self.spec.start_ms };
         self.state = GeneratorState::Starting { until_ms: now_ms + span_ms };
     }
 
     fn fails(&self) -> bool {
-        self.refuses || self.attempts <= self.spec.failed_starts
+        self.refuses || self.starts <= self.spec.failed_starts
     }
 
     fn end_of_crank(&mut self, now_ms: u64) {
@@ -173,12 +208,12 @@ impl Generator {
         }
     }
 
-    fn run(&mut self, now_ms: u64, utility_is_good: bool, load_watts: Option<f64>) {
+    fn run(&mut self, now_ms: u64, is_needless: bool, load_watts: Option<f64>) {
         let Some(load_watts) = load_watts else {
             self.loaded_since_ms = None;
             self.accepted_watts = 0.0;
             self.dip_share = 0.0;
-            if utility_is_good && now_ms - self.unloaded_since_ms >= COOL_DOWN_MS {
+            if is_needless && now_ms - self.unloaded_since_ms >= COOL_DOWN_MS {
                 self.rest();
             }
             return;

@@ -6,8 +6,8 @@
 //! generator ──┘   (open between)    ├── row …   (the generator takes them one by one)
 //! ```
 //!
-//! The switch and the generator act by themselves, as such equipment does; an operator or the controller may start
-//! the generator early.
+//! The switch and the generator act by themselves, as such equipment does; the controller may have the generator
+//! started early. The supply's own controller lives on a battery: it goes on metering in an outage.
 
 mod generator;
 mod transfer_switch;
@@ -15,7 +15,10 @@ mod transfer_switch;
 pub use generator::{Generator, GeneratorSpec, GeneratorState};
 pub use transfer_switch::{Source, TransferSwitch};
 
+use ridethrough_core::device::{GeneratorDuty, GeneratorPhase, SupplySource};
+
 use super::fault::Utility;
+use super::meter::Truth;
 
 /// The supply of a feed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +47,9 @@ pub struct Supply {
     switch: TransferSwitch,
     generator: Option<Generator>,
     rows: usize,
+    order: Option<GeneratorDuty>,
+    /// It takes orders and goes on as before.
+    stuck: bool,
 }
 
 impl Supply {
@@ -54,6 +60,8 @@ impl Supply {
             switch: TransferSwitch::new(spec.transfer_ms, spec.retransfer_ms),
             generator: spec.generator.map(Generator::new),
             rows,
+            order: None,
+            stuck: false,
         }
     }
 
@@ -73,6 +81,56 @@ impl Supply {
     /// The generator, to be started, stopped or sabotaged.
     pub fn generator_mut(&mut self) -> Option<&mut Generator> {
         self.generator.as_mut()
+    }
+
+    /// Takes an order for its generator.
+    pub fn take(&mut self, duty: GeneratorDuty, now_ms: u64) {
+        if self.stuck {
+            return;
+        }
+        self.order = Some(duty);
+        if let Some(generator) = &mut self.generator {
+            match duty {
+                GeneratorDuty::Run => generator.call(now_ms),
+                GeneratorDuty::Auto => generator.dismiss(),
+            }
+        }
+    }
+
+    /// Has no order in force any more: the generator follows its own rule.
+    pub fn release(&mut self) {
+        if self.stuck {
+            return;
+        }
+        self.order = None;
+        if let Some(generator) = &mut self.generator {
+            generator.dismiss();
+        }
+    }
+
+    /// Whether an order is in force.
+    pub fn is_ordered(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// Lets it take orders and go on as before, or ends that.
+    pub fn set_stuck(&mut self, stuck: bool) {
+        self.stuck = stuck;
+    }
+
+    /// What its meter is to tell, when its rows draw so much together, in W.
+    pub fn truth(&self, drawn_watts: f64) -> Truth {
+        Truth::Supply {
+            utility_shares: self.utility_shares,
+            source: match self.switch.source() {
+                Source::Open => SupplySource::Open,
+                Source::UtilityA => SupplySource::UtilityA,
+                Source::UtilityB => SupplySource::UtilityB,
+                Source::Generator => SupplySource::Generator,
+            },
+            generator: self.generator.as_ref().map_or(GeneratorPhase::Absent, Generator::phase),
+            drawn_watts,
+        }
     }
 
     /// What the switch is on.
@@ -203,5 +261,52 @@ mod tests {
         supply.set_utility_share(Utility::A, 0.0);
         let seen = changes(&mut supply, 0, 0, 9_500);
         assert_eq!(seen, [(9_100, 1.0), (9_101, 0.0)], "100 kW at once on a 600 kW set that takes 60");
+    }
+
+    #[test]
+    fn a_call_starts_the_generator_at_once_and_keeps_it_running() {
+        let mut supply = Supply::new(SupplySpec { generator: Some(generator()), ..SupplySpec::default() }, 3);
+        supply.take(GeneratorDuty::Run, 5_000);
+        assert!(!supply.is_idle() && supply.is_ordered());
+        assert_eq!(changes(&mut supply, 0, 5_000, 120_000), [], "the utility is good: nothing is transferred");
+        assert_eq!(supply.generator().map(Generator::state), Some(GeneratorState::Running { since_ms: 13_000 }));
+        supply.set_utility_share(Utility::A, 0.0);
+        assert_eq!(changes(&mut supply, 0, 120_000, 125_000), [(120_105, 1.0)], "5 ms to sense, 100 ms open");
+        supply.set_utility_share(Utility::A, 1.0);
+        changes(&mut supply, 0, 125_000, 200_000);
+        assert_eq!(supply.generator().map(Generator::phase), Some(GeneratorPhase::Running));
+        supply.take(GeneratorDuty::Auto, 200_000);
+        changes(&mut supply, 0, 200_000, 200_010);
+        assert!(supply.is_idle() && supply.is_ordered(), "it had cooled down");
+        supply.release();
+        assert!(!supply.is_ordered());
+    }
+
+    #[test]
+    fn each_call_gives_a_generator_that_gave_up_three_attempts_more() {
+        let spec = GeneratorSpec { failed_starts: 5, ..generator() };
+        let mut supply = Supply::new(SupplySpec { generator: Some(spec), ..SupplySpec::default() }, 1);
+        let phase = |supply: &Supply| supply.generator().map(Generator::phase);
+        supply.set_utility_share(Utility::A, 0.0);
+        changes(&mut supply, 0, 0, 60_000);
+        assert_eq!(phase(&supply), Some(GeneratorPhase::Failed));
+        supply.take(GeneratorDuty::Run, 60_000);
+        assert_eq!(phase(&supply), Some(GeneratorPhase::Starting));
+        let seen = changes(&mut supply, 0, 60_000, 100_000);
+        assert_eq!(seen, [(84_100, 1.0)], "two in vain (5 s, and 3 s of rest), the third succeeds");
+
+        let spec = GeneratorSpec { failed_starts: 9, ..spec };
+        let mut supply = Supply::new(SupplySpec { generator: Some(spec), ..SupplySpec::default() }, 1);
+        supply.take(GeneratorDuty::Run, 0);
+        changes(&mut supply, 0, 0, 200_000);
+        assert_eq!(phase(&supply), Some(GeneratorPhase::Failed), "it does not try again by itself");
+    }
+
+    #[test]
+    fn a_supply_that_is_stuck_takes_orders_and_does_nothing() {
+        let mut supply = Supply::new(SupplySpec { generator: Some(generator()), ..SupplySpec::default() }, 1);
+        supply.set_stuck(true);
+        supply.take(GeneratorDuty::Run, 0);
+        assert!(supply.is_idle() && !supply.is_ordered());
     }
 }

@@ -34,6 +34,7 @@ enum What {
     GeneratorRefuses,
     Broken,
     Stuck,
+    LockedOut,
     Frozen,
     Mute,
     Lying,
@@ -67,7 +68,7 @@ impl What {
             Self::Babbling | Self::Vacuum => Some("times"),
             Self::Bearing => Some("watts"),
             Self::Reboot => Some("keeps_memory"),
-            Self::GeneratorRefuses | Self::Broken | Self::Stuck | Self::Frozen | Self::Mute => None,
+            Self::GeneratorRefuses | Self::Broken | Self::Stuck | Self::LockedOut | Self::Frozen | Self::Mute => None,
         }
     }
 }
@@ -173,7 +174,7 @@ impl Checker<'_> {
 /// What happens, or why that cannot happen there.
 fn happening(what: What, target: Target, to: Parameters, supply: &SupplySpec) -> Result<Happening, String> {
     match target {
-        Target::Feed(feed) => feed_happening(what, feed, to.share, supply),
+        Target::Feed(feed) => feed_happening(what, feed, to, supply),
         Target::Device(DeviceId::Kesm(kesm)) if what == What::Vacuum => Ok(Happening::Vacuum { kesm, times: to.times }),
         Target::Device(DeviceId::Kesm(kesm)) if what == What::Bearing => {
             Ok(Happening::Bearing { kesm, watts: to.watts })
@@ -182,14 +183,19 @@ fn happening(what: What, target: Target, to: Parameters, supply: &SupplySpec) ->
     }
 }
 
-fn feed_happening(what: What, feed: FeedId, share: f64, supply: &SupplySpec) -> Result<Happening, String> {
+/// What happens before the rows of a feed; faults are those of its supply's controller.
+fn feed_happening(what: What, feed: FeedId, to: Parameters, supply: &SupplySpec) -> Result<Happening, String> {
+    let share = to.share;
     match what {
         What::UtilityA => Ok(Happening::UtilityVolts { feed, utility: Utility::A, share }),
         What::UtilityB if supply.second_utility => Ok(Happening::UtilityVolts { feed, utility: Utility::B, share }),
         What::UtilityB => Err("there is no second utility: supply.second_utility is not true".into()),
         What::GeneratorRefuses if supply.generator.is_some() => Ok(Happening::GeneratorRefuses { feed }),
         What::GeneratorRefuses => Err("there is no generator: [supply.generator] is not given".into()),
-        other => Err(format!("{other} on a feed, expected on a device")),
+        other => {
+            let device = DeviceId::Supply(feed);
+            Ok(Happening::Device { device, fault: device_fault(other, device, to)? })
+        }
     }
 }
 
@@ -199,8 +205,14 @@ fn device_fault(what: What, device: DeviceId, to: Parameters) -> Result<DeviceFa
             Err("`broken` on a rack, expected on a kesm or a tie: a PDU carries nothing that it could stop carrying"
                 .into())
         }
+        (What::Broken, DeviceId::Supply(_)) => {
+            Err("`broken` on a feed, expected on a kesm or a tie: a supply has `utility_a`, `utility_b` and \
+                 `generator_refuses`"
+                .into())
+        }
         (What::Broken, _) => Ok(DeviceFault::Broken),
         (What::Stuck, _) => Ok(DeviceFault::Stuck),
+        (What::LockedOut, _) => Ok(DeviceFault::LockedOut),
         (What::Frozen, _) => Ok(DeviceFault::Frozen),
         (What::Mute, _) => Ok(DeviceFault::Mute),
         (What::Lying, _) => Ok(DeviceFault::Lying { share: to.share }),
@@ -221,6 +233,7 @@ impl std::fmt::Display for What {
             Self::GeneratorRefuses => "`generator_refuses`",
             Self::Broken => "`broken`",
             Self::Stuck => "`stuck`",
+            Self::LockedOut => "`locked_out`",
             Self::Frozen => "`frozen`",
             Self::Mute => "`mute`",
             Self::Lying => "`lying`",

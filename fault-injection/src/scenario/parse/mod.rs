@@ -114,6 +114,7 @@ impl Checker<'_> {
         let seed = seed_given.unwrap_or(own_seed);
         let loads = self.loads(&raw, &site, seed);
         let supply = self.supply(&raw.supply);
+        self.generators(&raw, &supply, &site);
         let seconds = self.whole(raw.seconds.as_ref(), "seconds", SECONDS_DEFAULT, 1..=SECONDS_MAX);
         let events = self.events(&raw.event, &site, &supply, seconds * 1_000);
         let (playbacks, workloads) = loads.into_iter().map(|load| (load.playback, load.workload)).unzip();

@@ -1,9 +1,11 @@
 //! `[supply]`: what stands before the rows of every feed.
 
+use ridethrough_core::site::Site;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Checker;
+use super::{Checker, RawScenario};
+use crate::plant::real;
 use crate::plant::supply::{GeneratorSpec, SupplySpec};
 
 #[derive(Default, Deserialize)]
@@ -35,6 +37,22 @@ impl Checker<'_> {
             transfer_ms: self.whole(raw.transfer_ms.as_ref(), "supply.transfer_ms", to.transfer_ms, 1..=1_000),
             retransfer_ms: self.millis(retransfer, "supply.retransfer_seconds", to.retransfer_ms, 0.1..=3_600.0),
             generator: raw.generator.as_ref().map(|generator| self.generator(generator)),
+        }
+    }
+
+    /// What the site file promises of a feed's generator and what stands there must agree, or the controller would plan
+    /// with power that is not there. A site file may leave it out.
+    pub(super) fn generators(&mut self, raw: &RawScenario, supply: &SupplySpec, site: &Site) {
+        let given = raw.supply.generator.as_ref();
+        let span = given.map_or_else(|| raw.site.span(), |generator| generator.rated_watts.span());
+        for (feed, promised) in site.feeds.iter().filter_map(|feed| Some((feed, real(feed.generator?.get())))) {
+            let found = match &supply.generator {
+                Some(generator) if (generator.rated_watts - promised).abs() < 0.5 => continue,
+                Some(generator) => generator.rated_watts.to_string(),
+                None => "missing".to_owned(),
+            };
+            let reason = format!("{found}, expected the generator_watts of feed `{}` ({promised})", feed.name);
+            self.fault(&span, "supply.generator.rated_watts", reason);
         }
     }
 

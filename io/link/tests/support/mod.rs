@@ -52,6 +52,7 @@ fn empty_site() -> Arc<Site> {
         stale_after: Millis::seconds(1),
         branch_drop_permille: 0,
         path_drop_permille: 0,
+        reaction: Millis::seconds(1),
     };
     Arc::new(Site {
         name: "empty".into(),

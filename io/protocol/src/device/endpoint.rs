@@ -242,7 +242,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         }
         match actuator.check(&order.setpoint) {
             Ok(()) => {}
-            Err(Verdict::Unavailable) => return Err(Refused::Finally(Verdict::Unavailable)),
+            Err(verdict @ (Verdict::Unavailable | Verdict::LockedOut)) => return Err(Refused::Finally(verdict)),
             Err(_) => return Err(Refused::Finally(Verdict::BeyondLimits)),
         }
         if self.lease_until <= self.clock { Err(Refused::ForNow(Refusal::NoLease)) } else { Ok(()) }
@@ -263,7 +263,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             Verdict::StaleFence => &mut self.refusals.stale_fence,
             Verdict::Expired => &mut self.refusals.expired,
             Verdict::BeyondLimits => &mut self.refusals.beyond_limits,
-            Verdict::Unavailable => &mut self.refusals.unavailable,
+            Verdict::Unavailable | Verdict::LockedOut => &mut self.refusals.unavailable,
         };
         *counter = counter.saturating_add(1);
     }

@@ -137,6 +137,8 @@ fn a_refused_order_does_not_move_the_fence() {
     field.recorder.refusal = Some(Verdict::Unavailable);
     let answer = |verdict| Handled::Answer { replica: R1, verdict };
     assert_eq!(field.handle(&leader.order(1, 9, 800), 1), answer(Verdict::Unavailable));
+    field.recorder.refusal = Some(Verdict::LockedOut);
+    assert_eq!(field.handle(&leader.order(1, 9, 800), 1), answer(Verdict::LockedOut));
     field.recorder.refusal = Some(Executed);
     assert_eq!(field.handle(&leader.order(1, 9, 800), 1), answer(Verdict::BeyondLimits), "a check cannot approve");
     field.recorder.refusal = None;
@@ -146,5 +148,5 @@ fn a_refused_order_does_not_move_the_fence() {
     assert_eq!(field.endpoint.fence(), Fence::default());
     assert_eq!(field.handle(&leader.order(1, 8, 600_001), 1), answer(Executed));
     let counters = field.endpoint.counters();
-    assert_eq!((counters.unavailable, counters.beyond_limits, counters.expired), (1, 3, 1));
+    assert_eq!((counters.unavailable, counters.beyond_limits, counters.expired), (2, 3, 1));
 }

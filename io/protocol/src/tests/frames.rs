@@ -1,15 +1,20 @@
 //! The bytes: round trips, the layout, flips of every bit, anything at all.
 
 use proptest::prelude::*;
-use ridethrough_core::device::{DeviceId, Direction, Fence, Reading, ReplicaId, Setpoint, Verdict};
-use ridethrough_core::site::{KesmId, RackId, TieId};
+use ridethrough_core::device::{
+    DeviceId, Direction, Fence, GeneratorDuty, GeneratorPhase, Reading, ReplicaId, Setpoint, SupplySource, Verdict,
+};
+use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_core::units::{Joules, Millivolts, Watts};
 
 use super::support::*;
 use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
 use crate::header::{Header, Way};
 use crate::keys::ChannelKey;
-use crate::{BootNonce, Datagram, Event, Handled, Kind, Malformed, Refusal, Refusals, SessionNonce, frame};
+use crate::wire::Reader;
+use crate::{
+    BootNonce, Datagram, Event, Handled, Kind, Malformed, Refusal, Refusals, SessionNonce, frame, reading, setpoint,
+};
 
 fn key(header: &Header) -> ChannelKey {
     let pair = secret().replica(header.replica).pair(header.device);
@@ -43,7 +48,7 @@ fn header(kind: Kind) -> Header {
     }
 }
 
-fn samples() -> [(Body, &'static str); 4] {
+fn samples() -> [(Body, &'static str); 7] {
     let fence = Fence { term: 0x5857_5655_5453_5251, index: 0x6867_6665_6463_6261 };
     let setpoint = Setpoint::Kesm { supply_max: Watts::new(11), charge_max: Watts::new(12), hold: Watts::new(-13) };
     let refusals = Refusals {
@@ -80,7 +85,46 @@ fn samples() -> [(Body, &'static str); 4] {
             Body::Ack(AckBody { fence, answers: 21, device_at, verdict: Verdict::StaleFence, in_force: None }),
             include_str!("../../golden/ack.hex"),
         ),
+        (
+            Body::Order(OrderBody { fence, entry_term: 5, expires_at: ms(30_000), setpoint: capped() }),
+            include_str!("../../golden/order-pdu.hex"),
+        ),
+        (
+            Body::Telemetry(TelemetryBody {
+                device_at,
+                reading: supplied(),
+                fence,
+                in_force: Some(Setpoint::Supply { generator: GeneratorDuty::Run }),
+                lease_remaining: ms(450),
+                refusals,
+            }),
+            include_str!("../../golden/telemetry-supply.hex"),
+        ),
+        (
+            Body::Ack(AckBody {
+                fence,
+                answers: 21,
+                device_at,
+                verdict: Verdict::LockedOut,
+                in_force: Some(Setpoint::Supply { generator: GeneratorDuty::Auto }),
+            }),
+            include_str!("../../golden/ack-locked.hex"),
+        ),
     ]
+}
+
+fn capped() -> Setpoint {
+    Setpoint::Pdu { cap: Watts::new(0x0001_0203), keep_tiers: 3 }
+}
+
+fn supplied() -> Reading {
+    Reading::Supply {
+        utility_a_permille: 0x0102,
+        utility_b_permille: 0x0304,
+        source: SupplySource::Generator,
+        generator: GeneratorPhase::Running,
+        drawn: Watts::new(1_234_567),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -92,7 +136,7 @@ fn hex(bytes: &[u8]) -> String {
 fn the_layout_is_the_golden_one() {
     for (body, golden) in samples() {
         let bytes = sealed(&header(body.kind()), &body);
-        assert_eq!(hex(&bytes), golden, "{:?}: a changed layout needs a new version", body.kind());
+        assert_eq!(hex(&bytes), golden, "{body:?}: a changed layout needs a new version");
     }
 }
 
@@ -140,6 +184,55 @@ fn what_no_reader_may_take() {
 }
 
 #[test]
+fn numbers_without_a_meaning_are_refused() {
+    let setpoint = |kind: u8, way: u8, at: usize, value: u8| {
+        let mut bytes = [0; 32];
+        (bytes[0], bytes[1]) = (kind, way);
+        bytes[at] |= value;
+        setpoint::read(&mut Reader::new(&bytes)).map(|_| ())
+    };
+    let (field, reserved) = (Err(Malformed::Field), Err(Malformed::Reserved));
+    assert_eq!(setpoint(3, 2, 8, 9), Ok(()), "a PDU's cap");
+    assert_eq!(setpoint(3, 2, 16, 9), field, "a PDU has one quantity");
+    assert_eq!(setpoint(3, 2, 7, 1), reserved);
+    assert_eq!(setpoint(4, 2, 0, 0), Ok(()), "a generator that runs");
+    assert_eq!(setpoint(4, 0, 0, 0), field, "no duty");
+    assert_eq!(setpoint(4, 3, 0, 0), field, "an unknown duty");
+    assert_eq!(setpoint(4, 1, 8, 1), field, "a supply has no quantity");
+    assert_eq!(setpoint(5, 1, 0, 0), field, "an unknown kind");
+
+    let supply = |change: &dyn Fn(&mut [u8; 32])| {
+        let mut bytes = [0; 32];
+        (bytes[0], bytes[1], bytes[6]) = (4, 2, 3);
+        change(&mut bytes);
+        reading::read(&mut Reader::new(&bytes)).map(|_| ())
+    };
+    assert_eq!(supply(&|_| {}), Ok(()));
+    for source in [0, 5] {
+        assert_eq!(supply(&|bytes| bytes[1] = source), field, "source {source}");
+    }
+    for phase in [0, 6] {
+        assert_eq!(supply(&|bytes| bytes[6] = phase), field, "generator {phase}");
+    }
+    assert_eq!(supply(&|bytes| bytes[7] = 1), reserved);
+    assert_eq!(supply(&|bytes| bytes[16] = 1), field, "a supply has one quantity");
+    assert_eq!(supply(&|bytes| bytes[0] = 5), field, "an unknown kind");
+}
+
+#[test]
+fn only_a_device_of_its_kind_says_or_does_it() {
+    let devices =
+        [DeviceId::Pdu(RackId(0)), DeviceId::Kesm(KesmId(0)), DeviceId::Tie(TieId(0)), DeviceId::Supply(FeedId(0))];
+    let setpoints = [capped(), supply(1), flow(1), Setpoint::Supply { generator: GeneratorDuty::Auto }];
+    for (nth, device) in devices.into_iter().enumerate() {
+        let able = setpoints.iter().filter(|setpoint| setpoint::fits(setpoint, device)).count();
+        assert!(setpoint::fits(&setpoints[nth], device) && able == 1, "{device:?}");
+    }
+    assert!(reading::fits(&supplied(), devices[3]) && !reading::fits(&supplied(), devices[0]));
+    assert!(!reading::fits(&reading(), devices[3]));
+}
+
+#[test]
 fn the_header_is_checked_before_any_mac() {
     let (body, _) = samples()[0];
     let bytes = sealed(&header(Kind::Beat), &body);
@@ -153,10 +246,11 @@ fn the_header_is_checked_before_any_mac() {
     assert_eq!(parse(&|bytes| bytes.push(0)), Err(Malformed::Length));
     assert_eq!(parse(&|bytes| bytes.clear()), Err(Malformed::Length));
     assert_eq!(parse(&|bytes| bytes[0] = b'd'), Err(Malformed::Magic));
-    assert_eq!(parse(&|bytes| bytes[4] = 2), Err(Malformed::Version));
+    assert_eq!(parse(&|bytes| bytes[4] = 1), Err(Malformed::Version), "the version before");
+    assert_eq!(parse(&|bytes| bytes[4] = 3), Err(Malformed::Version));
     assert_eq!(parse(&|bytes| bytes[5] = 9), Err(Malformed::Kind));
     assert_eq!(parse(&|bytes| bytes[5] = 2), Err(Malformed::Length), "the size of a beat, said to be an order");
-    assert_eq!(parse(&|bytes| bytes[10] = 4), Err(Malformed::Device));
+    assert_eq!(parse(&|bytes| bytes[10] = 5), Err(Malformed::Device));
     assert_eq!(parse(&|bytes| bytes[12] = 1), Err(Malformed::Reserved));
 }
 
@@ -171,7 +265,33 @@ fn setpoints() -> impl Strategy<Value = Setpoint> {
         flow_max: Watts::new(a),
         hold: Watts::new(b),
     });
-    prop_oneof![kesm, tie]
+    let pdu = any::<(i64, u8)>().prop_map(|(cap, keep_tiers)| Setpoint::Pdu { cap: Watts::new(cap), keep_tiers });
+    let duties = prop::sample::select(vec![GeneratorDuty::Auto, GeneratorDuty::Run]);
+    let supply = duties.prop_map(|generator| Setpoint::Supply { generator });
+    prop_oneof![kesm, tie, pdu, supply]
+}
+
+fn supply_readings() -> impl Strategy<Value = Reading> {
+    let sources = prop::sample::select(vec![
+        SupplySource::Open,
+        SupplySource::UtilityA,
+        SupplySource::UtilityB,
+        SupplySource::Generator,
+    ]);
+    let phases = prop::sample::select(vec![
+        GeneratorPhase::Absent,
+        GeneratorPhase::Off,
+        GeneratorPhase::Starting,
+        GeneratorPhase::Running,
+        GeneratorPhase::Failed,
+    ]);
+    (any::<(u16, u16, i64)>(), sources, phases).prop_map(|((a, b, drawn), source, generator)| Reading::Supply {
+        utility_a_permille: a,
+        utility_b_permille: b,
+        source,
+        generator,
+        drawn: Watts::new(drawn),
+    })
 }
 
 fn readings() -> impl Strategy<Value = Reading> {
@@ -190,7 +310,7 @@ fn readings() -> impl Strategy<Value = Reading> {
         available,
     });
     let tie = any::<(i64, bool)>().prop_map(|(a, available)| Reading::Tie { flow: Watts::new(a), available });
-    prop_oneof![pdu, kesm, tie]
+    prop_oneof![pdu, kesm, tie, supply_readings()]
 }
 
 fn verdicts() -> impl Strategy<Value = Verdict> {
@@ -201,6 +321,7 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
         Verdict::Expired,
         Verdict::BeyondLimits,
         Verdict::Unavailable,
+        Verdict::LockedOut,
     ])
 }
 
@@ -240,10 +361,11 @@ fn bodies() -> impl Strategy<Value = Body> {
 }
 
 fn headers(kind: Kind) -> impl Strategy<Value = Header> {
-    let devices = any::<(u8, u16)>().prop_map(|(kind, index)| match kind % 3 {
+    let devices = any::<(u8, u16)>().prop_map(|(kind, index)| match kind % 4 {
         0 => DeviceId::Pdu(RackId(index)),
         1 => DeviceId::Kesm(KesmId(index)),
-        _ => DeviceId::Tie(TieId(index)),
+        2 => DeviceId::Tie(TieId(index)),
+        _ => DeviceId::Supply(FeedId(index)),
     });
     (any::<u16>(), devices, any::<[u64; 4]>()).prop_map(move |(replica, device, [a, b, sequence, heard])| Header {
         kind,

@@ -1,20 +1,23 @@
 //! The world: every row of a site with what stands before them, at one time.
 
-use ridethrough_core::device::{DeviceId, Reading, Setpoint, Verdict};
+mod devices;
+mod places;
+
+use ridethrough_core::device::DeviceId;
 use ridethrough_core::site::{FeedId, RackId, RowId, ServerId, Site};
 
-use super::STEP_MS;
-use super::energy::EnergyAccount;
-use super::fault::{DeviceFault, Event, Happening};
-use super::judge::{DarkCause, Judges, Place, Trip};
-use super::kesm::Kesm;
-use super::meter::{DeviceClock, Meter, MeterSpec};
-use super::orders::{self, Accepted};
-use super::row::{Row, RowEvent};
-use super::server::{Server, ServerAccount};
-use super::supply::Supply;
-use super::tie::Tie;
-use super::voice::Voice;
+use self::places::{Places, RowMembers};
+use crate::plant::STEP_MS;
+use crate::plant::condition::Condition;
+use crate::plant::energy::EnergyAccount;
+use crate::plant::fault::{Event, Happening};
+use crate::plant::judge::{DarkCause, Judges, Place, Trip};
+use crate::plant::kesm::Kesm;
+use crate::plant::meter::{Meter, MeterSpec};
+use crate::plant::row::{Row, RowEvent};
+use crate::plant::server::{Server, ServerAccount};
+use crate::plant::supply::Supply;
+use crate::plant::tie::Tie;
 use crate::scenario::Scenario;
 
 /// The plant at one moment.
@@ -26,7 +29,7 @@ pub struct World {
     feeds: Vec<Feed>,
     places: Places,
     meter_spec: MeterSpec,
-    voices: Vec<Voice>,
+    conditions: Vec<Condition>,
     /// What is still to happen, the latest first.
     coming: Vec<Change>,
     trips: Vec<Trip>,
@@ -36,19 +39,11 @@ pub struct World {
 #[derive(Clone, Debug)]
 struct Feed {
     supply: Supply,
+    meter: Meter,
     rows: Vec<usize>,
     peak_watts: f64,
     /// Whether its rows have seen the supply idle.
     is_even: bool,
-}
-
-/// Where everything is: row and place in it, by the index in the site.
-#[derive(Clone, Debug, Default)]
-struct Places {
-    racks: Vec<(usize, usize)>,
-    servers: Vec<(usize, usize, usize)>,
-    kesms: Vec<(usize, usize)>,
-    ties: Vec<(usize, usize)>,
 }
 
 /// A happening that begins or ends.
@@ -65,14 +60,14 @@ impl World {
         let site = scenario.site.clone();
         let of_row = |row: usize| RowMembers::new(&site, row);
         let rows: Vec<Row> = (0..site.rows.len()).map(|row| of_row(row).build(scenario, row)).collect();
-        let feeds = site.feeds.iter().enumerate().map(|(index, _)| Feed::new(scenario, index)).collect();
+        let feeds = site.feed_ids().map(|feed| Feed::new(scenario, feed, &rows)).collect();
         let mut world = Self {
             now_ms: 0,
             rows,
             feeds,
             places: Places::new(&site),
             meter_spec: scenario.meters,
-            voices: vec![Voice::default(); site.devices().count()],
+            conditions: vec![Condition::default(); site.devices().count()],
             coming: changes(&scenario.events),
             trips: Vec::new(),
             site,
@@ -175,10 +170,16 @@ impl World {
         &self.rows[row].racks[rack].servers[place]
     }
 
-    /// What capping did to all servers, up to their last change.
+    /// How many servers are under a cap, or were told to shut down and do not work again yet.
+    pub fn servers_held_back(&self) -> usize {
+        let servers = self.rows.iter().flat_map(|row| &row.racks).flat_map(|rack| &rack.servers);
+        servers.filter(|server| server.is_held_back()).count()
+    }
+
+    /// What capping and shutting down did to all servers, up to their last change.
     pub fn capping(&self) -> ServerAccount {
         let racks = self.rows.iter().flat_map(|row| &row.racks);
-        racks.map(super::rack::Rack::accounts).fold(ServerAccount::default(), |sum, account| sum.plus(&account))
+        racks.map(crate::plant::rack::Rack::accounts).fold(ServerAccount::default(), |sum, account| sum.plus(&account))
     }
 
     /// A module, by its index in the site.
@@ -193,85 +194,6 @@ impl World {
         &self.rows[row].ties[place].tie
     }
 
-    /// What the device's meter says now; `None` when the site has no such device.
-    pub fn read(&self, device: DeviceId) -> Option<Reading> {
-        Some(self.meter(device)?.read(&self.meter_spec, self.now_ms))
-    }
-
-    /// The device's own clock; `None` when the site has no such device.
-    pub fn clock_of(&self, device: DeviceId) -> Option<DeviceClock> {
-        Some(self.meter(device)?.clock())
-    }
-
-    /// How a device talks and whether it is on; one that the site does not have is as it should be.
-    pub fn voice(&self, device: DeviceId) -> Voice {
-        self.site.device_slot(device).map_or_else(Voice::default, |slot| self.voices[slot])
-    }
-
-    /// Whether the device would take an order, and the first reason why not.
-    pub fn check(&self, device: DeviceId, setpoint: &Setpoint) -> Result<(), Verdict> {
-        orders::check(&self.site, device, setpoint)?;
-        if self.is_available(device) { Ok(()) } else { Err(Verdict::Unavailable) }
-    }
-
-    /// The device checks an order and takes it, or says why not.
-    pub fn order(&mut self, device: DeviceId, setpoint: &Setpoint) -> Verdict {
-        let accepted = match orders::check(&self.site, device, setpoint) {
-            Ok(accepted) => accepted,
-            Err(verdict) => return verdict,
-        };
-        if !self.is_available(device) {
-            return Verdict::Unavailable;
-        }
-        match accepted {
-            Accepted::Kesm(index, order) => {
-                let (row, place) = self.places.kesms[index];
-                self.woken(row).kesms[place].take(order);
-            }
-            Accepted::Tie(index, order) => {
-                let (row, place) = self.places.ties[index];
-                self.woken(row).ties[place].take(order);
-            }
-        }
-        Verdict::Executed
-    }
-
-    /// The device has no order in force any more and follows its safe local rule: a module stands by for sags and
-    /// neither supplies nor charges, a tie ramps down to nothing.
-    pub fn release(&mut self, device: DeviceId) {
-        match device {
-            DeviceId::Pdu(_) => {}
-            DeviceId::Kesm(id) => {
-                if let Some(&(row, place)) = self.places.kesms.get(id.index()) {
-                    self.woken(row).kesms[place].release();
-                }
-            }
-            DeviceId::Tie(id) => {
-                if let Some(&(row, place)) = self.places.ties.get(id.index()) {
-                    self.woken(row).ties[place].release();
-                }
-            }
-        }
-    }
-
-    /// Whether a device has an order in force.
-    pub fn is_ordered(&self, device: DeviceId) -> bool {
-        match device {
-            DeviceId::Pdu(_) => false,
-            DeviceId::Kesm(id) => self.place(&self.places.kesms, id.index(), |row, at| row.kesms[at].order.is_some()),
-            DeviceId::Tie(id) => self.place(&self.places.ties, id.index(), |row, at| row.ties[at].order.is_some()),
-        }
-    }
-
-    /// Whether a device can act on orders: it works, and its buses are alive.
-    pub fn is_available(&self, device: DeviceId) -> bool {
-        match device {
-            DeviceId::Pdu(id) => self.place(&self.places.racks, id.index(), |row, at| row.racks[at].is_lit()),
-            DeviceId::Kesm(id) => self.place(&self.places.kesms, id.index(), Row::is_kesm_live),
-            DeviceId::Tie(id) => self.place(&self.places.ties, id.index(), Row::is_tie_live),
-        }
-    }
-
     /// Caps a server's outlet at so many W, or ends its cap.
     pub fn set_cap(&mut self, server: ServerId, cap_watts: Option<f64>) {
         self.outlet(server, |server| server.set_cap(cap_watts));
@@ -280,33 +202,6 @@ impl World {
     /// Switches a server's outlet.
     pub fn switch(&mut self, server: ServerId, on: bool) {
         self.outlet(server, |server| server.switch(on));
-    }
-
-    /// Breaks or repairs a module or a tie; a PDU has nothing to break here.
-    pub fn set_healthy(&mut self, device: DeviceId, healthy: bool) {
-        self.set_fault(device, DeviceFault::Broken, !healthy);
-    }
-
-    /// Gives a device a fault, or takes it away. One that the site does not have is left alone.
-    pub fn set_fault(&mut self, device: DeviceId, fault: DeviceFault, on: bool) {
-        let Some(slot) = self.site.device_slot(device) else { return };
-        let (row, place) = match device {
-            DeviceId::Pdu(id) => self.places.racks[id.index()],
-            DeviceId::Kesm(id) => self.places.kesms[id.index()],
-            DeviceId::Tie(id) => self.places.ties[id.index()],
-        };
-        self.voices[slot].set(fault, on);
-        let now_ms = self.now_ms;
-        let row = self.woken(row);
-        match (fault, device) {
-            (DeviceFault::Broken, DeviceId::Kesm(_)) => row.kesms[place].kesm.set_healthy(!on),
-            (DeviceFault::Broken, DeviceId::Tie(_)) => row.ties[place].tie.set_healthy(!on),
-            (DeviceFault::Stuck, DeviceId::Kesm(_)) => row.kesms[place].stuck = on,
-            (DeviceFault::Stuck, DeviceId::Tie(_)) => row.ties[place].stuck = on,
-            (DeviceFault::Lying { share }, _) => row.meter_mut(device, place).lie(if on { share } else { 1.0 }),
-            (DeviceFault::Frozen, _) => row.meter_mut(device, place).freeze(on, now_ms),
-            _ => {}
-        }
     }
 
     /// Closes the breaker of a dark rack, cold.
@@ -361,8 +256,7 @@ impl World {
                 }
             }
             for feed in &mut self.feeds {
-                let watts: f64 = feed.rows.iter().map(|&row| self.rows[row].feed_watts()).sum();
-                feed.peak_watts = feed.peak_watts.max(watts);
+                feed.watch(&self.rows, self.now_ms);
             }
         }
     }
@@ -387,8 +281,7 @@ impl World {
 
     fn step_supplies(&mut self) {
         for feed in self.feeds.iter_mut().filter(|feed| !feed.supply.is_idle() || !feed.is_even) {
-            let load_watts = feed.rows.iter().map(|&row| self.rows[row].feed_watts()).sum();
-            feed.supply.step(self.now_ms, load_watts);
+            feed.supply.step(self.now_ms, feed.drawn_watts(&self.rows));
             feed.is_even = feed.supply.is_idle();
             for (nth, &row) in feed.rows.iter().enumerate() {
                 self.rows[row].set_share(self.now_ms, feed.supply.row_share(nth));
@@ -425,75 +318,34 @@ impl World {
         change(&mut rack.servers[place]);
         rack.look_at_servers(now_ms);
     }
-
-    fn meter(&self, device: DeviceId) -> Option<&Meter> {
-        let (row, place) = *match device {
-            DeviceId::Pdu(id) => self.places.racks.get(id.index()),
-            DeviceId::Kesm(id) => self.places.kesms.get(id.index()),
-            DeviceId::Tie(id) => self.places.ties.get(id.index()),
-        }?;
-        Some(self.rows[row].meter(device, place))
-    }
-
-    fn place(&self, places: &[(usize, usize)], index: usize, ask: impl Fn(&Row, usize) -> bool) -> bool {
-        places.get(index).is_some_and(|&(row, place)| ask(&self.rows[row], place))
-    }
 }
 
 impl Feed {
-    fn new(scenario: &Scenario, index: usize) -> Self {
-        let rows = scenario.site.rows.iter().enumerate().filter(|(_, row)| row.feed.index() == index);
+    fn new(scenario: &Scenario, id: FeedId, all_rows: &[Row]) -> Self {
+        let rows = scenario.site.rows.iter().enumerate().filter(|(_, row)| row.feed == id);
         let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
-        Self { supply: Supply::new(scenario.supplies[index], rows.len()), rows, peak_watts: 0.0, is_even: true }
+        let supply = Supply::new(scenario.supplies[id.index()], rows.len());
+        let truth = supply.truth(drawn_watts(&rows, all_rows));
+        let meter = Meter::new(DeviceId::Supply(id), &scenario.meters, scenario.seed, truth);
+        Self { supply, meter, rows, peak_watts: 0.0, is_even: true }
     }
-}
 
-/// What stands in one row, by the indexes in the site.
-struct RowMembers {
-    racks: Vec<usize>,
-    kesms: Vec<usize>,
-    ties: Vec<usize>,
-}
+    fn drawn_watts(&self, all_rows: &[Row]) -> f64 {
+        drawn_watts(&self.rows, all_rows)
+    }
 
-impl RowMembers {
-    fn new(site: &Site, row: usize) -> Self {
-        let of = |rack: RackId| site.rack(rack).row.index() == row;
-        let pick = |count: usize, belongs: &dyn Fn(usize) -> bool| (0..count).filter(|&nth| belongs(nth)).collect();
-        Self {
-            racks: pick(site.racks.len(), &|nth| site.racks[nth].row.index() == row),
-            kesms: pick(site.kesms.len(), &|nth| of(site.kesms[nth].rack)),
-            ties: pick(site.ties.len(), &|nth| of(site.ties[nth].between.0)),
+    /// The judge and the meter at the end of a step.
+    fn watch(&mut self, all_rows: &[Row], now_ms: u64) {
+        let drawn_watts = self.drawn_watts(all_rows);
+        self.peak_watts = self.peak_watts.max(drawn_watts);
+        if self.meter.is_due(now_ms) {
+            self.meter.sample(now_ms, self.supply.truth(drawn_watts));
         }
     }
-
-    fn build(&self, scenario: &Scenario, row: usize) -> Row {
-        Row::new(scenario, row, &self.racks, &self.kesms, &self.ties)
-    }
 }
 
-impl Places {
-    fn new(site: &Site) -> Self {
-        let mut places = Self::default();
-        let mut counts = vec![[0; 3]; site.rows.len()];
-        let mut next = |kind: usize, rack: RackId| {
-            let row = site.rack(rack).row.index();
-            let place = counts[row][kind];
-            counts[row][kind] += 1;
-            (row, place)
-        };
-        places.racks = site.rack_ids().map(|rack| next(0, rack)).collect();
-        places.kesms = site.kesms.iter().map(|kesm| next(1, kesm.rack)).collect();
-        places.ties = site.ties.iter().map(|tie| next(2, tie.between.0)).collect();
-        let mut servers = vec![0; site.racks.len()];
-        let seat = |server: &ridethrough_core::site::Server| {
-            let (row, rack) = places.racks[server.rack.index()];
-            let place = servers[server.rack.index()];
-            servers[server.rack.index()] += 1;
-            (row, rack, place)
-        };
-        places.servers = site.servers.iter().map(seat).collect();
-        places
-    }
+fn drawn_watts(rows: &[usize], all_rows: &[Row]) -> f64 {
+    rows.iter().map(|&row| all_rows[row].feed_watts()).sum()
 }
 
 /// What begins and what ends, the latest first; of two at one time, the one that ends goes first.
