@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::command::{Command, Entry, Outcome, Position, ReleaseReason, Seen, TransferId};
+use crate::command::{Action, Command, Entry, Grant, Outcome, Position, ReleaseReason, Seen, TransferId};
 use crate::device::{DeviceId, Fence, Order, Setpoint};
-use crate::ledger::{Effect, Ledger};
+use crate::ledger::{Effect, Ledger, Phase};
 use crate::site::{RackId, Site};
 use crate::units::Millis;
 
@@ -19,6 +19,8 @@ pub struct Record {
     pub entry: Entry,
     /// What it did.
     pub effect: Effect,
+    /// Ledger time after it.
+    pub at: Millis,
     /// The ledger's state after it.
     pub after: Seen,
 }
@@ -35,6 +37,36 @@ pub struct Replay {
     /// The first state that differs from what its proposer saw.
     pub divergence: Option<Divergence>,
     orders: BTreeMap<(DeviceId, u64), Order>,
+    steps: BTreeMap<TransferId, Vec<Step>>,
+}
+
+/// One step of a transfer through its states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The entry that brought it about, or that showed that it had come about.
+    pub index: u64,
+    /// Ledger time of the step.
+    pub at: Millis,
+    /// Where it led.
+    pub state: State,
+}
+
+/// Where a transfer can be, once it was granted (see [`Phase`] for the picture).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// In force, and so far.
+    Phase(Phase),
+    /// A later grant to the same rack took its place.
+    Replaced {
+        /// The transfer that did.
+        by: TransferId,
+    },
+    /// It was ended, and its devices are being told.
+    Releasing(ReleaseReason),
+    /// Its devices have been told that it has ended, or their last orders have run out.
+    Done,
+    /// Nobody renewed it.
+    Expired,
 }
 
 /// A state that is not what a proposer saw.
@@ -78,6 +110,7 @@ pub fn replay(site: Arc<Site>, entries: impl IntoIterator<Item = (Position, Entr
         states_compared: 0,
         divergence: None,
         orders: BTreeMap::new(),
+        steps: BTreeMap::new(),
     };
     for (position, entry) in entries {
         replay.take(position, entry);
@@ -88,7 +121,9 @@ pub fn replay(site: Arc<Site>, entries: impl IntoIterator<Item = (Position, Entr
 impl Replay {
     fn take(&mut self, position: Position, entry: Entry) {
         self.states_compared += usize::from(entry.seen.index > 0 && self.knows(entry.seen.index));
+        let before = Standing::of(&self.ledger);
         let effect = self.ledger.apply(position, &entry);
+        self.follow(&before, position.index);
         if let (Effect::Diverged { index }, None) = (&effect, self.divergence) {
             self.divergence = Some(Divergence { index: *index, told_by: position.index });
         }
@@ -96,7 +131,40 @@ impl Replay {
             let new = self.ledger.orders().map(|order| *order.get()).filter(|order| order.index == position.index);
             self.orders.extend(new.map(|order| ((order.device, order.index), order)));
         }
-        self.records.push(Record { position, entry, effect, after: self.ledger.seen() });
+        self.records.push(Record { position, entry, effect, at: self.ledger.now(), after: self.ledger.seen() });
+    }
+
+    /// Notes every transfer that is elsewhere than before.
+    fn follow(&mut self, before: &Standing, index: u64) {
+        let (now, after) = (self.ledger.now(), Standing::of(&self.ledger));
+        for (&id, stood) in &before.transfers {
+            if !after.transfers.contains_key(&id) {
+                let (state, at) = self.left(id, stood, now);
+                self.step(id, Step { index, at, state });
+            }
+        }
+        for (&id, stands) in &after.transfers {
+            if before.transfers.get(&id).is_none_or(|stood| stood.phase != stands.phase) {
+                self.step(id, Step { index, at: now, state: State::Phase(stands.phase) });
+            }
+        }
+        for id in before.closings.iter().filter(|id| !after.closings.contains(id)) {
+            self.step(*id, Step { index, at: now, state: State::Done });
+        }
+    }
+
+    /// Where a transfer went that is in force no longer, and when.
+    fn left(&self, id: TransferId, stood: &Stood, now: Millis) -> (State, Millis) {
+        if stood.until <= now {
+            return (State::Expired, stood.until);
+        }
+        let closing = self.ledger.closings().iter().find(|closing| closing.transfer == id);
+        let by = || self.ledger.transfer(stood.rack).map_or(id, |transfer| transfer.id);
+        (closing.map_or_else(|| State::Replaced { by: by() }, |closing| State::Releasing(closing.reason)), now)
+    }
+
+    fn step(&mut self, id: TransferId, step: Step) {
+        self.steps.entry(id).or_default().push(step);
     }
 
     fn knows(&self, index: u64) -> bool {
@@ -135,38 +203,177 @@ impl Replay {
         })
     }
 
+    /// The way of a transfer through its states, from the entry that granted it; empty when there is no admitted grant
+    /// of that name.
+    pub fn steps(&self, transfer: TransferId) -> &[Step] {
+        self.steps.get(&transfer).map_or(&[], Vec::as_slice)
+    }
+
     /// How a transfer ended; `None` when there is no admitted grant of that name.
     pub fn ending(&self, transfer: TransferId) -> Option<Ending> {
-        let place = self.records.binary_search_by_key(&transfer.index, |record| record.position.index).ok()?;
-        let granted = &self.records[place];
-        let Command::Plan(plan) = &granted.entry.command else { return None };
-        let grant = plan.grants.get(usize::from(transfer.nth)).filter(|_| admitted(granted))?;
-        let until = granted.entry.stamp.at.saturating_add(grant.hold);
-        for later in &self.records[place + 1..] {
-            if later.entry.stamp.at >= until {
-                return Some(Ending::Expired { at: until });
-            }
-            if let Some(ending) = ended_by(later, grant.rack) {
-                return Some(ending);
-            }
+        let ends = self.steps(transfer).iter().filter_map(|step| match step.state {
+            State::Replaced { by } => Some(Ending::Replaced { by }),
+            State::Releasing(reason) => Some(Ending::Released { index: step.index, reason }),
+            State::Expired => Some(Ending::Expired { at: step.at }),
+            State::Phase(_) | State::Done => None,
+        });
+        let granted = self.steps.contains_key(&transfer);
+        ends.last().or_else(|| granted.then_some(Ending::InForce))
+    }
+}
+
+impl Record {
+    /// The grants that it makes, or would have made: a plan's, or an operator's one. The place of one here is the place
+    /// in its [`TransferId`].
+    pub fn grants(&self) -> &[Grant] {
+        match &self.entry.command {
+            Command::Plan(plan) => &plan.grants,
+            Command::Operation(operation) => match &operation.action {
+                Action::Transfer(grant, ..) => std::slice::from_ref(grant),
+                _ => &[],
+            },
+            Command::Found(_) | Command::Outcome(_) => &[],
         }
-        Some(Ending::InForce)
+    }
+
+    /// Whether it was carried out.
+    pub const fn admitted(&self) -> bool {
+        matches!(self.effect, Effect::Admitted { .. })
     }
 }
 
-fn admitted(record: &Record) -> bool {
-    matches!(record.effect, Effect::Admitted { .. })
+/// What a ledger holds of transfers, to be compared with what it holds after the next entry.
+struct Standing {
+    transfers: BTreeMap<TransferId, Stood>,
+    closings: Vec<TransferId>,
 }
 
-fn ended_by(record: &Record, rack: RackId) -> Option<Ending> {
-    let Command::Plan(plan) = &record.entry.command else { return None };
-    if !admitted(record) {
-        return None;
+struct Stood {
+    rack: RackId,
+    phase: Phase,
+    until: Millis,
+}
+
+impl Standing {
+    fn of(ledger: &Ledger) -> Self {
+        let stood = ledger.transfers().map(|transfer| {
+            let (rack, phase, until) = (transfer.grant.rack, transfer.phase, transfer.until);
+            (transfer.id, Stood { rack, phase, until })
+        });
+        let closings = ledger.closings().iter().map(|closing| closing.transfer).collect();
+        Self { transfers: stood.collect(), closings }
     }
-    let index = record.position.index;
-    if let Some(release) = plan.releases.iter().find(|release| release.rack == rack) {
-        return Some(Ending::Released { index, reason: release.reason });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Operation, Plan, Release, TimedAck};
+    use crate::device::{Ack, Verdict};
+    use crate::example::{World, forecast, site};
+
+    fn with_transfer() -> (World, TransferId) {
+        let mut world = World::new();
+        world.forecasts[2] = forecast(32_000);
+        assert!(matches!(world.tick(), Some(Effect::Admitted { .. })));
+        let id = world.ledger.transfer(RackId(2)).expect("granted").id;
+        (world, id)
     }
-    let nth = plan.grants.iter().position(|grant| grant.rack == rack)?;
-    Some(Ending::Replaced { by: TransferId { index, nth: u16::try_from(nth).unwrap_or(u16::MAX) } })
+
+    fn operate(world: &mut World, action: Action) -> Effect {
+        world.commit(Command::Operation(Operation { actor: "mira".into(), reason: "a test".into(), action }))
+    }
+
+    /// The devices of the transfer's grant that `of` names say that they act.
+    fn hear(world: &mut World, id: TransferId, of: impl Fn(DeviceId) -> bool) {
+        let replay = replay(site(), world.entries.clone());
+        let grant = &replay.record(id.index).expect("there").grants()[usize::from(id.nth)];
+        let fence = Fence { term: 1, index: id.index };
+        let ack = |device| Ack { device, fence, verdict: Verdict::Executed, device_at: Millis::ZERO };
+        let acks =
+            grant.devices().filter(|device| of(*device)).map(|device| TimedAck { ack: ack(device), after_us: 1 });
+        let outcome = Outcome { transfer: id, acks: acks.collect() };
+        assert_eq!(world.commit(Command::Outcome(outcome)), Effect::Noted);
+    }
+
+    fn check(world: &World, id: TransferId, steps: &[State], ending: &Ending) {
+        let replay = replay(site(), world.entries.clone());
+        let found: Vec<State> = replay.steps(id).iter().map(|step| step.state).collect();
+        assert_eq!(found, steps);
+        assert_eq!(replay.ending(id).as_ref(), Some(ending));
+    }
+
+    #[test]
+    fn a_transfer_is_followed_from_state_to_state() {
+        let (mut world, id) = with_transfer();
+        let supplying = State::Phase(Phase::Supplying);
+        check(&world, id, &[supplying], &Ending::InForce);
+        hear(&mut world, id, |device| matches!(device, DeviceId::Kesm(_)));
+        hear(&mut world, id, |_| true);
+        let mut steps = vec![supplying, State::Phase(Phase::Drawing), State::Phase(Phase::Held)];
+        check(&world, id, &steps, &Ending::InForce);
+        let release = Release { rack: RackId(2), reason: ReleaseReason::AckMissing };
+        world.commit(Command::Plan(Plan { releases: vec![release], ..Plan::default() }));
+        let index = world.ledger.seen().index;
+        steps.push(State::Releasing(ReleaseReason::AckMissing));
+        let ending = Ending::Released { index, reason: ReleaseReason::AckMissing };
+        check(&world, id, &steps, &ending);
+        hear(&mut world, id, |_| true);
+        steps.push(State::Done);
+        check(&world, id, &steps, &ending);
+    }
+
+    #[test]
+    fn an_operators_end_or_hold_of_what_it_rests_on_ends_a_transfer() {
+        let ends = |action: fn(&World) -> Action| {
+            let (mut world, id) = with_transfer();
+            let action = action(&world);
+            assert!(matches!(operate(&mut world, action), Effect::Admitted { .. }));
+            let (index, reason) = (world.ledger.seen().index, ReleaseReason::Operator);
+            let steps = [State::Phase(Phase::Supplying), State::Releasing(reason)];
+            check(&world, id, &steps, &Ending::Released { index, reason });
+            let orders = replay(site(), world.entries.clone()).orders_of(index).count();
+            assert!(orders > 0, "devices were told by the operation");
+        };
+        ends(|_| Action::End(RackId(2)));
+        ends(|_| Action::Hold(DeviceId::Pdu(RackId(2))));
+        ends(|world| {
+            Action::Hold(world.ledger.transfer(RackId(2)).expect("granted").grant.devices().next().expect("one"))
+        });
+    }
+
+    #[test]
+    fn what_does_not_concern_a_transfer_leaves_it_in_force() {
+        let (mut world, id) = with_transfer();
+        assert!(matches!(operate(&mut world, Action::End(RackId(5))), Effect::Refused(_)));
+        operate(&mut world, Action::Hold(DeviceId::Pdu(RackId(5))));
+        operate(&mut world, Action::ManualOn);
+        check(&world, id, &[State::Phase(Phase::Supplying)], &Ending::InForce);
+    }
+
+    #[test]
+    fn an_operators_transfer_is_the_first_grant_of_its_entry() {
+        let (mut world, first) = with_transfer();
+        let transfer = world.ledger.transfer(RackId(2)).expect("granted").clone();
+        let replay = replay(site(), world.entries.clone());
+        let Command::Plan(plan) = &replay.record(first.index).expect("there").entry.command else { panic!("a plan") };
+        let (stored, loads) = (plan.stored.clone(), plan.loads.clone());
+        let effect = operate(&mut world, Action::Transfer(transfer.grant, stored, loads));
+        assert!(matches!(effect, Effect::Admitted { .. }), "{effect:?}");
+        let by = TransferId { index: world.ledger.seen().index, nth: 0 };
+        let supplying = State::Phase(Phase::Supplying);
+        check(&world, first, &[supplying, State::Replaced { by }], &Ending::Replaced { by });
+        check(&world, by, &[supplying], &Ending::InForce);
+    }
+
+    #[test]
+    fn what_nobody_renews_expires_when_the_next_entry_says_so() {
+        let (mut world, id) = with_transfer();
+        let until = world.ledger.transfer(RackId(2)).expect("granted").until;
+        world.pass(20_000);
+        world.commit(Command::Plan(Plan::default()));
+        check(&world, id, &[State::Phase(Phase::Supplying), State::Expired], &Ending::Expired { at: until });
+        let never = TransferId { nth: 9, ..id };
+        assert_eq!(replay(site(), world.entries.clone()).ending(never), None);
+    }
 }

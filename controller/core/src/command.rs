@@ -9,7 +9,9 @@ use crate::site::{FeedId, KesmId, RackId, TieId};
 use crate::units::{Joules, Millis, Watts};
 
 /// At most so many grants, releases, charges or shortfalls in one plan.
-pub const PLAN_ITEMS_MAX: usize = 1_024;
+pub const PLAN_ITEMS_MAX: usize = 4_096;
+/// At most so many measurements are the evidence of one plan.
+pub const EVIDENCE_MAX: usize = 16_384;
 /// At most so many sources serve one rack.
 pub const LEGS_MAX: usize = 8;
 /// At most so many ties lie on one path.

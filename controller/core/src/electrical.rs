@@ -49,7 +49,11 @@ pub fn tie_flow(tie: &Tie, bus: Millivolts, delivered: Watts) -> Watts {
     let mut flow = delivered;
     for _ in 0..ROUNDS {
         let lost = converter_loss(tie.converter, tie.rated, flow).saturating_add(cable_loss(tie, bus, flow));
-        flow = delivered.saturating_add(lost);
+        let next = delivered.saturating_add(lost);
+        if next == flow {
+            break;
+        }
+        flow = next;
     }
     flow
 }

@@ -12,4 +12,4 @@ mod server;
 mod snapshot;
 
 pub use server::{ServeError, Server};
-pub use snapshot::{Counters, KesmView, RackView, Snapshot, TransferView};
+pub use snapshot::{CapView, Counters, FeedView, KesmView, QuarantineView, RackView, Snapshot, TransferView};

@@ -35,6 +35,21 @@ pub struct Snapshot {
     pub kesms: Vec<KesmView>,
     /// Transfers in force.
     pub transfers: Vec<TransferView>,
+    /// What the feeds are doing, in the site's order.
+    #[serde(default)]
+    pub feeds: Vec<FeedView>,
+    /// Racks whose servers get less.
+    #[serde(default)]
+    pub caps: Vec<CapView>,
+    /// Devices that an operator holds, by name.
+    #[serde(default)]
+    pub held: Vec<String>,
+    /// Whether an operator has taken over the whole site.
+    #[serde(default)]
+    pub manual: bool,
+    /// Devices that are not relied on.
+    #[serde(default)]
+    pub quarantined: Vec<QuarantineView>,
     /// What has been counted since this replica started.
     pub counters: Counters,
 }
@@ -86,6 +101,46 @@ pub struct TransferView {
     pub left_ms: i64,
     /// Whether all its devices are known to act on it.
     pub acked: bool,
+    /// How far it has come: `supplying`, `drawing` or `held`.
+    #[serde(default)]
+    pub phase: String,
+}
+
+/// A feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedView {
+    /// Its id in the site file.
+    pub name: String,
+    /// What it and everything behind it is doing, such as `normal` or `ride-through`.
+    pub mode: String,
+    /// For how many milliseconds it has had this mode.
+    pub for_ms: i64,
+    /// Why; empty before the first change.
+    pub reason: String,
+}
+
+/// Less for the servers of a rack.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapView {
+    /// The rack.
+    pub rack: String,
+    /// At most so much for its servers together.
+    pub cap_watts: i64,
+    /// Servers of a higher tier are shut down.
+    pub tiers_kept: u8,
+    /// Why.
+    pub reason: String,
+    /// Milliseconds until it ends unless renewed.
+    pub left_ms: i64,
+}
+
+/// A device that is not relied on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineView {
+    /// What people call it.
+    pub name: String,
+    /// Why.
+    pub why: String,
 }
 
 /// What has been counted since a replica started.
@@ -107,4 +162,58 @@ pub struct Counters {
     pub orders_acked: u64,
     /// Orders that devices refused.
     pub orders_refused: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let (reason, rack) = (String::from("the generator does not carry so much"), String::from("A2"));
+        Snapshot {
+            feeds: vec![FeedView {
+                name: "utility".into(),
+                mode: "generator".into(),
+                for_ms: 9_000,
+                ..FeedView::default()
+            }],
+            caps: vec![CapView { rack, cap_watts: 18_000, tiers_kept: 3, reason, left_ms: 4_000 }],
+            transfers: vec![TransferView { phase: "held".into(), ..TransferView::default() }],
+            held: vec!["kesm K1".into()],
+            manual: true,
+            quarantined: vec![QuarantineView { name: "tie A1-A2".into(), why: "it does not answer".into() }],
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn what_is_published_is_read_back() {
+        let text = serde_json::to_string(&snapshot()).expect("serializes");
+        assert_eq!(serde_json::from_str::<Snapshot>(&text).expect("reads"), snapshot());
+    }
+
+    #[test]
+    fn what_an_older_replica_publishes_is_read_with_nothing_in_what_it_does_not_tell() {
+        let mut value = serde_json::to_value(snapshot()).expect("serializes");
+        let fields = value.as_object_mut().expect("an object");
+        for name in ["feeds", "caps", "held", "manual", "quarantined"] {
+            assert!(fields.remove(name).is_some(), "{name} is published");
+        }
+        assert!(fields["transfers"][0].as_object_mut().expect("an object").remove("phase").is_some());
+        let read: Snapshot = serde_json::from_value(value).expect("reads");
+        assert_eq!(read, Snapshot { transfers: vec![TransferView::default()], ..Snapshot::default() });
+    }
+
+    /// The page is a script that nothing compiles: it must at least name what is published.
+    #[test]
+    fn the_page_names_only_what_is_published() {
+        let page = include_str!("page.html");
+        let published = serde_json::to_value(snapshot()).expect("serializes");
+        let named = page.split("now.").skip(1).map(|rest| {
+            rest.split(|c: char| !c.is_ascii_lowercase() && c != '_').next().expect("split gives at least one")
+        });
+        for name in named {
+            assert!(published.get(name).is_some(), "now.{name} is not published");
+        }
+    }
 }

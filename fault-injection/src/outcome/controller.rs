@@ -114,7 +114,9 @@ impl Controller {
     fn forecast(&mut self, world: &World, now: Millis) {
         let site = world.site();
         let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| self.control.view().load(rack, now)).collect();
-        self.control.set_forecasts(self.forecaster.step(site, &loads, world.now_ms()));
+        let forecasts = self.forecaster.step(site, &loads, world.now_ms());
+        self.control.set_forecasts(forecasts.racks);
+        self.control.set_row_forecasts(forecasts.rows);
     }
 
     /// Commits what should change, if anything; that takes its time.

@@ -51,26 +51,56 @@ impl Forecaster {
         }
     }
 
-    /// The forecasts of a tick, one for each rack, from what was measured.
-    pub fn step(&mut self, site: &Site, loads: &[Option<Watts>], now_ms: u64) -> Vec<RackForecast> {
+    /// The forecasts of a tick: one for each rack, from what was measured, and one for each row.
+    pub fn step(&mut self, site: &Site, loads: &[Option<Watts>], now_ms: u64) -> Forecasts {
         match self {
             Self::Model(engine) => {
-                let samples: Vec<Sample> =
-                    loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit }).collect();
+                let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
+                let rows =
+                    site.rows.iter().zip(row_loads(site, loads)).map(|(row, power)| Sample { power, limit: row.limit });
+                let samples: Vec<Sample> = racks.chain(rows).collect();
                 let keep = if now_ms.is_multiple_of(1_000) { Keep::Committed } else { Keep::Provisional };
-                let mut forecasts = Vec::with_capacity(samples.len());
-                engine.step(&samples, keep, &mut forecasts);
-                forecasts
+                let mut racks = Vec::with_capacity(samples.len());
+                engine.step(&samples, keep, &mut racks);
+                let rows = racks.split_off(site.racks.len());
+                Forecasts { racks, rows }
             }
             Self::Future { every_ms, watts } => {
                 let from = usize::try_from(now_ms / *every_ms).unwrap_or(usize::MAX);
                 let span = usize::try_from(HORIZON.get().unsigned_abs() / *every_ms).unwrap_or(usize::MAX);
                 let peak = |rack: &Vec<f64>| rack.iter().skip(from).take(span).copied().fold(0.0, f64::max);
-                watts.iter().map(|rack| flat(Watts::new(whole(peak(rack))))).collect()
+                let racks = watts.iter().map(|rack| flat(Watts::new(whole(peak(rack))))).collect();
+                let of_row = |row: usize| {
+                    let racks = || site.racks.iter().zip(&*watts).filter(|(rack, _)| rack.row.index() == row);
+                    let sum = |tick: usize| racks().filter_map(|(_, watts)| watts.get(tick)).sum::<f64>();
+                    flat(Watts::new(whole((from..from + span).map(sum).fold(0.0, f64::max))))
+                };
+                Forecasts { racks, rows: (0..site.rows.len()).map(of_row).collect() }
             }
-            Self::Overload | Self::Persistence => loads.iter().map(|load| flat(load.unwrap_or(Watts::ZERO))).collect(),
+            Self::Overload | Self::Persistence => Forecasts {
+                racks: loads.iter().map(|load| flat(load.unwrap_or(Watts::ZERO))).collect(),
+                rows: row_loads(site, loads).into_iter().map(|load| flat(load.unwrap_or(Watts::ZERO))).collect(),
+            },
         }
     }
+}
+
+/// The forecasts of a tick.
+#[derive(Clone, Debug)]
+pub struct Forecasts {
+    /// One for each rack.
+    pub racks: Vec<RackForecast>,
+    /// One for each row.
+    pub rows: Vec<RackForecast>,
+}
+
+/// What the racks of each row take together; none while one of them is not known.
+fn row_loads(site: &Site, loads: &[Option<Watts>]) -> Vec<Option<Watts>> {
+    let of_row = |row: usize| {
+        let racks = site.racks.iter().zip(loads).filter(|(rack, _)| rack.row.index() == row);
+        racks.map(|(_, load)| *load).sum::<Option<Watts>>()
+    };
+    (0..site.rows.len()).map(of_row).collect()
 }
 
 /// A forecast without doubt.

@@ -44,7 +44,7 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditContent {
     /// What the ledger applies.
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// Nothing: a new leader's first entry.
     Blank,
     /// The members of the cluster and their addresses, for people.
@@ -142,7 +142,7 @@ fn understand(index: u64, payload: &[u8]) -> Result<(Position, AuditContent), En
     }
     let content = match entry.payload {
         EntryPayload::Blank => AuditContent::Blank,
-        EntryPayload::Normal(proposal) => AuditContent::Entry(proposal.0),
+        EntryPayload::Normal(proposal) => AuditContent::Entry(Box::new(proposal.0)),
         EntryPayload::Membership(membership) => AuditContent::Membership(membership.to_string()),
     };
     Ok((at, content))

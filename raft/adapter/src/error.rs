@@ -143,6 +143,11 @@ pub enum ProposeError {
         /// The limit.
         bytes_max: usize,
     },
+    /// Nothing was proposed: the entry has more of something than is ever stored.
+    Unstorable {
+        /// What the codec says.
+        reason: String,
+    },
     /// The deadline passed. The entry may still be committed.
     Timeout,
     /// Another leader took over. The entry may still be committed through it, or may never be.
@@ -230,6 +235,7 @@ impl Display for ProposeError {
             Self::NotLeader { leader: Some(leader) } => write!(f, "not the leader, {leader} is"),
             Self::NotLeader { leader: None } => f.write_str("not the leader, and none is known"),
             Self::TooLarge { bytes, bytes_max } => write!(f, "the entry takes {bytes} bytes, at most {bytes_max} go"),
+            Self::Unstorable { reason } => write!(f, "the entry cannot be stored: {reason}"),
             Self::Timeout => f.write_str("no majority answered in time; the entry may still be committed"),
             Self::Superseded { .. } => f.write_str("another leader took over; the entry may still be committed"),
             Self::Stopped => f.write_str("the replica is being stopped"),

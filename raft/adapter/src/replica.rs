@@ -133,8 +133,9 @@ impl Replica {
 
     /// Proposes an entry and waits until it is committed and applied here, but no longer than `deadline`.
     pub async fn propose(&self, entry: Entry, deadline: Duration) -> Result<Response, ProposeError> {
-        let bytes = encode_proposal(&entry).map_err(|error| ProposeError::Fatal { reason: error.to_string() })?.len();
-        // Refused here: openraft takes an entry that the log cannot store for a broken disk, and stops the replica.
+        let encoded = encode_proposal(&entry);
+        let bytes = encoded.map_err(|error| ProposeError::Unstorable { reason: error.to_string() })?.len();
+        // Both refused here: openraft takes an entry that the log cannot store for a broken disk, and stops the replica.
         if bytes > PROPOSAL_BYTES_MAX {
             return Err(ProposeError::TooLarge { bytes, bytes_max: PROPOSAL_BYTES_MAX });
         }

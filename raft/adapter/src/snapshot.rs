@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ridethrough_core::command::{HOPS_MAX, LEGS_MAX};
 use ridethrough_core::device::{DeviceId, Setpoint};
 use ridethrough_core::ledger::{Parts, Transfer};
 use ridethrough_core::site::Site;
 
+use crate::codec::entry::check_grant;
 use crate::codec::snapshot::{SNAPSHOT_BYTES_MAX, decode_snapshot};
 use crate::error::SnapshotError;
 use crate::type_config::SnapshotMeta;
@@ -104,34 +104,59 @@ pub(crate) fn decode_for(site: &Site, bytes: &[u8], from: &str) -> Result<(Snaps
     }
 }
 
+/// What in the snapshot is not of this site, in words.
 fn misfit(site: &Site, parts: &Parts) -> Option<String> {
     if parts.founding.is_some_and(|founding| founding.site_hash != site.hash) {
         return Some("it was founded on another site file".into());
     }
-    let transfer = parts.transfers.iter().find(|transfer| !fits(site, transfer));
-    if let Some(transfer) = transfer {
+    if let Some(transfer) = parts.transfers.iter().find(|transfer| !fits(site, transfer)) {
         return Some(format!("transfer {} names what the site does not have", transfer.id));
     }
-    if let Some((kesm, _)) = parts.charges.iter().find(|(kesm, _)| kesm.index() >= site.kesms.len()) {
-        return Some(format!("there is no module #{}", kesm.0));
-    }
-    let strange = parts.orders.iter().find(|order| {
-        let of_its_kind = matches!(
-            (order.device, order.setpoint),
-            (DeviceId::Kesm(_), Setpoint::Kesm { .. }) | (DeviceId::Tie(_), Setpoint::Tie { .. })
-        );
-        !of_its_kind || site.device_slot(order.device).is_none()
-    });
-    strange.map(|order| format!("there is no such order for {}", site.device_name(order.device)))
+    stranger(site, parts).or_else(|| strange_order(site, parts))
 }
 
 fn fits(site: &Site, transfer: &Transfer) -> bool {
     let grant = &transfer.grant;
-    let known = grant.legs.iter().all(|leg| {
-        let ties = leg.path.iter().all(|hop| hop.tie.index() < site.ties.len());
-        leg.kesm.index() < site.kesms.len() && leg.path.len() <= HOPS_MAX && ties
+    let known = site.device_slot(DeviceId::Pdu(grant.rack)).is_some();
+    known && check_grant(grant).is_ok() && grant.devices().all(|device| site.device_slot(device).is_some())
+}
+
+/// Something outside the transfers that the site does not have.
+fn stranger(site: &Site, parts: &Parts) -> Option<String> {
+    let charged = parts.charges.iter().map(|(kesm, _)| kesm.0);
+    let capped = parts.caps.iter().map(|(rack, _)| rack.0);
+    let touched = parts.loads.iter().map(|load| load.rack.0).chain(parts.closings.iter().map(|closing| closing.rack.0));
+    let ruled = parts.generators.iter().map(|(feed, _)| feed.0).chain(parts.modes.iter().map(|(feed, _)| feed.0));
+    beyond("module", site.kesms.len(), charged)
+        .or_else(|| beyond("rack", site.racks.len(), capped.chain(touched)))
+        .or_else(|| beyond("feed", site.feeds.len(), ruled))
+        .or_else(|| unknown_device(site, parts))
+}
+
+/// The first of these indexes that the site's list does not reach, in words.
+fn beyond(what: &str, count: usize, mut indexes: impl Iterator<Item = u16>) -> Option<String> {
+    let index = indexes.find(|index| usize::from(*index) >= count)?;
+    Some(format!("there is no {what} #{index}"))
+}
+
+fn unknown_device(site: &Site, parts: &Parts) -> Option<String> {
+    let mut named = parts.held.iter().chain(parts.closings.iter().flat_map(|closing| &closing.devices));
+    let device = named.find(|device| site.device_slot(**device).is_none())?;
+    Some(format!("there is no {}", site.device_name(*device)))
+}
+
+fn strange_order(site: &Site, parts: &Parts) -> Option<String> {
+    let strange = parts.orders.iter().find(|order| {
+        let of_its_kind = matches!(
+            (order.device, order.setpoint),
+            (DeviceId::Pdu(_), Setpoint::Pdu { .. })
+                | (DeviceId::Kesm(_), Setpoint::Kesm { .. })
+                | (DeviceId::Tie(_), Setpoint::Tie { .. })
+                | (DeviceId::Supply(_), Setpoint::Supply { .. })
+        );
+        !of_its_kind || site.device_slot(order.device).is_none()
     });
-    grant.rack.index() < site.racks.len() && grant.legs.len() <= LEGS_MAX && known
+    strange.map(|order| format!("there is no such order for {}", site.device_name(order.device)))
 }
 
 fn header(cluster: [u8; 16], bytes: &[u8]) -> [u8; HEADER_BYTES] {
@@ -179,14 +204,15 @@ mod tests {
     use crate::codec::snapshot::encode_snapshot;
     use crate::leader_id::Elected;
     use crate::type_config::LogId;
-    use ridethrough_core::command::{Founding, Grant, Hop, Leg, Risk, TransferId};
-    use ridethrough_core::device::{Direction, Order};
+    use ridethrough_core::command::{CapReason, Founding, Grant, Hop, Leg, RackLoad, ReleaseReason, Risk, TransferId};
+    use ridethrough_core::device::{Direction, GeneratorDuty, Order};
     use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
-    use ridethrough_core::ledger::Charge;
-    use ridethrough_core::site::{KesmId, RackId, TieId};
+    use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase};
+    use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
     use ridethrough_core::units::{Millis, Watts};
 
     const CLUSTER: [u8; 16] = [1; 16];
+    const KESM: DeviceId = DeviceId::Kesm(KesmId(0));
 
     fn site() -> Site {
         Site::parse("site.toml", include_str!("../tests/site.toml")).expect("a site")
@@ -209,8 +235,9 @@ mod tests {
         let legs = vec![Leg { kesm: KesmId(kesm), path, supplied: w, delivered: w }];
         let risk = Risk { present: w, forecast, limit: w, margin: w };
         let id = TransferId { index: 1, nth: 0 };
-        let grant = Grant { rack: RackId(rack), legs, risk, hold: Millis::ZERO };
-        Transfer { id, first: id, since: Millis::ZERO, grant, until: Millis::ZERO, acked: false }
+        let grant = Grant { rack: RackId(rack), legs, help_above: w, risk, hold: Millis::ZERO };
+        let (since, until, phase) = (Millis::ZERO, Millis::ZERO, Phase::Supplying);
+        Transfer { id, first: id, since, grant, until, phase, noted: false }
     }
 
     fn check(parts: &Parts, expected: &str) {
@@ -230,8 +257,28 @@ mod tests {
         check(&Parts { charges: vec![(KesmId(9), charge)], ..Parts::default() }, "no module #9");
         check(&Parts { orders: vec![order(DeviceId::Kesm(KesmId(9)))], ..Parts::default() }, "no such order");
         check(&Parts { orders: vec![order(DeviceId::Pdu(RackId(0)))], ..Parts::default() }, "no such order");
+        let of_another_kind = Order { setpoint: Setpoint::Pdu { cap: Watts::ZERO, keep_tiers: 4 }, ..order(KESM) };
+        check(&Parts { orders: vec![of_another_kind], ..Parts::default() }, "no such order");
         let founding = Some(Founding { cluster: CLUSTER, site_hash: [9; 32] });
         check(&Parts { founding, ..Parts::default() }, "another site file");
+    }
+
+    #[test]
+    fn caps_modes_rules_and_holds_must_be_of_the_site() {
+        let (now, w) = (Millis::ZERO, Watts::ZERO);
+        let cap = Cap { cap: w, keep_tiers: 4, reason: CapReason::Operator, since: now, until: now };
+        check(&Parts { caps: vec![(RackId(9), cap)], ..Parts::default() }, "no rack #9");
+        let load = RackLoad { rack: RackId(9), peak: w, heat_permille: 0 };
+        check(&Parts { loads: vec![load], ..Parts::default() }, "no rack #9");
+        let rule = GeneratorRule { duty: GeneratorDuty::Run, until: now };
+        check(&Parts { generators: vec![(FeedId(9), rule)], ..Parts::default() }, "no feed #9");
+        check(&Parts { modes: vec![(FeedId(9), FeedMode::default())], ..Parts::default() }, "no feed #9");
+        check(&Parts { held: vec![DeviceId::Tie(TieId(9))], ..Parts::default() }, "no device 0x30009");
+        let (transfer, reason) = (TransferId { index: 1, nth: 0 }, ReleaseReason::Operator);
+        let closing = |rack, device| Closing { transfer, rack, reason, devices: vec![device], until: now };
+        check(&Parts { closings: vec![closing(RackId(9), KESM)], ..Parts::default() }, "no rack #9");
+        let strange = closing(RackId(0), DeviceId::Kesm(KesmId(9)));
+        check(&Parts { closings: vec![strange], ..Parts::default() }, "no device 0x20009");
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl fmt::Display for Proposal {
             ridethrough_core::command::Command::Found(_) => "found",
             ridethrough_core::command::Command::Plan(_) => "plan",
             ridethrough_core::command::Command::Outcome(_) => "outcome",
+            ridethrough_core::command::Command::Operation(_) => "operation",
         };
         write!(f, "{kind} by {}", self.0.by)
     }

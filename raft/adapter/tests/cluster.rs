@@ -244,7 +244,7 @@ fn an_entry_that_the_log_cannot_take_is_refused_and_the_replica_lives() {
         let outcome = ridethrough_core::command::Outcome { transfer, acks: vec![ack; 40_000] };
         let large = entry(leader, replica.ledger().seen(), Command::Outcome(outcome));
         let refused = replica.propose(large, SECOND).await;
-        assert!(matches!(refused, Err(ProposeError::TooLarge { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(ProposeError::Unstorable { .. })), "{refused:?}");
         cluster.propose(idle()).await;
     });
 }

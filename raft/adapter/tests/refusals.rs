@@ -4,9 +4,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Cluster, found, idle, segment};
+use common::{CLUSTER, Cluster, found, idle, segment};
 use ridethrough_raft::audit_read::{AuditReadError, read_log};
 use ridethrough_raft::{Replica, StartError};
+use ridethrough_raft_log::{Log, LogConfig, LogEntry, SEGMENT_BYTES_DEFAULT};
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
@@ -104,6 +105,27 @@ fn a_peer_of_another_cluster_is_not_heard() {
         // The third member has not been met, so nothing is founded.
         assert_eq!(stranger.status().last_index, None);
         assert!(cluster.statuses().iter().all(|(_, status)| status.committed_index.is_none()));
+    });
+}
+
+#[test]
+fn an_older_releases_log_is_refused_by_replica_and_auditor_and_both_versions_are_named() {
+    run(async {
+        let mut cluster = Cluster::new();
+        let older =
+            LogConfig { dir: cluster.dir(1).join("log"), cluster: CLUSTER, segment_bytes: SEGMENT_BYTES_DEFAULT };
+        let log = Log::open(older).expect("makes a log");
+        // Each begins with the version of its encoding.
+        log.save_vote(vec![1; 18], |_| {});
+        log.append(vec![LogEntry { index: 0, payload: vec![1; 29] }], |_| {});
+        drop(log);
+        let refused = cluster.start(1).await.expect_err("older");
+        assert!(matches!(refused, StartError::Undecodable { what: "vote", .. }), "{refused}");
+        let read = read_log(&cluster.dir(1)).expect_err("older");
+        for error in [refused.to_string(), read.to_string()] {
+            assert!(error.contains("encoding version 1, this release reads version 2"), "{error}");
+            assert!(error.contains(&cluster.dir(1).display().to_string()), "{error}");
+        }
     });
 }
 

@@ -5,19 +5,21 @@ mod refusal;
 pub mod security;
 mod usage;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::refusal::{Refusal, Violation};
 pub use self::security::{Contingency, Insecurity};
 pub use self::usage::Usage;
 
 use crate::capping;
-use crate::command::{CapGrant, ChargeGrant, Grant, HOPS_MAX, LEGS_MAX, Leg, ModeChange, PLAN_ITEMS_MAX, Plan};
+use crate::command::{
+    CapGrant, ChargeGrant, EVIDENCE_MAX, Grant, HOPS_MAX, LEGS_MAX, Leg, ModeChange, PLAN_ITEMS_MAX, Plan,
+};
 use crate::device::DeviceId;
 use crate::electrical;
 use crate::ledger::Ledger;
 use crate::site::{KesmId, RackId, Site, TIER_MAX};
-use crate::units::{Millis, Watts};
+use crate::units::{Joules, Millis, Watts};
 
 /// No grant may hold longer than this, whatever the site's policy says.
 pub const HOLD_MAX: Millis = Millis::seconds(600);
@@ -76,12 +78,14 @@ impl Check<'_> {
             plan.lifts.len(),
             plan.generators.len(),
             plan.modes.len(),
-            plan.stored.len(),
-            plan.loads.len(),
         ];
         self.require(
             lists.iter().all(|&length| length <= PLAN_ITEMS_MAX),
             Violation::TooMany { what: "items in a plan", max: PLAN_ITEMS_MAX },
+        );
+        self.require(
+            plan.stored.len().max(plan.loads.len()) <= EVIDENCE_MAX,
+            Violation::TooMany { what: "measurements in a plan", max: EVIDENCE_MAX },
         );
         let (racks, kesms, ties) = (self.site.racks.len(), self.site.kesms.len(), self.site.ties.len());
         let changed =
@@ -191,13 +195,14 @@ impl Check<'_> {
             self.require(planned <= rated, Violation::KesmOverRating { kesm: id, planned, rated });
         }
         let granted: BTreeSet<KesmId> = plan.grants.iter().flat_map(|grant| &grant.legs).map(|leg| leg.kesm).collect();
+        let told: BTreeMap<KesmId, Joules> = plan.stored.iter().map(|told| (told.kesm, told.stored)).collect();
         for id in granted {
-            self.reserve(id, usage, plan);
+            self.reserve(id, usage, told.get(&id).copied());
         }
     }
 
-    fn reserve(&mut self, id: KesmId, usage: &Usage, plan: &Plan) {
-        let Some(stored) = plan.stored.iter().find(|stored| stored.kesm == id).map(|stored| stored.stored) else {
+    fn reserve(&mut self, id: KesmId, usage: &Usage, stored: Option<Joules>) {
+        let Some(stored) = stored else {
             self.violations.push(Violation::StoredUnknown(id));
             return;
         };

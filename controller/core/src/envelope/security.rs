@@ -16,7 +16,7 @@
 //! their ceilings for the whole hold was admitted. A module or a tie that no transfer uses can fail without effect, so
 //! the cost is linear in what is used, not in the size of the site.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Refusal, Violation};
 use crate::breaker;
@@ -121,14 +121,15 @@ struct Effect {
 impl<'a> Picture<'a> {
     fn of(ledger: &'a Ledger, plan: &'a Plan) -> Self {
         let mut picture = Self { site: ledger.site(), racks: BTreeMap::new(), effects: BTreeMap::new() };
-        let gone = |rack: RackId| {
-            plan.grants.iter().any(|grant| grant.rack == rack) || plan.releases.iter().any(|end| end.rack == rack)
-        };
+        let granted = plan.grants.iter().map(|grant| grant.rack);
+        let ended: BTreeSet<RackId> = granted.chain(plan.releases.iter().map(|end| end.rack)).collect();
+        let gone = |rack: RackId| ended.contains(&rack);
+        let loads: BTreeMap<RackId, &RackLoad> = plan.loads.iter().map(|load| (load.rack, load)).collect();
         let kept = ledger.transfers().map(|transfer| &transfer.grant).filter(|grant| !gone(grant.rack));
         kept.chain(&plan.grants).for_each(|grant| picture.add(grant));
         let (site, racks) = (picture.site, &mut picture.racks);
         for (&rack, at) in racks {
-            let told = plan.loads.iter().find(|load| load.rack == rack).or_else(|| ledger.load(rack));
+            let told = loads.get(&rack).copied().or_else(|| ledger.load(rack));
             at.load = told.map(|load| RackLoad { peak: capped_peak(ledger, plan, load), ..*load });
             at.floor = capping::rack_floor(site, rack, kept_tiers(ledger, plan, rack));
         }

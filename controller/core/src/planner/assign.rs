@@ -176,7 +176,7 @@ impl Assigner {
         self.relief_arcs.clear();
         self.demands.clear();
         self.sources.clear();
-        self.nodes.clear();
+        // Nodes of other rows are left behind here; nothing of this row asks for them.
         self.nodes.resize(means.site.racks.len(), None);
         for rack in &means.members.joined {
             self.nodes[rack.index()] = self.solver.add_node().ok();

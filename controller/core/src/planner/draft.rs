@@ -83,10 +83,10 @@ impl<'a> Draft<'a> {
         self.standing.get(&rack).map_or(Watts::ZERO, |standing| delivered(&standing.legs))
     }
 
-    /// What is in use by the racks that `keeps` tells.
-    pub(super) fn usage(&self, keeps: impl Fn(RackId) -> bool) -> Usage {
+    /// What is in use by the transfers of these racks.
+    pub(super) fn usage(&self, racks: impl Iterator<Item = RackId>) -> Usage {
         let mut usage = Usage::default();
-        for (_, standing) in self.standing.iter().filter(|(rack, _)| keeps(**rack)) {
+        for standing in racks.filter_map(|rack| self.standing.get(&rack)) {
             usage.add(self.site(), &standing.legs, standing.left);
         }
         usage

@@ -179,7 +179,7 @@ impl Planning<'_, '_, '_> {
     /// What planning these racks anew would come to.
     fn attempt(&self, assigner: &mut Assigner, anew: &[RackId]) -> Attempt {
         let draft = &*self.draft;
-        let keeps = |rack: RackId| !anew.contains(&rack);
+        let kept = self.members.joined.iter().copied().filter(|rack| !anew.contains(rack));
         let (row, wants) = self.wants(anew);
         let before: Vec<Leg> =
             anew.iter().filter_map(|rack| draft.standing(*rack)).flat_map(|standing| standing.legs.clone()).collect();
@@ -190,7 +190,7 @@ impl Planning<'_, '_, '_> {
         let mut means = Means {
             site: draft.site(),
             members: self.members,
-            usage: draft.usage(keeps),
+            usage: draft.usage(kept),
             can_supply: &|kesm, usage: &Usage| draft.can_supply(kesm, usage),
             stored_permille: &stored_permille,
             excluded: &|device: DeviceId| draft.is_excluded(device),

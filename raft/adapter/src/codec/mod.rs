@@ -40,6 +40,15 @@ pub enum CodecError {
         /// The number found.
         found: u64,
     },
+    /// A list or a text is longer than any is ever needed.
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much of it.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
     /// The value is larger than may be stored or sent.
     TooLarge {
         /// Its size.
@@ -56,6 +65,7 @@ impl fmt::Display for CodecError {
             Self::Malformed { reason } => write!(f, "cannot be decoded: {reason}"),
             Self::Trailing { bytes } => write!(f, "{bytes} bytes too many"),
             Self::OutOfRange { what, found } => write!(f, "{what} {found} stands for nothing"),
+            Self::TooMany { what, found, max } => write!(f, "{found} {what}, at most {max} are allowed"),
             Self::TooLarge { bytes, bytes_max } => write!(f, "{bytes} bytes, at most {bytes_max} are allowed"),
         }
     }
@@ -63,7 +73,8 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
-const VERSION: u8 = 1;
+/// Version 1 knew neither caps, modes, generators nor operations; a log or snapshot in it is refused.
+const VERSION: u8 = 2;
 
 /// Encodes a value to be stored, version first.
 pub(crate) fn encode_stored(value: &impl Encode) -> Result<Vec<u8>, CodecError> {

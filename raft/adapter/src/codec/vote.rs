@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use super::entry::LogIdV1;
+use super::entry::LogIdV2;
 use super::{CodecError, decode_stored, encode_stored};
 use crate::leader_id::LeaderId;
 use crate::type_config::{LogId, Vote};
@@ -33,56 +33,56 @@ pub(crate) enum Memory {
 
 /// The bytes of a vote.
 pub(crate) fn encode_vote(vote: &Vote) -> Result<Vec<u8>, CodecError> {
-    encode_stored(&VoteV1::from(vote))
+    encode_stored(&VoteV2::from(vote))
 }
 
 /// The vote that [`encode_vote`] gave these bytes.
 pub(crate) fn decode_vote(bytes: &[u8]) -> Result<Vote, CodecError> {
-    decode_stored::<VoteV1, SMALL_BYTES_LIMIT>(bytes)?.try_into()
+    decode_stored::<VoteV2, SMALL_BYTES_LIMIT>(bytes)?.try_into()
 }
 
 /// The bytes of a mark.
 pub(crate) fn encode_mark(mark: &Mark) -> Result<Vec<u8>, CodecError> {
-    encode_stored(&MarkV1::from(mark))
+    encode_stored(&MarkV2::from(mark))
 }
 
 /// The mark that [`encode_mark`] gave these bytes.
 pub(crate) fn decode_mark(bytes: &[u8]) -> Result<Mark, CodecError> {
-    decode_stored::<MarkV1, SMALL_BYTES_LIMIT>(bytes)?.try_into()
+    decode_stored::<MarkV2, SMALL_BYTES_LIMIT>(bytes)?.try_into()
 }
 
 #[derive(Clone, Copy, Encode, Decode)]
-pub(crate) struct VoteV1 {
+pub(crate) struct VoteV2 {
     term: u64,
     node: u64,
     committed: bool,
 }
 
 #[derive(Clone, Copy, Encode, Decode)]
-struct MarkV1 {
-    committed: Option<LogIdV1>,
-    purged: Option<LogIdV1>,
+struct MarkV2 {
+    committed: Option<LogIdV2>,
+    purged: Option<LogIdV2>,
     memory_unknown: bool,
 }
 
-impl From<&Vote> for VoteV1 {
+impl From<&Vote> for VoteV2 {
     fn from(vote: &Vote) -> Self {
         Self { term: vote.leader_id.term, node: vote.leader_id.node, committed: vote.committed }
     }
 }
 
-impl TryFrom<VoteV1> for Vote {
+impl TryFrom<VoteV2> for Vote {
     type Error = CodecError;
 
-    fn try_from(v1: VoteV1) -> Result<Self, CodecError> {
-        if v1.node > u64::from(u16::MAX) {
-            return Err(CodecError::OutOfRange { what: "candidate", found: v1.node });
+    fn try_from(v2: VoteV2) -> Result<Self, CodecError> {
+        if v2.node > u64::from(u16::MAX) {
+            return Err(CodecError::OutOfRange { what: "candidate", found: v2.node });
         }
-        Ok(Self { leader_id: LeaderId { term: v1.term, node: v1.node }, committed: v1.committed })
+        Ok(Self { leader_id: LeaderId { term: v2.term, node: v2.node }, committed: v2.committed })
     }
 }
 
-impl From<&Mark> for MarkV1 {
+impl From<&Mark> for MarkV2 {
     fn from(mark: &Mark) -> Self {
         Self {
             committed: mark.committed.as_ref().map(Into::into),
@@ -92,14 +92,14 @@ impl From<&Mark> for MarkV1 {
     }
 }
 
-impl TryFrom<MarkV1> for Mark {
+impl TryFrom<MarkV2> for Mark {
     type Error = CodecError;
 
-    fn try_from(v1: MarkV1) -> Result<Self, CodecError> {
+    fn try_from(v2: MarkV2) -> Result<Self, CodecError> {
         Ok(Self {
-            committed: v1.committed.map(TryInto::try_into).transpose()?,
-            purged: v1.purged.map(TryInto::try_into).transpose()?,
-            memory: if v1.memory_unknown { Memory::Unknown } else { Memory::Whole },
+            committed: v2.committed.map(TryInto::try_into).transpose()?,
+            purged: v2.purged.map(TryInto::try_into).transpose()?,
+            memory: if v2.memory_unknown { Memory::Unknown } else { Memory::Whole },
         })
     }
 }

@@ -4,8 +4,8 @@ use bincode::{Decode, Encode};
 use openraft::raft::{AppendEntriesResponse, TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse};
 use openraft::raft::{SnapshotResponse, VoteResponse};
 
-use super::entry::{EntryV1, LogIdV1};
-use super::vote::VoteV1;
+use super::entry::{EntryV2, LogIdV2};
+use super::vote::VoteV2;
 use super::{CodecError, decode, each, encode};
 use crate::type_config::{LogId, TypeConfig, Vote};
 
@@ -102,109 +102,109 @@ pub(crate) fn decode_hello(bytes: &[u8]) -> Result<Hello, CodecError> {
 
 pub(crate) fn encode_greeting(greeting: Greeting) -> Result<Vec<u8>, CodecError> {
     encode(&match greeting {
-        Greeting::Welcome(welcome) => GreetingV1::Welcome(welcome),
-        Greeting::Refused(refusal) => GreetingV1::Refused(refusal_number(refusal)),
+        Greeting::Welcome(welcome) => GreetingV2::Welcome(welcome),
+        Greeting::Refused(refusal) => GreetingV2::Refused(refusal_number(refusal)),
     })
 }
 
 pub(crate) fn decode_greeting(bytes: &[u8]) -> Result<Greeting, CodecError> {
-    match decode::<GreetingV1, 256>(bytes)? {
-        GreetingV1::Welcome(welcome) => Ok(Greeting::Welcome(welcome)),
-        GreetingV1::Refused(number) => refusal(number).map(Greeting::Refused),
+    match decode::<GreetingV2, 256>(bytes)? {
+        GreetingV2::Welcome(welcome) => Ok(Greeting::Welcome(welcome)),
+        GreetingV2::Refused(number) => refusal(number).map(Greeting::Refused),
     }
 }
 
 pub(crate) fn encode_request(request: &Request) -> Result<Vec<u8>, CodecError> {
-    encode(&RequestV1::from(request))
+    encode(&RequestV2::from(request))
 }
 
 pub(crate) fn decode_request(bytes: &[u8]) -> Result<Request, CodecError> {
-    decode::<RequestV1, MESSAGE_BYTES_LIMIT>(bytes)?.try_into()
+    decode::<RequestV2, MESSAGE_BYTES_LIMIT>(bytes)?.try_into()
 }
 
 pub(crate) fn encode_answer(answer: &Answer) -> Result<Vec<u8>, CodecError> {
-    encode(&AnswerV1::from(answer))
+    encode(&AnswerV2::from(answer))
 }
 
 pub(crate) fn decode_answer(bytes: &[u8]) -> Result<Answer, CodecError> {
-    decode::<AnswerV1, MESSAGE_BYTES_LIMIT>(bytes)?.try_into()
+    decode::<AnswerV2, MESSAGE_BYTES_LIMIT>(bytes)?.try_into()
 }
 
 #[derive(Encode, Decode)]
-enum GreetingV1 {
+enum GreetingV2 {
     Welcome(Welcome),
     Refused(u8),
 }
 
 #[derive(Encode, Decode)]
-enum RequestV1 {
-    Append(AppendV1),
-    Vote(VoteRequestV1),
-    PreVote(VoteRequestV1),
-    Transfer(TransferV1),
-    SnapshotPart(SnapshotPartV1),
+enum RequestV2 {
+    Append(AppendV2),
+    Vote(VoteRequestV2),
+    PreVote(VoteRequestV2),
+    Transfer(TransferV2),
+    SnapshotPart(SnapshotPartV2),
 }
 
 #[derive(Encode, Decode)]
-struct AppendV1 {
-    vote: VoteV1,
-    prev: Option<LogIdV1>,
-    leader_commit: Option<LogIdV1>,
-    entries: Vec<EntryV1>,
+struct AppendV2 {
+    vote: VoteV2,
+    prev: Option<LogIdV2>,
+    leader_commit: Option<LogIdV2>,
+    entries: Vec<EntryV2>,
 }
 
 #[derive(Encode, Decode)]
-struct VoteRequestV1 {
-    vote: VoteV1,
-    last: Option<LogIdV1>,
+struct VoteRequestV2 {
+    vote: VoteV2,
+    last: Option<LogIdV2>,
     leadership_transfer: bool,
 }
 
 #[derive(Encode, Decode)]
-struct TransferV1 {
-    from: VoteV1,
+struct TransferV2 {
+    from: VoteV2,
     to: u64,
-    last: Option<LogIdV1>,
+    last: Option<LogIdV2>,
 }
 
 #[derive(Encode, Decode)]
-struct SnapshotPartV1 {
-    vote: VoteV1,
+struct SnapshotPartV2 {
+    vote: VoteV2,
     offset: u64,
     total: u64,
     bytes: Vec<u8>,
 }
 
 #[derive(Encode, Decode)]
-enum AnswerV1 {
-    Append(AppendAnswerV1),
-    Vote(VoteAnswerV1),
-    Transfer(TransferAnswerV1),
+enum AnswerV2 {
+    Append(AppendAnswerV2),
+    Vote(VoteAnswerV2),
+    Transfer(TransferAnswerV2),
     PartTaken,
-    Installed(VoteV1),
+    Installed(VoteV2),
     Failed(String),
 }
 
 #[derive(Encode, Decode)]
-enum AppendAnswerV1 {
+enum AppendAnswerV2 {
     Success,
-    PartialSuccess(Option<LogIdV1>),
+    PartialSuccess(Option<LogIdV2>),
     Conflict,
-    HigherVote(VoteV1),
+    HigherVote(VoteV2),
 }
 
 #[derive(Encode, Decode)]
-struct VoteAnswerV1 {
-    vote: VoteV1,
+struct VoteAnswerV2 {
+    vote: VoteV2,
     granted: bool,
-    last: Option<LogIdV1>,
+    last: Option<LogIdV2>,
 }
 
 #[derive(Encode, Decode)]
-enum TransferAnswerV1 {
+enum TransferAnswerV2 {
     Done,
-    VoteChanged { expected: VoteV1, actual: VoteV1 },
-    LogNotFlushed { expected: Option<LogIdV1>, actual: Option<LogIdV1> },
+    VoteChanged { expected: VoteV2, actual: VoteV2 },
+    LogNotFlushed { expected: Option<LogIdV2>, actual: Option<LogIdV2> },
 }
 
 const fn refusal_number(refusal: HelloRefusal) -> u8 {
@@ -228,11 +228,11 @@ fn refusal(number: u8) -> Result<HelloRefusal, CodecError> {
     }
 }
 
-fn log_id(v1: Option<LogIdV1>) -> Result<Option<LogId>, CodecError> {
-    v1.map(TryInto::try_into).transpose()
+fn log_id(v2: Option<LogIdV2>) -> Result<Option<LogId>, CodecError> {
+    v2.map(TryInto::try_into).transpose()
 }
 
-impl From<&Request> for RequestV1 {
+impl From<&Request> for RequestV2 {
     fn from(request: &Request) -> Self {
         match request {
             Request::Append(append) => Self::Append(append.into()),
@@ -244,28 +244,28 @@ impl From<&Request> for RequestV1 {
     }
 }
 
-impl TryFrom<RequestV1> for Request {
+impl TryFrom<RequestV2> for Request {
     type Error = CodecError;
 
-    fn try_from(v1: RequestV1) -> Result<Self, CodecError> {
-        Ok(match v1 {
-            RequestV1::Append(append) => Self::Append(append.try_into()?),
-            RequestV1::Vote(vote) => Self::Vote(vote.try_into()?),
-            RequestV1::PreVote(vote) => Self::PreVote(vote.try_into()?),
-            RequestV1::Transfer(v1) => {
-                Self::Transfer(TransferRequest::new(v1.from.try_into()?, v1.to, log_id(v1.last)?))
+    fn try_from(v2: RequestV2) -> Result<Self, CodecError> {
+        Ok(match v2 {
+            RequestV2::Append(append) => Self::Append(append.try_into()?),
+            RequestV2::Vote(vote) => Self::Vote(vote.try_into()?),
+            RequestV2::PreVote(vote) => Self::PreVote(vote.try_into()?),
+            RequestV2::Transfer(v2) => {
+                Self::Transfer(TransferRequest::new(v2.from.try_into()?, v2.to, log_id(v2.last)?))
             }
-            RequestV1::SnapshotPart(v1) => Self::SnapshotPart(SnapshotPart {
-                vote: v1.vote.try_into()?,
-                offset: v1.offset,
-                total: v1.total,
-                bytes: v1.bytes,
+            RequestV2::SnapshotPart(v2) => Self::SnapshotPart(SnapshotPart {
+                vote: v2.vote.try_into()?,
+                offset: v2.offset,
+                total: v2.total,
+                bytes: v2.bytes,
             }),
         })
     }
 }
 
-impl From<&AppendRequest> for AppendV1 {
+impl From<&AppendRequest> for AppendV2 {
     fn from(append: &AppendRequest) -> Self {
         Self {
             vote: (&append.vote).into(),
@@ -276,16 +276,16 @@ impl From<&AppendRequest> for AppendV1 {
     }
 }
 
-impl TryFrom<AppendV1> for AppendRequest {
+impl TryFrom<AppendV2> for AppendRequest {
     type Error = CodecError;
 
-    fn try_from(v1: AppendV1) -> Result<Self, CodecError> {
-        let (prev_log_id, leader_commit) = (log_id(v1.prev)?, log_id(v1.leader_commit)?);
-        Ok(Self { vote: v1.vote.try_into()?, prev_log_id, leader_commit, entries: each(v1.entries)? })
+    fn try_from(v2: AppendV2) -> Result<Self, CodecError> {
+        let (prev_log_id, leader_commit) = (log_id(v2.prev)?, log_id(v2.leader_commit)?);
+        Ok(Self { vote: v2.vote.try_into()?, prev_log_id, leader_commit, entries: each(v2.entries)? })
     }
 }
 
-impl From<&VoteRequest> for VoteRequestV1 {
+impl From<&VoteRequest> for VoteRequestV2 {
     fn from(request: &VoteRequest) -> Self {
         Self {
             vote: (&request.vote).into(),
@@ -295,29 +295,29 @@ impl From<&VoteRequest> for VoteRequestV1 {
     }
 }
 
-impl TryFrom<VoteRequestV1> for VoteRequest {
+impl TryFrom<VoteRequestV2> for VoteRequest {
     type Error = CodecError;
 
-    fn try_from(v1: VoteRequestV1) -> Result<Self, CodecError> {
-        let (vote, last_log_id) = (v1.vote.try_into()?, log_id(v1.last)?);
-        Ok(Self { vote, last_log_id, leadership_transfer: v1.leadership_transfer })
+    fn try_from(v2: VoteRequestV2) -> Result<Self, CodecError> {
+        let (vote, last_log_id) = (v2.vote.try_into()?, log_id(v2.last)?);
+        Ok(Self { vote, last_log_id, leadership_transfer: v2.leadership_transfer })
     }
 }
 
-impl From<&TransferRequest> for TransferV1 {
+impl From<&TransferRequest> for TransferV2 {
     fn from(request: &TransferRequest) -> Self {
         let last = request.last_log_id().map(Into::into);
         Self { from: request.from_leader().into(), to: *request.to_node_id(), last }
     }
 }
 
-impl From<&SnapshotPart> for SnapshotPartV1 {
+impl From<&SnapshotPart> for SnapshotPartV2 {
     fn from(part: &SnapshotPart) -> Self {
         Self { vote: (&part.vote).into(), offset: part.offset, total: part.total, bytes: part.bytes.clone() }
     }
 }
 
-impl From<&Answer> for AnswerV1 {
+impl From<&Answer> for AnswerV2 {
     fn from(answer: &Answer) -> Self {
         match answer {
             Answer::Append(append) => Self::Append(append.into()),
@@ -330,22 +330,22 @@ impl From<&Answer> for AnswerV1 {
     }
 }
 
-impl TryFrom<AnswerV1> for Answer {
+impl TryFrom<AnswerV2> for Answer {
     type Error = CodecError;
 
-    fn try_from(v1: AnswerV1) -> Result<Self, CodecError> {
-        Ok(match v1 {
-            AnswerV1::Append(append) => Self::Append(append.try_into()?),
-            AnswerV1::Vote(vote) => Self::Vote(vote.try_into()?),
-            AnswerV1::Transfer(transfer) => Self::Transfer(transfer.into_answer()?),
-            AnswerV1::PartTaken => Self::PartTaken,
-            AnswerV1::Installed(vote) => Self::Installed(SnapshotResponse::new(vote.try_into()?)),
-            AnswerV1::Failed(reason) => Self::Failed(reason),
+    fn try_from(v2: AnswerV2) -> Result<Self, CodecError> {
+        Ok(match v2 {
+            AnswerV2::Append(append) => Self::Append(append.try_into()?),
+            AnswerV2::Vote(vote) => Self::Vote(vote.try_into()?),
+            AnswerV2::Transfer(transfer) => Self::Transfer(transfer.into_answer()?),
+            AnswerV2::PartTaken => Self::PartTaken,
+            AnswerV2::Installed(vote) => Self::Installed(SnapshotResponse::new(vote.try_into()?)),
+            AnswerV2::Failed(reason) => Self::Failed(reason),
         })
     }
 }
 
-impl From<&AppendAnswer> for AppendAnswerV1 {
+impl From<&AppendAnswer> for AppendAnswerV2 {
     fn from(answer: &AppendAnswer) -> Self {
         match answer {
             AppendEntriesResponse::Success => Self::Success,
@@ -356,36 +356,36 @@ impl From<&AppendAnswer> for AppendAnswerV1 {
     }
 }
 
-impl TryFrom<AppendAnswerV1> for AppendAnswer {
+impl TryFrom<AppendAnswerV2> for AppendAnswer {
     type Error = CodecError;
 
-    fn try_from(v1: AppendAnswerV1) -> Result<Self, CodecError> {
-        Ok(match v1 {
-            AppendAnswerV1::Success => Self::Success,
-            AppendAnswerV1::PartialSuccess(upto) => Self::PartialSuccess(log_id(upto)?),
-            AppendAnswerV1::Conflict => Self::Conflict,
-            AppendAnswerV1::HigherVote(vote) => Self::HigherVote(vote.try_into()?),
+    fn try_from(v2: AppendAnswerV2) -> Result<Self, CodecError> {
+        Ok(match v2 {
+            AppendAnswerV2::Success => Self::Success,
+            AppendAnswerV2::PartialSuccess(upto) => Self::PartialSuccess(log_id(upto)?),
+            AppendAnswerV2::Conflict => Self::Conflict,
+            AppendAnswerV2::HigherVote(vote) => Self::HigherVote(vote.try_into()?),
         })
     }
 }
 
-impl From<&VoteAnswer> for VoteAnswerV1 {
+impl From<&VoteAnswer> for VoteAnswerV2 {
     fn from(answer: &VoteAnswer) -> Self {
         let (vote, last) = ((&answer.vote).into(), answer.last_log_id.as_ref().map(Into::into));
         Self { vote, granted: answer.vote_granted, last }
     }
 }
 
-impl TryFrom<VoteAnswerV1> for VoteAnswer {
+impl TryFrom<VoteAnswerV2> for VoteAnswer {
     type Error = CodecError;
 
-    fn try_from(v1: VoteAnswerV1) -> Result<Self, CodecError> {
-        let (vote, last_log_id) = (v1.vote.try_into()?, log_id(v1.last)?);
-        Ok(Self { vote, vote_granted: v1.granted, last_log_id })
+    fn try_from(v2: VoteAnswerV2) -> Result<Self, CodecError> {
+        let (vote, last_log_id) = (v2.vote.try_into()?, log_id(v2.last)?);
+        Ok(Self { vote, vote_granted: v2.granted, last_log_id })
     }
 }
 
-impl From<&TransferAnswer> for TransferAnswerV1 {
+impl From<&TransferAnswer> for TransferAnswerV2 {
     fn from(answer: &TransferAnswer) -> Self {
         match answer {
             Ok(()) => Self::Done,
@@ -400,7 +400,7 @@ impl From<&TransferAnswer> for TransferAnswerV1 {
     }
 }
 
-impl TransferAnswerV1 {
+impl TransferAnswerV2 {
     fn into_answer(self) -> Result<TransferAnswer, CodecError> {
         Ok(match self {
             Self::Done => Ok(()),

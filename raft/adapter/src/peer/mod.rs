@@ -20,7 +20,7 @@ use std::time::Duration;
 /// What every connection begins with.
 pub(crate) const MAGIC: [u8; 8] = *b"RDTHPEER";
 /// The version of everything that replicas say to each other.
-pub(crate) const PROTOCOL_VERSION: u16 = 1;
+pub(crate) const PROTOCOL_VERSION: u16 = 2;
 
 /// A connection that is not accepted and greeted within this is given up.
 pub(crate) const GREETING_DEADLINE: Duration = Duration::from_millis(250);

@@ -148,7 +148,7 @@ impl Cluster {
             let seen = replica.ledger().seen();
             match replica.propose(entry(leader, seen, command.clone()), SECOND).await {
                 Ok(response) => return response,
-                Err(error @ ProposeError::TooLarge { .. }) => panic!("{error}"),
+                Err(error @ (ProposeError::TooLarge { .. } | ProposeError::Unstorable { .. })) => panic!("{error}"),
                 // Another leads, or will: this one may just have failed.
                 Err(_) => {}
             }

@@ -1,0 +1,53 @@
+//! How long the lists and words of a command may be. Both ways: what would not be read back is not written.
+
+use ridethrough_core::command::{
+    ACKS_MAX, Action, Command, Grant, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, WORDS_BYTES_MAX,
+};
+
+use crate::codec::CodecError;
+
+/// Refuses a command with a list or a text that is longer than any is ever needed.
+pub(super) fn check(command: &Command) -> Result<(), CodecError> {
+    match command {
+        Command::Found(_) => Ok(()),
+        Command::Plan(plan) => check_plan(plan),
+        Command::Outcome(outcome) => within("acks", outcome.acks.len(), ACKS_MAX),
+        Command::Operation(operation) => check_operation(operation),
+    }
+}
+
+fn check_plan(plan: &Plan) -> Result<(), CodecError> {
+    let lists = [
+        ("grants", plan.grants.len()),
+        ("releases", plan.releases.len()),
+        ("charges", plan.charges.len()),
+        ("shortfalls", plan.shortfalls.len()),
+        ("caps", plan.caps.len()),
+        ("lifts", plan.lifts.len()),
+        ("generators", plan.generators.len()),
+        ("modes", plan.modes.len()),
+        ("stored energies", plan.stored.len()),
+        ("loads", plan.loads.len()),
+    ];
+    lists.into_iter().try_for_each(|(what, length)| within(what, length, PLAN_ITEMS_MAX))?;
+    plan.grants.iter().try_for_each(check_grant)
+}
+
+/// Legs and hops of a grant, wherever it stands.
+pub(crate) fn check_grant(grant: &Grant) -> Result<(), CodecError> {
+    within("legs", grant.legs.len(), LEGS_MAX)?;
+    grant.legs.iter().try_for_each(|leg| within("hops", leg.path.len(), HOPS_MAX))
+}
+
+fn check_operation(operation: &Operation) -> Result<(), CodecError> {
+    within("bytes of an actor", operation.actor.len(), WORDS_BYTES_MAX)?;
+    within("bytes of a reason", operation.reason.len(), WORDS_BYTES_MAX)?;
+    let Action::Transfer(grant, stored, loads) = &operation.action else { return Ok(()) };
+    within("stored energies", stored.len(), PLAN_ITEMS_MAX)?;
+    within("loads", loads.len(), PLAN_ITEMS_MAX)?;
+    check_grant(grant)
+}
+
+fn within(what: &'static str, found: usize, max: usize) -> Result<(), CodecError> {
+    if found <= max { Ok(()) } else { Err(CodecError::TooMany { what, found, max }) }
+}

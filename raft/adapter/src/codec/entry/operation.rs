@@ -1,0 +1,78 @@
+//! What an operator asked for.
+
+use bincode::{Decode, Encode};
+use ridethrough_core::command::{Action, Operation};
+use ridethrough_core::site::RackId;
+
+use super::grant::GrantV2;
+use super::numbers::device;
+use super::plan::{RackLoadV2, StoredEnergyV2};
+use crate::codec::CodecError;
+
+#[derive(Encode, Decode)]
+pub(super) struct OperationV2 {
+    actor: String,
+    reason: String,
+    action: ActionV2,
+}
+
+#[derive(Encode, Decode)]
+enum ActionV2 {
+    Transfer { grant: GrantV2, stored: Vec<StoredEnergyV2>, loads: Vec<RackLoadV2> },
+    End { rack: u16 },
+    Hold { device: u32 },
+    Resume { device: u32 },
+    ManualOn,
+    ManualOff,
+}
+
+impl From<&Operation> for OperationV2 {
+    fn from(operation: &Operation) -> Self {
+        let action = (&operation.action).into();
+        Self { actor: operation.actor.clone(), reason: operation.reason.clone(), action }
+    }
+}
+
+impl TryFrom<OperationV2> for Operation {
+    type Error = CodecError;
+
+    fn try_from(v2: OperationV2) -> Result<Self, CodecError> {
+        Ok(Self { actor: v2.actor, reason: v2.reason, action: v2.action.try_into()? })
+    }
+}
+
+impl From<&Action> for ActionV2 {
+    fn from(action: &Action) -> Self {
+        match action {
+            Action::Transfer(grant, stored, loads) => Self::Transfer {
+                grant: grant.into(),
+                stored: stored.iter().map(Into::into).collect(),
+                loads: loads.iter().map(Into::into).collect(),
+            },
+            Action::End(rack) => Self::End { rack: rack.0 },
+            Action::Hold(device) => Self::Hold { device: device.to_wire() },
+            Action::Resume(device) => Self::Resume { device: device.to_wire() },
+            Action::ManualOn => Self::ManualOn,
+            Action::ManualOff => Self::ManualOff,
+        }
+    }
+}
+
+impl TryFrom<ActionV2> for Action {
+    type Error = CodecError;
+
+    fn try_from(v2: ActionV2) -> Result<Self, CodecError> {
+        Ok(match v2 {
+            ActionV2::Transfer { grant, stored, loads } => Self::Transfer(
+                grant.try_into()?,
+                stored.into_iter().map(Into::into).collect(),
+                loads.into_iter().map(Into::into).collect(),
+            ),
+            ActionV2::End { rack } => Self::End(RackId(rack)),
+            ActionV2::Hold { device: wire } => Self::Hold(device(wire)?),
+            ActionV2::Resume { device: wire } => Self::Resume(device(wire)?),
+            ActionV2::ManualOn => Self::ManualOn,
+            ActionV2::ManualOff => Self::ManualOff,
+        })
+    }
+}

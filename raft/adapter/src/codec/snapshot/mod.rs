@@ -1,0 +1,120 @@
+//! A snapshot: the ledger's dynamic part, with the entry and the membership that it goes up to.
+
+mod order;
+mod standing;
+
+use bincode::{Decode, Encode};
+use ridethrough_core::device::DeviceId;
+use ridethrough_core::ledger::Parts;
+use ridethrough_core::units::Millis;
+
+use self::order::OrderV2;
+use self::standing::{CapV2, ChargeV2, ClosingV2, FeedModeV2, GeneratorRuleV2, TransferV2};
+use super::entry::numbers::device;
+use super::entry::{FoundingV2, LogIdV2, MembershipV2, RackLoadV2, SeenV2};
+use super::{CodecError, decode_stored, each, encode_stored};
+use crate::type_config::{Membership, SnapshotMeta, StoredMembership};
+
+/// Most bytes of an encoded snapshot. A site of 10,000 racks with a transfer for each takes a quarter of it.
+pub(crate) const SNAPSHOT_BYTES_MAX: usize = 64 << 20;
+/// Most bytes of memory that a decoded snapshot may claim.
+const SNAPSHOT_BYTES_LIMIT: usize = 2 * SNAPSHOT_BYTES_MAX;
+
+/// The bytes of a snapshot.
+pub(crate) fn encode_snapshot(meta: &SnapshotMeta, parts: &Parts) -> Result<Vec<u8>, CodecError> {
+    let bytes = encode_stored(&SnapshotV2 {
+        last_log_id: meta.last_log_id.as_ref().map(Into::into),
+        membership_log_id: meta.last_membership.log_id().as_ref().map(Into::into),
+        membership: meta.last_membership.membership().into(),
+        parts: parts.into(),
+    })?;
+    match bytes.len() {
+        ..=SNAPSHOT_BYTES_MAX => Ok(bytes),
+        bytes => Err(CodecError::TooLarge { bytes, bytes_max: SNAPSHOT_BYTES_MAX }),
+    }
+}
+
+/// The snapshot that [`encode_snapshot`] gave these bytes.
+pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<(SnapshotMeta, Parts), CodecError> {
+    if bytes.len() > SNAPSHOT_BYTES_MAX {
+        return Err(CodecError::TooLarge { bytes: bytes.len(), bytes_max: SNAPSHOT_BYTES_MAX });
+    }
+    let v2 = decode_stored::<SnapshotV2, SNAPSHOT_BYTES_LIMIT>(bytes)?;
+    let membership_log_id = v2.membership_log_id.map(TryInto::try_into).transpose()?;
+    let membership: Membership = v2.membership.try_into()?;
+    let meta = SnapshotMeta {
+        last_log_id: v2.last_log_id.map(TryInto::try_into).transpose()?,
+        last_membership: StoredMembership::new(membership_log_id, membership),
+    };
+    Ok((meta, v2.parts.try_into()?))
+}
+
+#[derive(Encode, Decode)]
+struct SnapshotV2 {
+    last_log_id: Option<LogIdV2>,
+    membership_log_id: Option<LogIdV2>,
+    membership: MembershipV2,
+    parts: PartsV2,
+}
+
+#[derive(Encode, Decode)]
+struct PartsV2 {
+    now_ms: i64,
+    founding: Option<FoundingV2>,
+    last: SeenV2,
+    recent: Vec<SeenV2>,
+    transfers: Vec<TransferV2>,
+    charges: Vec<ChargeV2>,
+    closings: Vec<ClosingV2>,
+    caps: Vec<CapV2>,
+    generators: Vec<GeneratorRuleV2>,
+    modes: Vec<FeedModeV2>,
+    held: Vec<u32>,
+    manual: bool,
+    loads: Vec<RackLoadV2>,
+    orders: Vec<OrderV2>,
+}
+
+impl From<&Parts> for PartsV2 {
+    fn from(parts: &Parts) -> Self {
+        Self {
+            now_ms: parts.now.get(),
+            founding: parts.founding.as_ref().map(Into::into),
+            last: (&parts.last).into(),
+            recent: parts.recent.iter().map(Into::into).collect(),
+            transfers: parts.transfers.iter().map(Into::into).collect(),
+            charges: parts.charges.iter().map(Into::into).collect(),
+            closings: parts.closings.iter().map(Into::into).collect(),
+            caps: parts.caps.iter().map(Into::into).collect(),
+            generators: parts.generators.iter().map(Into::into).collect(),
+            modes: parts.modes.iter().map(Into::into).collect(),
+            held: parts.held.iter().copied().map(DeviceId::to_wire).collect(),
+            manual: parts.manual,
+            loads: parts.loads.iter().map(Into::into).collect(),
+            orders: parts.orders.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<PartsV2> for Parts {
+    type Error = CodecError;
+
+    fn try_from(v2: PartsV2) -> Result<Self, CodecError> {
+        Ok(Self {
+            now: Millis::new(v2.now_ms),
+            founding: v2.founding.map(Into::into),
+            last: v2.last.into(),
+            recent: v2.recent.into_iter().map(Into::into).collect(),
+            transfers: each(v2.transfers)?,
+            charges: v2.charges.into_iter().map(Into::into).collect(),
+            closings: each(v2.closings)?,
+            caps: each(v2.caps)?,
+            generators: each(v2.generators)?,
+            modes: each(v2.modes)?,
+            held: v2.held.into_iter().map(device).collect::<Result<_, _>>()?,
+            manual: v2.manual,
+            loads: v2.loads.into_iter().map(Into::into).collect(),
+            orders: each(v2.orders)?,
+        })
+    }
+}

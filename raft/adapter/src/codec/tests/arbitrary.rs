@@ -1,0 +1,345 @@
+//! Any entry and any snapshot that the codec must carry.
+
+use openraft::EntryPayload;
+use proptest::prelude::*;
+use proptest::sample::select;
+use ridethrough_core::command::{
+    Action, CapGrant, CapReason, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange,
+    Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp, StoredEnergy, TimedAck,
+    TransferId, WORDS_BYTES_MAX,
+};
+use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
+use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
+use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
+use ridethrough_core::mode::{Mode, ModeReason};
+use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
+use ridethrough_core::units::{Joules, Millis, Watts};
+
+use crate::leader_id::Elected;
+use crate::type_config::{LogEntry, LogId, Proposal};
+
+/// Lists are short: their contents matter here, their limits are tested elsewhere.
+fn list<S: Strategy>(items: S) -> impl Strategy<Value = Vec<S::Value>> {
+    prop::collection::vec(items, 0..3)
+}
+
+pub(super) fn entry() -> impl Strategy<Value = LogEntry> {
+    let log_id = (any::<u64>(), any::<u16>(), any::<u64>())
+        .prop_map(|(term, node, index)| LogId::new(Elected { term, node: node.into() }, index));
+    let payload = prop_oneof![
+        1 => Just(EntryPayload::Blank),
+        9 => proposal().prop_map(|proposal| EntryPayload::Normal(Proposal(proposal))),
+    ];
+    (log_id, payload).prop_map(|(log_id, payload)| LogEntry { log_id, payload })
+}
+
+pub(super) fn parts() -> impl Strategy<Value = Parts> {
+    let first = (millis(), prop::option::of(founding()), seen(), list(seen()), list(transfer()), list(charge()));
+    let second = (list(closing()), list(cap()), list(rule()), list(feed_mode()));
+    let third = (list(device()), any::<bool>(), list(load()), list(order()));
+    (first, second, third).prop_map(|(first, second, third)| {
+        let (now, founding, last, recent, transfers, charges) = first;
+        let (closings, caps, generators, modes) = second;
+        let (held, manual, loads, orders) = third;
+        Parts {
+            now,
+            founding,
+            last,
+            recent,
+            transfers,
+            charges,
+            closings,
+            caps,
+            generators,
+            modes,
+            held,
+            manual,
+            loads,
+            orders,
+        }
+    })
+}
+
+fn watts() -> impl Strategy<Value = Watts> {
+    any::<i64>().prop_map(Watts::new)
+}
+
+fn millis() -> impl Strategy<Value = Millis> {
+    any::<i64>().prop_map(Millis::new)
+}
+
+fn rack() -> impl Strategy<Value = RackId> {
+    any::<u16>().prop_map(RackId)
+}
+
+fn kesm() -> impl Strategy<Value = KesmId> {
+    any::<u16>().prop_map(KesmId)
+}
+
+fn feed() -> impl Strategy<Value = FeedId> {
+    any::<u16>().prop_map(FeedId)
+}
+
+fn device() -> impl Strategy<Value = DeviceId> {
+    let kind = select(vec![0x0001_0000, 0x0002_0000, 0x0003_0000, 0x0004_0000]);
+    (kind, any::<u16>()).prop_map(|(kind, index)| DeviceId::from_wire(kind | u32::from(index)).expect("of a kind"))
+}
+
+fn words() -> impl Strategy<Value = String> {
+    // A character has at most four bytes.
+    prop::collection::vec(any::<char>(), 0..WORDS_BYTES_MAX / 4).prop_map(String::from_iter)
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    (any::<u64>(), any::<[u8; 32]>()).prop_map(|(index, hash)| Seen { index, hash })
+}
+
+fn founding() -> impl Strategy<Value = Founding> {
+    (any::<[u8; 16]>(), any::<[u8; 32]>()).prop_map(|(cluster, site_hash)| Founding { cluster, site_hash })
+}
+
+fn proposal() -> impl Strategy<Value = Entry> {
+    let command = prop_oneof![
+        founding().prop_map(Command::Found),
+        plan().prop_map(Command::Plan),
+        outcome().prop_map(Command::Outcome),
+        operation().prop_map(Command::Operation),
+    ];
+    let stamp = (millis(), any::<i64>()).prop_map(|(at, wall_unix_ms)| Stamp { at, wall_unix_ms });
+    (stamp, any::<u16>(), seen(), command).prop_map(|(stamp, by, seen, command)| Entry {
+        stamp,
+        by: ReplicaId(by),
+        seen,
+        command,
+    })
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let transfers = (list(grant()), list(release()), list(charge_grant()), list(shortfall()));
+    let rest = (list(cap_grant()), list(rack()), list(generator_grant()), list(mode_change()));
+    (transfers, rest, list(stored()), list(load())).prop_map(|(transfers, rest, stored, loads)| {
+        let (grants, releases, charges, shortfalls) = transfers;
+        let (caps, lifts, generators, modes) = rest;
+        Plan { grants, releases, charges, shortfalls, caps, lifts, generators, modes, stored, loads }
+    })
+}
+
+fn grant() -> impl Strategy<Value = Grant> {
+    (rack(), list(leg()), watts(), risk(), millis()).prop_map(|(rack, legs, help_above, risk, hold)| Grant {
+        rack,
+        legs,
+        help_above,
+        risk,
+        hold,
+    })
+}
+
+fn leg() -> impl Strategy<Value = Leg> {
+    let hop = (any::<u16>(), direction()).prop_map(|(tie, direction)| Hop { tie: TieId(tie), direction });
+    (kesm(), list(hop), watts(), watts()).prop_map(|(kesm, path, supplied, delivered)| Leg {
+        kesm,
+        path,
+        supplied,
+        delivered,
+    })
+}
+
+fn direction() -> impl Strategy<Value = Direction> {
+    select(vec![Direction::Forward, Direction::Backward])
+}
+
+fn risk() -> impl Strategy<Value = Risk> {
+    (watts(), forecast(), watts(), watts()).prop_map(|(present, forecast, limit, margin)| Risk {
+        present,
+        forecast,
+        limit,
+        margin,
+    })
+}
+
+fn forecast() -> impl Strategy<Value = RackForecast> {
+    let rules = vec![
+        RuleReason::NoModel,
+        RuleReason::NotFinite,
+        RuleReason::OutOfRange,
+        RuleReason::Late,
+        RuleReason::RuntimeFailed,
+        RuleReason::ColdStart,
+    ];
+    let source = prop_oneof![
+        any::<[u8; 8]>().prop_map(|hash8| ForecastSource::Model { hash8 }),
+        select(rules).prop_map(ForecastSource::Rule),
+    ];
+    (watts(), watts(), watts(), watts(), millis(), source).prop_map(|(p50, p90, p99, peak_p99, horizon, source)| {
+        RackForecast { p50, p90, p99, peak_p99, horizon, source }
+    })
+}
+
+fn release_reason() -> impl Strategy<Value = ReleaseReason> {
+    select(vec![
+        ReleaseReason::ForecastFell,
+        ReleaseReason::DeviceFailed,
+        ReleaseReason::AckMissing,
+        ReleaseReason::NoLongerFeasible,
+        ReleaseReason::Operator,
+    ])
+}
+
+fn release() -> impl Strategy<Value = Release> {
+    (rack(), release_reason()).prop_map(|(rack, reason)| Release { rack, reason })
+}
+
+fn charge_grant() -> impl Strategy<Value = ChargeGrant> {
+    (kesm(), watts(), millis()).prop_map(|(kesm, charge_max, hold)| ChargeGrant { kesm, charge_max, hold })
+}
+
+fn shortfall() -> impl Strategy<Value = Shortfall> {
+    (rack(), risk(), watts()).prop_map(|(rack, risk, uncovered)| Shortfall { rack, risk, uncovered })
+}
+
+fn cap_reason() -> impl Strategy<Value = CapReason> {
+    select(vec![
+        CapReason::RackUncovered,
+        CapReason::RowUncovered,
+        CapReason::Insecure,
+        CapReason::TimeLeft,
+        CapReason::GeneratorFull,
+        CapReason::Operator,
+    ])
+}
+
+fn cap_grant() -> impl Strategy<Value = CapGrant> {
+    (rack(), watts(), any::<u8>(), cap_reason(), millis()).prop_map(|(rack, cap, keep_tiers, reason, hold)| CapGrant {
+        rack,
+        cap,
+        keep_tiers,
+        reason,
+        hold,
+    })
+}
+
+fn duty() -> impl Strategy<Value = GeneratorDuty> {
+    select(vec![GeneratorDuty::Auto, GeneratorDuty::Run])
+}
+
+fn generator_grant() -> impl Strategy<Value = GeneratorGrant> {
+    (feed(), duty(), millis()).prop_map(|(feed, duty, hold)| GeneratorGrant { feed, duty, hold })
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    select(vec![Mode::Normal, Mode::RideThrough, Mode::Generator, Mode::OrderlyShutdown, Mode::Recovery])
+}
+
+fn mode_reason() -> impl Strategy<Value = ModeReason> {
+    prop_oneof![
+        (any::<u8>(), any::<u8>()).prop_map(|(witnesses, of)| ModeReason::UtilityLost { witnesses, of }),
+        Just(ModeReason::GeneratorCarries),
+        Just(ModeReason::GeneratorLost),
+        Just(ModeReason::TimeIsUp),
+        Just(ModeReason::UtilityBack),
+        Just(ModeReason::Recharged),
+    ]
+}
+
+fn mode_change() -> impl Strategy<Value = ModeChange> {
+    (feed(), mode(), mode_reason(), prop::option::of(millis())).prop_map(|(feed, to, reason, time_left)| ModeChange {
+        feed,
+        to,
+        reason,
+        time_left,
+    })
+}
+
+fn stored() -> impl Strategy<Value = StoredEnergy> {
+    (kesm(), any::<i64>()).prop_map(|(kesm, stored)| StoredEnergy { kesm, stored: Joules::new(stored) })
+}
+
+fn load() -> impl Strategy<Value = RackLoad> {
+    (rack(), watts(), any::<u16>()).prop_map(|(rack, peak, heat_permille)| RackLoad { rack, peak, heat_permille })
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let action = prop_oneof![
+        (grant(), list(stored()), list(load()))
+            .prop_map(|(grant, stored, loads)| Action::Transfer(grant, stored, loads)),
+        rack().prop_map(Action::End),
+        device().prop_map(Action::Hold),
+        device().prop_map(Action::Resume),
+        Just(Action::ManualOn),
+        Just(Action::ManualOff),
+    ];
+    (words(), words(), action).prop_map(|(actor, reason, action)| Operation { actor, reason, action })
+}
+
+fn transfer_id() -> impl Strategy<Value = TransferId> {
+    (any::<u64>(), any::<u16>()).prop_map(|(index, nth)| TransferId { index, nth })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    (transfer_id(), list(timed_ack())).prop_map(|(transfer, acks)| Outcome { transfer, acks })
+}
+
+fn timed_ack() -> impl Strategy<Value = TimedAck> {
+    let verdict = select(vec![
+        Verdict::Executed,
+        Verdict::Duplicate,
+        Verdict::StaleFence,
+        Verdict::Expired,
+        Verdict::BeyondLimits,
+        Verdict::Unavailable,
+        Verdict::LockedOut,
+    ]);
+    let fence = (any::<u64>(), any::<u64>()).prop_map(|(term, index)| Fence { term, index });
+    (device(), fence, verdict, millis(), any::<u32>()).prop_map(|(device, fence, verdict, device_at, after_us)| {
+        TimedAck { ack: Ack { device, fence, verdict, device_at }, after_us }
+    })
+}
+
+fn transfer() -> impl Strategy<Value = Transfer> {
+    let phase = select(vec![Phase::Supplying, Phase::Drawing, Phase::Held]);
+    (transfer_id(), transfer_id(), millis(), grant(), millis(), phase, any::<bool>()).prop_map(
+        |(id, first, since, grant, until, phase, noted)| Transfer { id, first, since, grant, until, phase, noted },
+    )
+}
+
+fn charge() -> impl Strategy<Value = (KesmId, Charge)> {
+    (kesm(), watts(), millis()).prop_map(|(kesm, charge_max, until)| (kesm, Charge { charge_max, until }))
+}
+
+fn closing() -> impl Strategy<Value = Closing> {
+    (transfer_id(), rack(), release_reason(), list(device()), millis())
+        .prop_map(|(transfer, rack, reason, devices, until)| Closing { transfer, rack, reason, devices, until })
+}
+
+fn cap() -> impl Strategy<Value = (RackId, Cap)> {
+    (rack(), watts(), any::<u8>(), cap_reason(), millis(), millis())
+        .prop_map(|(rack, cap, keep_tiers, reason, since, until)| (rack, Cap { cap, keep_tiers, reason, since, until }))
+}
+
+fn rule() -> impl Strategy<Value = (FeedId, GeneratorRule)> {
+    (feed(), duty(), millis()).prop_map(|(feed, duty, until)| (feed, GeneratorRule { duty, until }))
+}
+
+fn feed_mode() -> impl Strategy<Value = (FeedId, FeedMode)> {
+    (feed(), mode(), millis(), prop::option::of(mode_reason()))
+        .prop_map(|(feed, mode, since, reason)| (feed, FeedMode { mode, since, reason }))
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let setpoint = prop_oneof![
+        (watts(), watts(), watts()).prop_map(|(supply_max, charge_max, hold)| Setpoint::Kesm {
+            supply_max,
+            charge_max,
+            hold
+        }),
+        (direction(), watts(), watts()).prop_map(|(direction, flow_max, hold)| Setpoint::Tie {
+            direction,
+            flow_max,
+            hold
+        }),
+        (watts(), any::<u8>()).prop_map(|(cap, keep_tiers)| Setpoint::Pdu { cap, keep_tiers }),
+        duty().prop_map(|generator| Setpoint::Supply { generator }),
+    ];
+    (device(), any::<u64>(), any::<u64>(), setpoint, millis())
+        .prop_map(|(device, index, term, setpoint, until)| Order { device, index, term, setpoint, until })
+}
