@@ -18,6 +18,9 @@ use crate::scenario::{Scenario, ScenarioError};
 
 /// Policies without a planner look this often, in ms.
 const TICK_MS: u64 = 100;
+/// What happens before this, in ms, is not judged under any policy: loads stand over their limits at time 0 with nobody at
+/// the controls yet, which no plant does.
+const JUDGED_FROM_MS: u64 = 1_000;
 /// Curves have a sample for each of these, in ms.
 const SAMPLE_MS: u64 = 1_000;
 
@@ -161,6 +164,9 @@ fn run_one(scenario: &Scenario, policy: PolicyName, request: &Request) -> Result
             measure::sample(&mut curve, &world);
         }
         actor.tick(&mut world);
+        if world.now_ms() == JUDGED_FROM_MS {
+            world.begin_judging();
+        }
     }
     curve.marks = measure::marks(scenario, &world);
     let transfers = match &actor {

@@ -12,7 +12,7 @@ use super::bus::{self, Branch, BusPoint, Collapse};
 use super::control::{self, Bridge};
 use super::energy::EnergyAccount;
 use super::holdup::HoldUpSpec;
-use super::judge::{DarkCause, RowRecord, Span};
+use super::judge::{DarkCause, KesmRecord, RackRecord, RowRecord, Span, TieRecord};
 use super::meter::{Meter, Truth};
 use super::pdu::Pdu;
 use super::rack::{Rack, RackSpec};
@@ -157,6 +157,14 @@ impl Row {
     /// Closes a rack's breaker.
     pub(super) fn reset_rack(&mut self, rack: usize) {
         self.racks[rack].reset(self.feed.volts);
+    }
+
+    /// Lets the judges of this row forget what they saw.
+    pub(super) fn begin_judging(&mut self) {
+        self.record = RowRecord::default();
+        self.racks.iter_mut().for_each(|rack| rack.record = RackRecord::default());
+        self.kesms.iter_mut().for_each(|seat| seat.record = KesmRecord::new(seat.kesm.usable_joules()));
+        self.ties.iter_mut().for_each(|seat| seat.record = TieRecord::default());
     }
 
     /// Takes what happened since the last call.

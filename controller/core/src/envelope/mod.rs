@@ -101,7 +101,11 @@ impl Check<'_> {
         self.distinct("feed", plan.modes.iter().map(|change| change.feed.0), self.site.feeds.len());
         for grant in &plan.grants {
             self.require(grant.legs.len() <= LEGS_MAX, Violation::TooMany { what: "legs", max: LEGS_MAX });
-            self.distinct("kesm", grant.legs.iter().map(|leg| leg.kesm.0), kesms);
+            // A source may serve a rack over two ways: legs differ as a whole.
+            for leg in &grant.legs {
+                let index = leg.kesm.0;
+                self.require(usize::from(index) < kesms, Violation::Unknown { what: "kesm", index });
+            }
             for leg in &grant.legs {
                 self.require(leg.path.len() <= HOPS_MAX, Violation::TooMany { what: "hops", max: HOPS_MAX });
                 self.distinct("tie", leg.path.iter().map(|hop| hop.tie.0), ties);

@@ -73,6 +73,8 @@ pub(super) struct Means<'a> {
     pub(super) usage: Usage,
     /// What a module may give at the most, by its rating, its store and its promises.
     pub(super) can_supply: &'a dyn Fn(KesmId, &Usage) -> Watts,
+    /// Energy that a module may still promise.
+    pub(super) can_promise: &'a dyn Fn(KesmId, &Usage) -> Joules,
     /// Thousandths of its capacity that a module stores.
     pub(super) stored_permille: &'a dyn Fn(KesmId) -> i64,
     pub(super) excluded: &'a dyn Fn(DeviceId) -> bool,
@@ -394,6 +396,8 @@ fn fits(means: &Means<'_>, leg: &Leg) -> bool {
         && !closes_a_ring(means, &leg.path)
         && path_drop <= u32::from(site.policy.path_drop_permille)
         && leg.supplied <= (means.can_supply)(leg.kesm, &means.usage)
+        && electrical::stored_for(site.kesm(leg.kesm), leg.supplied, means.hold)
+            <= (means.can_promise)(leg.kesm, &means.usage)
 }
 
 /// Whether power that reaches the end of this path could already flow on to its beginning: it would go round for ever.

@@ -157,7 +157,13 @@ impl Charging {
         let taken: Watts = on_feed.iter().copied().map(drawn).sum();
         let rows = i64::try_from(on_feed.len()).unwrap_or(1).max(1);
         let share = Watts::new(site.feeds[feed.index()].limit.saturating_sub(taken).get() / rows);
-        ceiling.saturating_sub(own).min(share).or_zero()
+        let room = ceiling.saturating_sub(own).min(share);
+        // A row that draws up to its limit, for whatever reason, charges nothing.
+        let margin = limit.permille(site.policy.margin_permille);
+        let full = draft
+            .measured_draw(&topology.rows[row.index()].racks)
+            .is_none_or(|drawn| drawn.saturating_add(margin) > limit);
+        if full { Watts::ZERO } else { room.or_zero() }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::envelope::Usage;
 use crate::ledger::Transfer;
 use crate::mode::Mode;
 use crate::site::{FeedId, KesmId, RackId, RowId, Site};
-use crate::units::{Millis, Watts};
+use crate::units::{Joules, Millis, Watts};
 
 /// The plan, and what every rack will have once it is carried out.
 pub(super) struct Draft<'a> {
@@ -99,16 +99,24 @@ impl<'a> Draft<'a> {
 
     /// What a module can still promise for a whole hold: within its rating and above its reserve.
     pub(super) fn can_supply(&self, kesm: KesmId, usage: &Usage) -> Watts {
-        let module = self.site().kesm(kesm);
-        let Some(stored) = self.inputs.view.stored(kesm, self.inputs.now) else { return Watts::ZERO };
         if self.is_excluded(DeviceId::Kesm(kesm)) {
             return Watts::ZERO;
         }
-        let promised = usage.energy.get(&kesm).copied().unwrap_or_default();
-        let energy = stored.saturating_sub(module.reserve).saturating_sub(promised);
         let in_use = usage.kesms.get(&kesm).copied().unwrap_or_default();
-        let by_rating = module.rated.saturating_sub(in_use).or_zero();
-        by_rating.min(super::assign::by_energy(self.site(), kesm, energy))
+        let by_rating = self.site().kesm(kesm).rated.saturating_sub(in_use).or_zero();
+        by_rating.min(super::assign::by_energy(self.site(), kesm, self.can_promise(kesm, usage)))
+    }
+
+    /// Energy of a module above its reserve that nobody has been promised yet.
+    pub(super) fn can_promise(&self, kesm: KesmId, usage: &Usage) -> Joules {
+        let Some(stored) = self.inputs.view.stored(kesm, self.inputs.now) else { return Joules::ZERO };
+        let promised = usage.energy.get(&kesm).copied().unwrap_or_default();
+        stored.saturating_sub(self.site().kesm(kesm).reserve).saturating_sub(promised).or_zero()
+    }
+
+    /// What a row draws from its feed as its racks' meters say, if all of them are heard.
+    pub(super) fn measured_draw(&self, racks: &[RackId]) -> Option<Watts> {
+        racks.iter().map(|rack| self.inputs.view.draw(*rack, self.inputs.now)).sum()
     }
 
     /// Says what every named module stores and what every touched rack may come to take, so that replicas and auditors

@@ -92,7 +92,10 @@ impl Planner {
     pub fn plan(&mut self, inputs: Inputs<'_>) -> Plan {
         let mut verdicts = std::mem::take(&mut self.verdicts);
         verdicts.clear();
-        verdicts.extend(inputs.ledger.site().rack_ids().map(|rack| judge(&inputs, rack)));
+        for rack in inputs.ledger.site().rack_ids() {
+            let comes_back_to = self.outages.comes_back_to(&inputs, rack);
+            verdicts.push(risk::judge_expecting(&inputs, rack, comes_back_to));
+        }
         let mut draft = Draft::new(inputs);
         self.outages.follow(&mut draft, &self.topology, &verdicts);
         // In manual mode the site's operator plans; what is in force runs out or is ended by hand.

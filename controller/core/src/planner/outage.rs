@@ -4,14 +4,14 @@
 //! nothing from its feed; or, while the supply is silent, when every row that is heard draws nothing and there are at
 //! least two of them (or one with three racks or more).
 
-use super::Verdict;
 use super::draft::Draft;
 use super::topology::{RowMembers, Topology};
+use super::{Inputs, Verdict};
 use crate::command::{CapReason, GeneratorGrant, ModeChange};
 use crate::device::{DeviceId, GeneratorDuty, GeneratorPhase, Reading, SupplySource};
 use crate::electrical;
 use crate::mode::{Mode, ModeReason};
-use crate::site::{FeedId, RowId, Site, TIER_MAX};
+use crate::site::{FeedId, RackId, RowId, Site, TIER_MAX};
 use crate::units::{Joules, Millis, Watts};
 
 /// A loss must last so long: two ticks, so that one bad sample moves nothing.
@@ -32,9 +32,13 @@ const UNSURE_PERMILLE: i128 = 80;
 /// Recharging is over when modules hold so much, in thousandths of what they can, or after [`RECOVERY_MAX`].
 const RECHARGED_PERMILLE: i64 = 750;
 const RECOVERY_MAX: Millis = Millis::seconds(600);
+/// Racks are waited for at least so long after an outage: servers that failed start again within it.
+const RECOVERY_MIN: Millis = Millis::seconds(120);
 /// A utility within these thousandths of nominal is good; below the second it is lost (as transfer switches have it).
 const GOOD_PERMILLE: std::ops::RangeInclusive<u16> = 900..=1_100;
 const LOST_PERMILLE: u16 = 700;
+/// The highest load of a rack is forgotten by so much in a tick, in thousandths of it: half of it in a minute.
+const BEFORE_KEPT_PERMILLE: u16 = 999;
 /// Racks that take less than this say nothing about their feed.
 const TELLING_LOAD: Watts = Watts::new(500);
 
@@ -44,6 +48,8 @@ pub(super) struct Outages {
     lost_since: Vec<Option<Millis>>,
     /// The highest tier that is kept on, by row.
     keep_tiers: Vec<u8>,
+    /// What each rack took before its utility was lost: servers that failed or were shut down come back with it.
+    before: Vec<Watts>,
 }
 
 /// What the witnesses of one feed say.
@@ -87,12 +93,29 @@ impl Evidence {
 
 impl Outages {
     pub(super) fn new(site: &Site) -> Self {
-        Self { lost_since: vec![None; site.feeds.len()], keep_tiers: vec![TIER_MAX; site.rows.len()] }
+        Self {
+            lost_since: vec![None; site.feeds.len()],
+            keep_tiers: vec![TIER_MAX; site.rows.len()],
+            before: vec![Watts::ZERO; site.racks.len()],
+        }
     }
 
     /// The highest tier of a row that is kept on.
     pub(super) fn keep_tiers(&self, row: RowId) -> u8 {
         self.keep_tiers[row.index()]
+    }
+
+    /// What a rack may come back to: what it took before an outage, until it has come back or nobody waits any more.
+    pub(super) fn comes_back_to(&mut self, inputs: &Inputs<'_>, rack: RackId) -> Watts {
+        let feed = inputs.ledger.mode(inputs.ledger.site().feed_of(rack));
+        let load = inputs.view.load(rack, inputs.now);
+        let before = &mut self.before[rack.index()];
+        match (feed.mode, load) {
+            (Mode::Normal, Some(load)) => *before = load.max(before.permille(BEFORE_KEPT_PERMILLE)),
+            (Mode::Normal, None) => {}
+            _ => return *before,
+        }
+        Watts::ZERO
     }
 
     /// Adds changes of mode and orders to generators, and decides which tiers are kept on.
@@ -136,8 +159,9 @@ impl Outages {
             Mode::Generator if evidence.is_utility_back() => Some((Mode::Recovery, ModeReason::UtilityBack)),
             Mode::Generator if lost => Some((Mode::RideThrough, ModeReason::GeneratorLost)),
             Mode::Recovery => {
-                let long = draft.inputs.ledger_now.saturating_sub(standing.since) >= RECOVERY_MAX;
-                (long || is_recharged(draft, feed)).then_some((Mode::Normal, ModeReason::Recharged))
+                let since = draft.inputs.ledger_now.saturating_sub(standing.since);
+                let done = since >= RECOVERY_MIN && is_recharged(draft, feed);
+                (done || since >= RECOVERY_MAX).then_some((Mode::Normal, ModeReason::Recharged))
             }
             _ => None,
         }
@@ -150,8 +174,12 @@ impl Outages {
         for row in draft.site().row_ids().filter(|row| draft.site().rows[row.index()].feed == feed) {
             let members = &topology.rows[row.index()];
             let kept = &mut self.keep_tiers[row.index()];
-            if !bridges || !lost {
+            if !bridges {
                 *kept = TIER_MAX;
+                continue;
+            }
+            // Servers that are off tell nothing of their feed: what was shut down stays so until it is fed again.
+            if !lost {
                 continue;
             }
             // A new leader goes on where the last one was.

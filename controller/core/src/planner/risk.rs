@@ -37,6 +37,11 @@ impl Verdict {
 /// Judges one rack. It is at risk when its forecast exceeds its present use by the safety margin and its P99 passes
 /// its limit less the margin; a rack that is past that already is at risk whatever the forecast says (I8).
 pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
+    judge_expecting(inputs, rack, Watts::ZERO)
+}
+
+/// The same for a rack that is expected to come back to this load, whatever its forecast says.
+pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: Watts) -> Verdict {
     let site = inputs.ledger.site();
     let forecast = inputs.forecasts[rack.index()];
     // Unknown is not zero: without a reading, the forecast's own bound stands for the present.
@@ -50,7 +55,7 @@ pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
     let risk = Risk { present, forecast, limit, margin };
     // A capped rack shows its cap and not what it would take; a little more is asked for, to free it step by step.
     let wanted = inputs.ledger.cap(rack).map_or(present, |cap| present.max(cap.cap.saturating_add(margin)));
-    let peak = forecast.peak_p99.max(wanted).min(site.rack(rack).nameplate.max(present));
+    let peak = forecast.peak_p99.max(wanted).max(comes_back_to).min(site.rack(rack).nameplate.max(present));
     let rising = peak > present.saturating_add(margin);
     let at_risk = peak > hold && (rising || present > hold);
     let calm = peak <= hold.saturating_sub(margin);

@@ -192,6 +192,7 @@ impl Planning<'_, '_, '_> {
             members: self.members,
             usage: draft.usage(kept),
             can_supply: &|kesm, usage: &Usage| draft.can_supply(kesm, usage),
+            can_promise: &|kesm, usage: &Usage| draft.can_promise(kesm, usage),
             stored_permille: &stored_permille,
             excluded: &|device: DeviceId| draft.is_excluded(device),
             before,
@@ -220,7 +221,8 @@ impl Planning<'_, '_, '_> {
                 rack: verdict.rack,
                 need,
                 slack: if need > Watts::ZERO { ask(need).saturating_sub(need) } else { Watts::ZERO },
-                relief_coming: held.saturating_sub(present).or_zero(),
+                // What the rack draws now, and a margin, stays with its breaker: relief in advance costs no energy.
+                relief_coming: held.saturating_sub(present).saturating_sub(verdict.risk.margin).or_zero(),
                 relief_present: present.saturating_sub(present.permille(OWN_SHARE_PERMILLE)),
             }
         };

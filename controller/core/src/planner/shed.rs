@@ -68,8 +68,10 @@ impl Shedding {
         if draft.mode_of_row(draft.site().rack(verdict.rack).row).bridges() {
             return None;
         }
-        let covered = draft.delivered(verdict.rack);
-        let over = verdict.risk.present.saturating_sub(covered) > verdict.risk.limit;
+        // What the meters say, not what was planned: help that does not come is no help.
+        let draw = draft.inputs.view.draw(verdict.rack, draft.inputs.now).unwrap_or(verdict.risk.present);
+        let covered = verdict.risk.present.saturating_sub(draw).or_zero();
+        let over = draw > verdict.risk.limit;
         let lasting = lasts(&mut self.racks[verdict.rack.index()], over, draft.inputs.now);
         let cap = verdict.hold.saturating_add(covered);
         lasting.then_some(Wanted { cap, keep_tiers: TIER_MAX, reason: CapReason::RackUncovered })
@@ -104,25 +106,13 @@ impl Shedding {
             }
             _ => (limit, CapReason::RowUncovered),
         };
-        let draw = |rack: &RackId| drawn(draft, &verdicts[rack.index()]);
-        let drawn: Watts = racks.iter().map(draw).sum();
+        let loads = || racks.iter().map(|rack| verdicts[rack.index()].risk.present).sum();
+        let drawn: Watts = draft.measured_draw(racks).unwrap_or_else(loads);
         if !lasts(&mut self.rows[row.index()], drawn > most, draft.inputs.now) {
             return Vec::new();
         }
         let margin = most.permille(site.policy.margin_permille);
         cut_least_important(site, racks, verdicts, drawn.saturating_sub(most).saturating_add(margin), reason)
-    }
-}
-
-/// What comes through a rack's breaker with what the plan delivers, above its level.
-fn drawn(draft: &Draft<'_>, verdict: &Verdict) -> Watts {
-    let present = verdict.risk.present;
-    match draft.standing(verdict.rack) {
-        Some(standing) => {
-            let delivered = draft.delivered(verdict.rack);
-            present.saturating_sub(present.saturating_sub(standing.help_above).or_zero().min(delivered))
-        }
-        None => present,
     }
 }
 

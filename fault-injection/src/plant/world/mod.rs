@@ -86,6 +86,13 @@ impl World {
         self.now_ms
     }
 
+    /// Lets the judges forget what they saw so far.
+    pub fn begin_judging(&mut self) {
+        self.rows.iter_mut().for_each(Row::begin_judging);
+        self.feeds.iter_mut().for_each(|feed| feed.peak_watts = 0.0);
+        self.trips.clear();
+    }
+
     /// What the judges saw so far.
     pub fn judges(&self) -> Judges {
         let row = |index: usize| &self.rows[index];
