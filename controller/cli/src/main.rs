@@ -1,8 +1,9 @@
 //! `ridectl`: what an operator or auditor types.
 //!
-//! Exit status: 0 ok; 1 a negative answer (an audit that does not hold); 2 usage or something that cannot be read.
+//! Exit status: 0 ok; 1 a negative answer (an audit that does not hold, a transfer that would be refused); 2 usage or something that cannot be read.
 
 mod audit;
+mod check;
 mod output;
 
 use std::process::ExitCode;
@@ -27,17 +28,49 @@ enum Command {
     /// Review the log of a replica, offline, from its data folder or a copy of it.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Ask what would be done, without anything being done.
+    #[command(subcommand)]
+    Check(check::Command),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let Command::Audit(command) = arguments.command;
-    match audit::run(&command, arguments.output) {
+    let answered = match &arguments.command {
+        Command::Audit(command) => audit::run(command, arguments.output),
+        Command::Check(command) => check::run(command, arguments.output),
+    };
+    match answered {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
             eprintln!("ridectl: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command line is refused, and the message says why.
+    fn check(line: &str, expected: &str) {
+        let error = Arguments::try_parse_from(line.split(' ')).expect_err(expected);
+        assert_eq!(error.exit_code(), 2, "{line}");
+        assert!(error.to_string().contains(expected), "expected `{expected}` in: {error}");
+    }
+
+    #[test]
+    fn bad_amounts_and_spans_are_refused_before_any_log_is_read() {
+        let check_with = |words: &str, expected| check(&format!("ridectl check transfer --dir n1 {words}"), expected);
+        check_with("--watts 100", "--rack <RACK>");
+        check_with("--rack A1", "--watts <WATTS>");
+        check_with("--rack A1 --watts 0", "0 is not in 1..=1000000000");
+        check_with("--rack A1 --watts=-5", "-5 is not in 1..=1000000000");
+        check_with("--rack A1 --watts 4.5kW", "invalid value '4.5kW' for '--watts <WATTS>'");
+        check_with("--rack A1 --watts 5 --seconds 601", "601 is not in 1..=600");
+        check("ridectl check transfer --rack A1 --watts 5", "--dir <DIR>");
+        let good = "ridectl check transfer --dir n1 --rack A1 --watts 4000 --seconds 600 -o json";
+        assert!(Arguments::try_parse_from(good.split(' ')).is_ok());
     }
 }

@@ -209,16 +209,21 @@ impl Replay {
         self.steps.get(&transfer).map_or(&[], Vec::as_slice)
     }
 
+    /// Every transfer's step that came with this entry.
+    pub fn steps_of(&self, index: u64) -> impl Iterator<Item = (TransferId, &Step)> {
+        let all = self.steps.iter().flat_map(|(id, steps)| steps.iter().map(|step| (*id, step)));
+        all.filter(move |(_, step)| step.index == index)
+    }
+
     /// How a transfer ended; `None` when there is no admitted grant of that name.
     pub fn ending(&self, transfer: TransferId) -> Option<Ending> {
-        let ends = self.steps(transfer).iter().filter_map(|step| match step.state {
+        let end = self.steps(transfer).iter().rev().find_map(|step| match step.state {
             State::Replaced { by } => Some(Ending::Replaced { by }),
             State::Releasing(reason) => Some(Ending::Released { index: step.index, reason }),
             State::Expired => Some(Ending::Expired { at: step.at }),
             State::Phase(_) | State::Done => None,
         });
-        let granted = self.steps.contains_key(&transfer);
-        ends.last().or_else(|| granted.then_some(Ending::InForce))
+        end.or_else(|| self.steps.contains_key(&transfer).then_some(Ending::InForce))
     }
 }
 

@@ -1,8 +1,8 @@
 //! `ridectl audit log`.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ridethrough_core::audit::Record;
-use ridethrough_core::command::{Command, TransferId};
+use ridethrough_core::command::TransferId;
 use ridethrough_core::site::RackId;
 use serde::Serialize;
 
@@ -23,9 +23,9 @@ struct Line {
 
 /// Prints the entries that were asked for.
 pub fn run(opened: &Opened, rack: Option<&str>, last: Option<usize>, output: Output) -> Result<bool> {
-    let rack = rack.map(|name| rack_named(opened, name)).transpose()?;
+    let rack = rack.map(|name| opened.rack(name)).transpose()?;
     let transfers = |id: TransferId| rack_of(opened, id);
-    let about = |record: &&Record| rack.is_none_or(|rack| words::concerns(record, rack, &transfers));
+    let about = |record: &&Record| rack.is_none_or(|rack| words::concerns(record, rack, &opened.site, &transfers));
     let mut lines: Vec<Line> = opened.replay.records.iter().filter(about).map(|record| line(opened, record)).collect();
     if let Some(last) = last {
         lines.drain(..lines.len().saturating_sub(last));
@@ -34,18 +34,8 @@ pub fn run(opened: &Opened, rack: Option<&str>, last: Option<usize>, output: Out
     Ok(true)
 }
 
-fn rack_named(opened: &Opened, name: &str) -> Result<RackId> {
-    let mut racks = opened.site.rack_ids();
-    racks
-        .find(|rack| opened.site.rack(*rack).name == name)
-        .with_context(|| format!("--rack: the site has no rack `{name}`"))
-}
-
 fn rack_of(opened: &Opened, id: TransferId) -> Option<RackId> {
-    match &opened.replay.record(id.index)?.entry.command {
-        Command::Plan(plan) => plan.grants.get(usize::from(id.nth)).map(|grant| grant.rack),
-        _ => None,
-    }
+    opened.replay.record(id.index)?.grants().get(usize::from(id.nth)).map(|grant| grant.rack)
 }
 
 fn line(opened: &Opened, record: &Record) -> Line {

@@ -1,8 +1,10 @@
 //! `ridectl audit`: what the log says, whether it holds, and why a transfer was made.
 
+#[cfg(test)]
+pub mod example;
 mod explain;
 mod log;
-mod open;
+pub mod open;
 mod records;
 mod verify;
 mod words;
@@ -48,7 +50,7 @@ pub enum Command {
         #[arg(long)]
         records: Option<PathBuf>,
     },
-    /// Say why a transfer was made and what became of it.
+    /// Say why a transfer was made and what became of it, or what an entry is and why.
     Explain {
         /// The transfer, such as `184.0`, or an entry, such as `184`.
         id: String,

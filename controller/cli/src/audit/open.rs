@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ridethrough_core::audit::{Replay, replay};
 use ridethrough_core::command::{Entry, Position};
-use ridethrough_core::site::Site;
+use ridethrough_core::site::{RackId, Site};
 use ridethrough_raft::audit_read::{AuditContent, AuditEntry, AuditLog, read_log};
 
 use super::Source;
@@ -67,6 +67,16 @@ pub fn open(source: &Source) -> Result<Opened> {
     })
 }
 
+impl Opened {
+    /// The rack that `--rack` names.
+    pub fn rack(&self, name: &str) -> Result<RackId> {
+        let mut racks = self.site.rack_ids();
+        racks
+            .find(|rack| self.site.rack(*rack).name == name)
+            .with_context(|| format!("--rack: the site has no rack `{name}`"))
+    }
+}
+
 fn read(dir: &Path) -> Result<ReplicaLog> {
     let log = read_log(dir).with_context(|| format!("--dir {}", dir.display()))?;
     Ok(ReplicaLog { dir: dir.to_owned(), log })
@@ -118,7 +128,7 @@ fn longest(replicas: &[ReplicaLog], committed_index: u64) -> Result<&ReplicaLog>
 
 fn ledger_entry(entry: &AuditEntry) -> Option<(Position, Entry)> {
     match &entry.content {
-        AuditContent::Entry(content) => Some((entry.at, content.clone())),
+        AuditContent::Entry(content) => Some((entry.at, Entry::clone(content))),
         AuditContent::Blank | AuditContent::Membership(_) => None,
     }
 }

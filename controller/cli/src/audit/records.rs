@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ridethrough_core::audit::Replay;
 use ridethrough_core::command::Command;
-use ridethrough_core::device::{DeviceId, Direction, Fence, Setpoint, Verdict};
+use ridethrough_core::device::{DeviceId, Direction, Fence, GeneratorDuty, Setpoint, Verdict};
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Watts;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,15 @@ enum Act {
 enum SetpointLine {
     Kesm { supply_max_w: i64, charge_max_w: i64, hold_w: i64 },
     Tie { direction: WayLine, flow_max_w: i64, hold_w: i64 },
+    Pdu { cap_w: i64, keep_tiers: u8 },
+    Supply { generator: DutyLine },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DutyLine {
+    Auto,
+    Run,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +102,13 @@ impl From<SetpointLine> for Setpoint {
                 },
                 flow_max: Watts::new(flow_max_w),
                 hold: Watts::new(hold_w),
+            },
+            SetpointLine::Pdu { cap_w, keep_tiers } => Self::Pdu { cap: Watts::new(cap_w), keep_tiers },
+            SetpointLine::Supply { generator } => Self::Supply {
+                generator: match generator {
+                    DutyLine::Auto => GeneratorDuty::Auto,
+                    DutyLine::Run => GeneratorDuty::Run,
+                },
             },
         }
     }

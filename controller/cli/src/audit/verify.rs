@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Result;
-use ridethrough_core::command::Command;
 use ridethrough_core::ledger::Effect;
 use serde::Serialize;
 
@@ -68,12 +67,8 @@ fn report(opened: &Opened, records: Option<Checked>) -> Report {
 }
 
 fn transfers(opened: &Opened) -> usize {
-    let admitted = opened.replay.records.iter().filter(|record| matches!(record.effect, Effect::Admitted { .. }));
-    let grants = admitted.map(|record| match &record.entry.command {
-        Command::Plan(plan) => plan.grants.len(),
-        _ => 0,
-    });
-    grants.sum()
+    let admitted = opened.replay.records.iter().filter(|record| record.admitted());
+    admitted.map(|record| record.grants().len()).sum()
 }
 
 fn words_of(report: &Report) -> String {

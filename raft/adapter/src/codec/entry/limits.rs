@@ -1,7 +1,8 @@
 //! How long the lists and words of a command may be. Both ways: what would not be read back is not written.
 
 use ridethrough_core::command::{
-    ACKS_MAX, Action, Command, Grant, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, WORDS_BYTES_MAX,
+    ACKS_MAX, Action, Command, EVIDENCE_MAX, Grant, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, RackLoad,
+    StoredEnergy, WORDS_BYTES_MAX,
 };
 
 use crate::codec::CodecError;
@@ -26,10 +27,9 @@ fn check_plan(plan: &Plan) -> Result<(), CodecError> {
         ("lifts", plan.lifts.len()),
         ("generators", plan.generators.len()),
         ("modes", plan.modes.len()),
-        ("stored energies", plan.stored.len()),
-        ("loads", plan.loads.len()),
     ];
     lists.into_iter().try_for_each(|(what, length)| within(what, length, PLAN_ITEMS_MAX))?;
+    check_evidence(&plan.stored, &plan.loads)?;
     plan.grants.iter().try_for_each(check_grant)
 }
 
@@ -43,9 +43,13 @@ fn check_operation(operation: &Operation) -> Result<(), CodecError> {
     within("bytes of an actor", operation.actor.len(), WORDS_BYTES_MAX)?;
     within("bytes of a reason", operation.reason.len(), WORDS_BYTES_MAX)?;
     let Action::Transfer(grant, stored, loads) = &operation.action else { return Ok(()) };
-    within("stored energies", stored.len(), PLAN_ITEMS_MAX)?;
-    within("loads", loads.len(), PLAN_ITEMS_MAX)?;
+    check_evidence(stored, loads)?;
     check_grant(grant)
+}
+
+fn check_evidence(stored: &[StoredEnergy], loads: &[RackLoad]) -> Result<(), CodecError> {
+    within("stored energies", stored.len(), EVIDENCE_MAX)?;
+    within("loads", loads.len(), EVIDENCE_MAX)
 }
 
 fn within(what: &'static str, found: usize, max: usize) -> Result<(), CodecError> {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use openraft::EntryPayload;
 use proptest::prelude::*;
 use ridethrough_core::command::{
-    ACKS_MAX, Action, Command, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, WORDS_BYTES_MAX,
+    ACKS_MAX, Action, Command, EVIDENCE_MAX, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, WORDS_BYTES_MAX,
 };
 use ridethrough_core::site::RackId;
 
@@ -172,9 +172,13 @@ fn lists_and_words_have_limits_both_ways() {
         Command::Plan(plan)
     };
     assert!(encode_entry(&normal(with(&|plan| plan.lifts = many(PLAN_ITEMS_MAX)))).is_ok());
-    check_limit(with(&|plan| plan.lifts = many(PLAN_ITEMS_MAX + 1)), "1025 lifts, at most 1024 are allowed");
-    check_limit(with(&|plan| plan.caps = vec![plan.caps[0]; 1_025]), "1025 caps, at most 1024 are allowed");
-    check_limit(with(&|plan| plan.loads = vec![plan.loads[0]; 1_025]), "1025 loads, at most 1024 are allowed");
+    let beyond = |what: &str, max: usize| format!("{} {what}, at most {max} are allowed", max + 1);
+    let lifts = beyond("lifts", PLAN_ITEMS_MAX);
+    check_limit(with(&|plan| plan.lifts = many(PLAN_ITEMS_MAX + 1)), &lifts);
+    let caps = beyond("caps", PLAN_ITEMS_MAX);
+    check_limit(with(&|plan| plan.caps = vec![plan.caps[0]; PLAN_ITEMS_MAX + 1]), &caps);
+    let evidence = beyond("loads", EVIDENCE_MAX);
+    check_limit(with(&|plan| plan.loads = vec![plan.loads[0]; EVIDENCE_MAX + 1]), &evidence);
     let leg = || grant().legs[0].clone();
     check_limit(with(&|plan| plan.grants[0].legs = vec![leg(); LEGS_MAX + 1]), "9 legs, at most 8 are allowed");
     let long = |plan: &mut Plan| plan.grants[0].legs[0].path = vec![leg().path[0]; HOPS_MAX + 1];
@@ -188,29 +192,27 @@ fn lists_and_words_have_limits_both_ways() {
     let long = "ü".repeat(WORDS_BYTES_MAX / 2) + "x";
     check_limit(by(&long, "", Action::ManualOn), "257 bytes of an actor, at most 256 are allowed");
     check_limit(by("", &long, Action::ManualOn), "257 bytes of a reason, at most 256 are allowed");
-    let loads = vec![plan().loads[0]; 1_025];
-    check_limit(by("", "", Action::Transfer(grant(), Vec::new(), loads)), "1025 loads, at most 1024 are allowed");
+    let loads = vec![plan().loads[0]; EVIDENCE_MAX + 1];
+    check_limit(by("", "", Action::Transfer(grant(), Vec::new(), loads)), &evidence);
 }
 
+/// The lists of a plan may together be longer than one entry is large; what a large site needs at its worst must fit.
 #[test]
-fn whatever_keeps_to_the_limits_fits_into_the_log() {
-    let mut grant = grant();
-    grant.legs[0].path = vec![grant.legs[0].path[0]; HOPS_MAX];
-    grant.legs = vec![grant.legs[0].clone(); LEGS_MAX];
-    let plan = plan();
-    let full = Plan {
-        grants: vec![grant; PLAN_ITEMS_MAX],
-        releases: vec![plan.releases[0]; PLAN_ITEMS_MAX],
-        charges: vec![plan.charges[0]; PLAN_ITEMS_MAX],
-        shortfalls: vec![plan.shortfalls[0]; PLAN_ITEMS_MAX],
-        caps: vec![plan.caps[0]; PLAN_ITEMS_MAX],
-        lifts: vec![plan.lifts[0]; PLAN_ITEMS_MAX],
-        generators: vec![plan.generators[0]; PLAN_ITEMS_MAX],
-        modes: vec![plan.modes[0]; PLAN_ITEMS_MAX],
-        stored: vec![plan.stored[0]; PLAN_ITEMS_MAX],
-        loads: vec![plan.loads[0]; PLAN_ITEMS_MAX],
+fn the_worst_minute_of_a_large_site_fits_into_the_log() {
+    let (racks, kesms, mut grant, plan) = (4_096, 1_024, grant(), plan());
+    grant.legs.truncate(1);
+    let worst = Plan {
+        grants: vec![grant; racks / 2],
+        shortfalls: vec![plan.shortfalls[0]; racks / 2],
+        charges: vec![plan.charges[0]; kesms],
+        caps: vec![plan.caps[0]; racks],
+        generators: vec![plan.generators[0]; 16],
+        modes: vec![plan.modes[0]; 16],
+        stored: vec![plan.stored[0]; kesms],
+        loads: vec![plan.loads[0]; racks],
+        ..Plan::default()
     };
-    let entry = normal(Command::Plan(full));
+    let entry = normal(Command::Plan(worst));
     let bytes = encode_entry(&entry).expect("encodes");
     assert!(bytes.len() <= PROPOSAL_BYTES_MAX, "{} bytes", bytes.len());
     assert_eq!(decode_entry(&bytes), Ok(entry));

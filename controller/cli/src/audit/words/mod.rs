@@ -1,0 +1,254 @@
+//! Entries in words.
+
+pub mod names;
+pub mod reasons;
+
+use ridethrough_core::audit::Record;
+use ridethrough_core::command::{
+    Action, CapGrant, Command, GeneratorGrant, Grant, ModeChange, Operation, Outcome, Plan, Release, Shortfall,
+    TransferId,
+};
+use ridethrough_core::device::DeviceId;
+use ridethrough_core::ledger::Effect;
+use ridethrough_core::site::{FeedId, RackId, Site};
+use ridethrough_core::units::{Millis, Watts};
+
+use crate::output::hex;
+
+/// Milliseconds as seconds with one decimal.
+pub fn seconds(span: Millis) -> String {
+    format!("{}.{} s", span.get() / 1_000, (span.get() % 1_000) / 100)
+}
+
+/// Microseconds as milliseconds with two decimals.
+pub fn millis(micros: u32) -> String {
+    format!("{}.{:02} ms", micros / 1_000, (micros % 1_000) / 10)
+}
+
+/// What an entry says, a line for each thing.
+pub fn lines(record: &Record, site: &Site) -> Vec<String> {
+    let mut lines = match &record.entry.command {
+        Command::Found(founding) => {
+            let (cluster, hash) = (hex(&founding.cluster), hex(&founding.site_hash[..8]));
+            vec![format!("founded cluster {cluster} on site {} ({hash}…)", site.name)]
+        }
+        Command::Plan(plan) => plan_lines(record.position.index, plan, site),
+        Command::Outcome(outcome) => vec![outcome_line(outcome, site)],
+        Command::Operation(operation) => vec![operation_line(record.position.index, operation, site)],
+    };
+    match &record.effect {
+        Effect::Refused(refusal) => lines.push(format!("REFUSED, nothing changed: {}", refusal.describe(site))),
+        Effect::Diverged { index } => lines.push(format!("DIVERGED: its proposer saw another state {index}")),
+        Effect::Founded | Effect::Admitted { .. } | Effect::Noted => {}
+    }
+    lines
+}
+
+/// Whether an entry is about this rack: its transfers, its servers, what feeds it.
+pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(TransferId) -> Option<RackId>) -> bool {
+    match &record.entry.command {
+        Command::Found(_) => false,
+        Command::Plan(plan) => plan_concerns(plan, rack, site.feed_of(rack)),
+        Command::Outcome(outcome) => transfers(outcome.transfer) == Some(rack),
+        Command::Operation(operation) => match &operation.action {
+            Action::Transfer(grant, ..) => grant.rack == rack,
+            Action::End(of) => *of == rack,
+            Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
+            Action::ManualOn | Action::ManualOff => true,
+        },
+    }
+}
+
+fn plan_concerns(plan: &Plan, rack: RackId, feed: FeedId) -> bool {
+    plan.grants.iter().any(|grant| grant.rack == rack)
+        || plan.releases.iter().any(|release| release.rack == rack)
+        || plan.shortfalls.iter().any(|shortfall| shortfall.rack == rack)
+        || plan.caps.iter().any(|cap| cap.rack == rack)
+        || plan.lifts.contains(&rack)
+        || plan.generators.iter().any(|generator| generator.feed == feed)
+        || plan.modes.iter().any(|change| change.feed == feed)
+}
+
+fn stands_at(device: DeviceId, rack: RackId, site: &Site) -> bool {
+    match device {
+        DeviceId::Pdu(id) => id == rack,
+        DeviceId::Kesm(id) => site.kesms.get(id.index()).is_some_and(|kesm| kesm.rack == rack),
+        DeviceId::Tie(id) => {
+            site.ties.get(id.index()).is_some_and(|tie| tie.between.0 == rack || tie.between.1 == rack)
+        }
+        DeviceId::Supply(id) => id == site.feed_of(rack),
+    }
+}
+
+fn plan_lines(index: u64, plan: &Plan, site: &Site) -> Vec<String> {
+    let mut lines: Vec<String> = plan.modes.iter().map(|change| mode_line(change, site)).collect();
+    let grants = plan.grants.iter().enumerate();
+    lines.extend(grants.map(|(nth, grant)| format!("transfer  {}", grant_words(index, nth, grant, site))));
+    lines.extend(plan.releases.iter().map(|release| release_line(*release, site)));
+    lines.extend(plan.charges.iter().map(|charge| {
+        let name = site.device_name(DeviceId::Kesm(charge.kesm));
+        format!("charge    {name} may take {} for {}", charge.charge_max.kilo(), seconds(charge.hold))
+    }));
+    lines.extend(plan.shortfalls.iter().map(|shortfall| shortfall_line(shortfall, site)));
+    lines.extend(plan.caps.iter().map(|cap| cap_line(cap, site)));
+    lines.extend(
+        plan.lifts.iter().map(|rack| format!("lift      {}: its servers are free again", names::rack(site, *rack))),
+    );
+    lines.extend(plan.generators.iter().map(|generator| generator_line(generator, site)));
+    lines
+}
+
+fn grant_words(index: u64, nth: usize, grant: &Grant, site: &Site) -> String {
+    let from: Vec<String> = grant.legs.iter().map(|leg| names::leg(site, leg)).collect();
+    let delivered: Watts = grant.legs.iter().map(|leg| leg.delivered).sum();
+    let rack = names::rack(site, grant.rack);
+    let (peak, limit) = (grant.risk.forecast.peak_p99.kilo(), grant.risk.limit.kilo());
+    let (up_to, above, hold) = (delivered.kilo(), grant.help_above.kilo(), seconds(grant.hold));
+    format!(
+        "{index}.{nth} to {rack} from {}: up to {up_to} above {above} for {hold} (P99 {peak}, limit {limit})",
+        from.join(" + ")
+    )
+}
+
+fn release_line(release: Release, site: &Site) -> String {
+    format!("release   {}: {}", names::rack(site, release.rack), reasons::release(release.reason))
+}
+
+fn shortfall_line(shortfall: &Shortfall, site: &Site) -> String {
+    format!("SHORTFALL {}: {} not covered", names::rack(site, shortfall.rack), shortfall.uncovered.kilo())
+}
+
+fn cap_line(cap: &CapGrant, site: &Site) -> String {
+    format!(
+        "cap       {}: at most {} for {}, {}: {}",
+        names::rack(site, cap.rack),
+        cap.cap.kilo(),
+        seconds(cap.hold),
+        reasons::tiers(cap.keep_tiers),
+        reasons::cap(cap.reason)
+    )
+}
+
+fn generator_line(generator: &GeneratorGrant, site: &Site) -> String {
+    let (name, duty) = (names::feed(site, generator.feed), reasons::duty(generator.duty));
+    format!("generator {name}: {duty}, for {}", seconds(generator.hold))
+}
+
+fn mode_line(change: &ModeChange, site: &Site) -> String {
+    let left = change.time_left.map(|left| format!("; what is stored lasts {}", seconds(left)));
+    let (name, left) = (names::feed(site, change.feed), left.unwrap_or_default());
+    format!("mode      {name} to {}: {}{left}", change.to, change.reason)
+}
+
+fn operation_line(index: u64, operation: &Operation, site: &Site) -> String {
+    let what = match &operation.action {
+        Action::Transfer(grant, ..) => format!("transfer {}", grant_words(index, 0, grant, site)),
+        Action::End(rack) => format!("end the transfer to {}", names::rack(site, *rack)),
+        Action::Hold(device) => format!("leave {} alone", site.device_name(*device)),
+        Action::Resume(device) => format!("plan with {} again", site.device_name(*device)),
+        Action::ManualOn => "leave the whole site alone".into(),
+        Action::ManualOff => "plan the whole site again".into(),
+    };
+    format!("operation by {}: {what}; {}", names::quoted(&operation.actor), names::quoted(&operation.reason))
+}
+
+fn outcome_line(outcome: &Outcome, site: &Site) -> String {
+    let said: Vec<String> = outcome
+        .acks
+        .iter()
+        .map(|timed| {
+            let name = site.device_name(timed.ack.device);
+            format!("{name} {} after {}", reasons::verdict(timed.ack.verdict), millis(timed.after_us))
+        })
+        .collect();
+    format!("outcome   {}: {}", outcome.transfer, said.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use ridethrough_core::command::ReleaseReason;
+    use ridethrough_core::site::{KesmId, TieId};
+
+    use super::super::example::{Growing, evidence, grant, granting, outage, release};
+    use super::*;
+
+    /// The last entry's lines.
+    fn check(log: Growing, expected: &[&str]) {
+        let opened = log.opened();
+        let record = opened.replay.records.last().expect("not empty");
+        assert_eq!(lines(record, &opened.site), expected);
+    }
+
+    fn planned(command: Command) -> Growing {
+        let mut log = Growing::founded();
+        log.commit(1_000, command);
+        log
+    }
+
+    fn operated(action: Action) -> Growing {
+        let mut log = Growing::founded();
+        log.operate(1_000, action);
+        log
+    }
+
+    #[test]
+    fn a_plan_has_a_line_for_each_thing() {
+        check(
+            planned(Command::Plan(outage())),
+            &[
+                "mode      utility to ride-through: 2 of 3 independent witnesses see the utility gone; what is stored \
+                 lasts 95.5 s",
+                "cap       A1: at most 12.0 kW for 8.0 s, tiers 1 to 3 kept on, the rest shut down: the utility is \
+                 lost, and what is stored does not last until it is replaced or servers have shut down",
+                "generator utility: run, and try again when it has given up, for 60.0 s",
+            ],
+        );
+        check(
+            planned(granting(4_000)),
+            &[
+                "transfer  2.0 to A1 from K1 via A1-A2: up to 4.0 kW above 22.0 kW for 8.0 s (P99 26.0 kW, limit 24.0 kW)",
+            ],
+        );
+        let lifts = Plan { lifts: vec![RackId(0)], ..Plan::default() };
+        check(planned(Command::Plan(lifts)), &["lift      A1: its servers are free again"]);
+        check(
+            planned(release(ReleaseReason::NoLongerFeasible)),
+            &["release   A1: its way or source could not go on, and no other was found"],
+        );
+    }
+
+    #[test]
+    fn an_operation_has_one_line_with_actor_and_reason() {
+        let why = "\"breaker A1 is \\u{1b}[31mserviced\"";
+        let (stored, loads) = evidence();
+        let told = |what: &str| format!("operation by \"mira\": {what}; {why}");
+        let transfer = "transfer 2.0 to A1 from K1 via A1-A2: up to 4.0 kW above 22.0 kW for 8.0 s (P99 26.0 kW, limit \
+                        24.0 kW)";
+        check(operated(Action::Transfer(grant(4_000), stored, loads)), &[&told(transfer)]);
+        check(operated(Action::Hold(DeviceId::Kesm(KesmId(0)))), &[&told("leave kesm K1 alone")]);
+        check(operated(Action::ManualOn), &[&told("leave the whole site alone")]);
+        check(operated(Action::ManualOff), &[&told("plan the whole site again")]);
+        check(
+            operated(Action::End(RackId(0))),
+            &[&told("end the transfer to A1"), "REFUSED, nothing changed: rack A1 has no transfer"],
+        );
+        check(
+            operated(Action::Resume(DeviceId::Tie(TieId(0)))),
+            &[&told("plan with tie A1-A2 again"), "REFUSED, nothing changed: tie A1-A2 is not held by an operator"],
+        );
+    }
+
+    #[test]
+    fn an_entry_concerns_the_racks_it_is_about_and_no_others() {
+        let about = |log: Growing, rack| {
+            let opened = log.opened();
+            concerns(opened.replay.records.last().expect("not empty"), RackId(rack), &opened.site, &|_| None)
+        };
+        let capped = || planned(Command::Plan(Plan { modes: Vec::new(), generators: Vec::new(), ..outage() }));
+        assert!(about(capped(), 0) && !about(capped(), 1));
+        assert!(about(planned(Command::Plan(outage())), 1), "the mode of its feed");
+        let held = || operated(Action::Hold(DeviceId::Kesm(KesmId(0))));
+        assert!(about(held(), 1) && !about(held(), 0), "K1 stands at A2");
+        assert!(about(operated(Action::Hold(DeviceId::Tie(TieId(0)))), 0));
+    }
+}
