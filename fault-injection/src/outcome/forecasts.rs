@@ -9,6 +9,9 @@ use super::PolicyName;
 use crate::plant::whole;
 use crate::scenario::Scenario;
 
+/// Before a scenario begins, the model has watched its racks for so long, in ms: the demo waits for half a minute, too.
+const WATCHED_MS: u64 = 60_000;
+
 /// A forecaster of one run.
 #[derive(Debug)]
 pub enum Forecaster {
@@ -35,7 +38,7 @@ impl Forecaster {
             PolicyName::None | PolicyName::ReactiveCapping => None,
             PolicyName::ReactiveTransfer => Some(Self::Overload),
             PolicyName::Persistence => Some(Self::Persistence),
-            PolicyName::Ours => Some(Self::Model(Box::new(Guarded::new(model)))),
+            PolicyName::Ours => Some(Self::Model(Box::new(watched(scenario, Guarded::new(model))))),
             PolicyName::Oracle => Some(Self::Future { every_ms, watts: scenario.demand(every_ms) }),
         }
     }
@@ -55,13 +58,9 @@ impl Forecaster {
     pub fn step(&mut self, site: &Site, loads: &[Option<Watts>], now_ms: u64) -> Forecasts {
         match self {
             Self::Model(engine) => {
-                let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
-                let rows =
-                    site.rows.iter().zip(row_loads(site, loads)).map(|(row, power)| Sample { power, limit: row.limit });
-                let samples: Vec<Sample> = racks.chain(rows).collect();
                 let keep = if now_ms.is_multiple_of(1_000) { Keep::Committed } else { Keep::Provisional };
-                let mut racks = Vec::with_capacity(samples.len());
-                engine.step(&samples, keep, &mut racks);
+                let mut racks = Vec::with_capacity(site.racks.len() + site.rows.len());
+                engine.step(&samples(site, loads), keep, &mut racks);
                 let rows = racks.split_off(site.racks.len());
                 Forecasts { racks, rows }
             }
@@ -92,6 +91,25 @@ pub struct Forecasts {
     pub racks: Vec<RackForecast>,
     /// One for each row.
     pub rows: Vec<RackForecast>,
+}
+
+/// An engine that has watched the racks for a while, as one that has been commissioned has.
+fn watched(scenario: &Scenario, mut engine: Guarded) -> Guarded {
+    const SECOND_MS: u64 = 1_000;
+    let before = scenario.demand_before(WATCHED_MS, SECOND_MS);
+    let mut out = Vec::new();
+    for second in 0..before.first().map_or(0, Vec::len) {
+        let loads: Vec<Option<Watts>> = before.iter().map(|rack| Some(Watts::new(whole(rack[second])))).collect();
+        engine.step(&samples(&scenario.site, &loads), Keep::Committed, &mut out);
+    }
+    engine
+}
+
+/// What the model is shown: racks, then rows.
+fn samples(site: &Site, loads: &[Option<Watts>]) -> Vec<Sample> {
+    let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
+    let rows = site.rows.iter().zip(row_loads(site, loads)).map(|(row, power)| Sample { power, limit: row.limit });
+    racks.chain(rows).collect()
 }
 
 /// What the racks of each row take together; none while one of them is not known.

@@ -25,6 +25,8 @@ struct Device {
     /// no answer yet.
     submitted: Option<u64>,
     waits_since: Option<Millis>,
+    /// The newest order that may not go yet, and since when.
+    held_back: Option<(u64, Millis)>,
     /// Its word on the newest order that it answered.
     answered: Option<TimedAck>,
     refused_at: Option<Millis>,
@@ -90,6 +92,14 @@ impl Devices {
             known.submitted = Some(order.index);
             known.waits_since.get_or_insert(now);
         }
+    }
+
+    /// For how long this order, which has not gone yet, has waited.
+    pub fn waited(&mut self, order: &Order, now: Millis) -> Millis {
+        let Some(known) = self.by_id.get_mut(&order.device) else { return Millis::ZERO };
+        let (_, since) = *known.held_back.filter(|(index, _)| *index == order.index).get_or_insert((order.index, now));
+        known.held_back = Some((order.index, since));
+        now.saturating_sub(since)
     }
 
     /// Whether this order has yet to be handed to the link.

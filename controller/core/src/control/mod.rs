@@ -173,7 +173,7 @@ impl Control {
         let ledger_now = self.clock.at(now);
         for order in ledger.orders() {
             let valid_for = order.get().until.saturating_sub(ledger_now);
-            if valid_for > Millis::ZERO && self.may_go(order) && send(order, valid_for) {
+            if valid_for > Millis::ZERO && self.may_go(order, now) && send(order, valid_for) {
                 self.devices.submitted(order.get(), now);
             }
         }
@@ -231,9 +231,13 @@ impl Control {
         Some(work(&mut self.planner, inputs))
     }
 
-    fn may_go(&self, order: &Committed<Order>) -> bool {
+    fn may_go(&mut self, order: &Committed<Order>, now: Millis) -> bool {
+        if !self.devices.is_new(order.get()) {
+            return false;
+        }
+        let waited = self.devices.waited(order.get(), now);
         let in_force = |device: DeviceId| -> InForce { self.devices.in_force(device) };
-        self.devices.is_new(order.get()) && dispatch::may_go(&self.ledger, order, &in_force)
+        dispatch::may_go(&self.ledger, order, waited, &in_force)
     }
 
     /// The word of these devices on their newest orders, when all have answered, or one is silent.

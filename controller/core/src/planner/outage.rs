@@ -39,6 +39,10 @@ const GOOD_PERMILLE: std::ops::RangeInclusive<u16> = 900..=1_100;
 const LOST_PERMILLE: u16 = 700;
 /// The highest load of a rack is forgotten by so much in a tick, in thousandths of it: half of it in a minute.
 const BEFORE_KEPT_PERMILLE: u16 = 999;
+/// A rack that takes less than this share of what it took before has servers that failed.
+const FAILED_PERMILLE: u16 = 500;
+/// Supplies that refill take so much of the rack's limit more, in thousandths.
+const REFILL_PERMILLE: u16 = 100;
 /// Racks that take less than this say nothing about their feed.
 const TELLING_LOAD: Watts = Watts::new(500);
 
@@ -105,17 +109,22 @@ impl Outages {
         self.keep_tiers[row.index()]
     }
 
-    /// What a rack may come back to: what it took before an outage, until it has come back or nobody waits any more.
+    /// What a rack may come back to after an outage, while its feed recovers or the generator carries it: its supplies
+    /// refill at every gap, and servers that have failed start all at once with whatever they do then.
     pub(super) fn comes_back_to(&mut self, inputs: &Inputs<'_>, rack: RackId) -> Watts {
-        let feed = inputs.ledger.mode(inputs.ledger.site().feed_of(rack));
+        let site = inputs.ledger.site();
+        let feed = inputs.ledger.mode(site.feed_of(rack));
         let load = inputs.view.load(rack, inputs.now);
         let before = &mut self.before[rack.index()];
         match (feed.mode, load) {
-            (Mode::Normal, Some(load)) => *before = load.max(before.permille(BEFORE_KEPT_PERMILLE)),
-            (Mode::Normal, None) => {}
-            _ => return *before,
+            (Mode::Normal, Some(load)) => {
+                *before = load.max(before.permille(BEFORE_KEPT_PERMILLE));
+                Watts::ZERO
+            }
+            (Mode::Normal, None) => Watts::ZERO,
+            (_, Some(load)) if load < before.permille(FAILED_PERMILLE) => site.rack(rack).nameplate,
+            _ => before.saturating_add(site.rack(rack).limit.permille(REFILL_PERMILLE)),
         }
-        Watts::ZERO
     }
 
     /// Adds changes of mode and orders to generators, and decides which tiers are kept on.
