@@ -8,6 +8,7 @@ use crate::forecast::{ForecastSource, RackForecast, RuleReason};
 use crate::ledger::{Effect, Ledger};
 use crate::planner::{Inputs, Planner};
 use crate::site::{KesmId, RackId, Site};
+use crate::trust::Fault;
 use crate::units::{Joules, Millis, Millivolts, Watts};
 use crate::view::View;
 
@@ -103,17 +104,28 @@ impl World {
     }
 
     pub(crate) fn plan(&mut self) -> Plan {
+        let mut planner = self.planner.clone();
+        let plan = self.with_inputs(&|_| None, |inputs| planner.plan(*inputs));
+        self.planner = planner;
+        plan
+    }
+
+    /// Works with what a tick knows, and what is held against devices.
+    pub(crate) fn with_inputs<T>(
+        &self,
+        fault: &dyn Fn(DeviceId) -> Option<Fault>,
+        work: impl FnOnce(&Inputs<'_>) -> T,
+    ) -> T {
         let ledger = Arc::new(self.ledger.clone()).as_of(self.now);
-        let inputs = Inputs {
+        work(&Inputs {
             ledger: &ledger,
             view: &self.view,
             forecasts: &self.forecasts,
             row_forecasts: &[],
-            fault: &|_| None,
+            fault,
             now: self.now,
             ledger_now: self.now,
-        };
-        self.planner.plan(inputs)
+        })
     }
 
     pub(crate) fn entry(&self, command: Command) -> (Position, Entry) {

@@ -7,6 +7,7 @@ use super::security::Insecurity;
 use crate::device::DeviceId;
 use crate::mode::Mode;
 use crate::site::{FeedId, KesmId, RackId, Site, TieId};
+use crate::trust::Fault;
 use crate::units::{Joules, Millis, Watts};
 
 /// Every limit that a plan breaks, at least one.
@@ -153,8 +154,24 @@ pub enum Violation {
     DeviceHeld(DeviceId),
     /// No operator holds this device.
     DeviceNotHeld(DeviceId),
+    /// A device is not to be relied on now.
+    DeviceBarred {
+        /// Which.
+        device: DeviceId,
+        /// Why.
+        fault: Fault,
+    },
     /// The site has no such device.
     UnknownDevice(DeviceId),
+    /// The site has nothing of this name.
+    UnknownName {
+        /// Which kind of thing.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// No module reaches the rack over ties that may be used.
+    NoWay(RackId),
     /// The rack has no transfer.
     NoTransfer(RackId),
     /// A text of an operation is empty or too long.
@@ -233,6 +250,11 @@ impl Violation {
             Self::Manual => "an operator has taken over the site: nothing but ends is carried out".into(),
             Self::DeviceHeld(id) => format!("{} is held by an operator", site.device_name(*id)),
             Self::DeviceNotHeld(id) => format!("{} is not held by an operator", site.device_name(*id)),
+            Self::DeviceBarred { device, fault } => {
+                format!("{} is not to be relied on: it {fault}", site.device_name(*device))
+            }
+            Self::UnknownName { what, name } => format!("the site has no {what} `{}`", name.escape_debug()),
+            Self::NoWay(id) => format!("no module that may be used reaches rack {}", rack(id)),
             Self::UnknownDevice(id) => format!("the site has no {}", site.device_name(*id)),
             Self::NoTransfer(id) => format!("rack {} has no transfer", rack(id)),
             Self::BadWords { what, bytes_max } => format!("the {what} must have 1 to {bytes_max} bytes"),

@@ -17,6 +17,7 @@ mod assign;
 mod charge;
 mod draft;
 mod outage;
+mod proposal;
 mod risk;
 mod row;
 mod secure;
@@ -25,6 +26,7 @@ mod shed;
 mod tests;
 mod topology;
 
+pub use proposal::{Proposal, Proposer};
 pub use risk::{RowVerdict, Verdict, judge};
 
 use self::assign::Assigner;

@@ -116,14 +116,17 @@ impl Outages {
         let feed = inputs.ledger.mode(site.feed_of(rack));
         let load = inputs.view.load(rack, inputs.now);
         let before = &mut self.before[rack.index()];
+        let refill = site.rack(rack).limit.permille(REFILL_PERMILLE);
         match (feed.mode, load) {
             (Mode::Normal, Some(load)) => {
                 *before = load.max(before.permille(BEFORE_KEPT_PERMILLE));
                 Watts::ZERO
             }
             (Mode::Normal, None) => Watts::ZERO,
-            (_, Some(load)) if load < before.permille(FAILED_PERMILLE) => site.rack(rack).nameplate,
-            _ => before.saturating_add(site.rack(rack).limit.permille(REFILL_PERMILLE)),
+            (_, Some(load)) if load < before.permille(FAILED_PERMILLE) => {
+                site.rack(rack).nameplate.saturating_add(refill)
+            }
+            _ => before.saturating_add(refill),
         }
     }
 

@@ -55,7 +55,8 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
     let risk = Risk { present, forecast, limit, margin };
     // A capped rack shows its cap and not what it would take; a little more is asked for, to free it step by step.
     let wanted = inputs.ledger.cap(rack).map_or(present, |cap| present.max(cap.cap.saturating_add(margin)));
-    let peak = forecast.peak_p99.max(wanted).max(comes_back_to).min(site.rack(rack).nameplate.max(present));
+    // Servers take no more than their ratings; what comes back after an outage may, while supplies refill.
+    let peak = forecast.peak_p99.max(wanted).min(site.rack(rack).nameplate.max(present)).max(comes_back_to);
     let rising = peak > present.saturating_add(margin);
     let at_risk = peak > hold && (rising || present > hold);
     let calm = peak <= hold.saturating_sub(margin);
