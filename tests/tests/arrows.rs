@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("node", "controller/node", &["core", "raft", "link", "protocol", "model", "dashboard"]),
     ("fault-injection", "fault-injection", &["core", "protocol", "dashboard", "model"]),
     ("tests", "tests", &["fault-injection"]),
+    ("models", "tests/models", &["core", "protocol"]),
     ("xtask", "xtask", &[]),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::device::{DeviceId, Order, Setpoint};
 use crate::ledger::{Committed, Ledger};
+use crate::site::TieId;
 use crate::units::Millis;
 
 /// What a device says is in force there.
@@ -19,9 +20,14 @@ pub const HANDOVER: Millis = Millis::new(60);
 
 /// Whether this order may be sent, given what every device says of itself and for how long the order has waited.
 ///
-/// What raises a tie waits until everything between it and the sources that feed it has acknowledged its own newest
-/// order. What lowers goes at once, but for one case: when the same entry gives a transfer other sources or ways, those
-/// that it leaves go on until the new ones act, or [`HANDOVER`] is over, so that the receiver is not without.
+/// What lets a tie give as much as it was heard to give, or more, waits until everything between it and the sources that
+/// feed it has acknowledged its own newest order. As much, too: what a tie was heard to do may be over by now. It may
+/// have lapsed with its source or have been told to stop, and then the same flow again is a rise (found by the model in
+/// `tests/models`). What a device has accepted already goes at once.
+///
+/// What lowers goes at once, but for one case: when the same entry gives a transfer other sources or ways, those that it
+/// leaves go on until the new ones act, or [`HANDOVER`] is over, so that the receiver is not without. A flow that lowers
+/// could be a rise for the reason above, but nothing may hold up for long what takes a tie back.
 pub fn may_go(
     ledger: &Ledger,
     order: &Committed<Order>,
@@ -29,35 +35,61 @@ pub fn may_go(
     in_force: &dyn Fn(DeviceId) -> InForce,
 ) -> bool {
     let order = order.get();
+    let there = in_force(order.device);
+    if there.index >= order.index {
+        return true;
+    }
+    match order.device {
+        DeviceId::Tie(tie) if !lowers(order, there) => is_fed(ledger, tie, in_force),
+        DeviceId::Tie(_) | DeviceId::Kesm(_) => {
+            !lowers(order, there) || waited >= HANDOVER || !is_awaited(ledger, order, in_force)
+        }
+        DeviceId::Pdu(_) | DeviceId::Supply(_) => true,
+    }
+}
+
+/// Whether the device will give less than it was heard to give, or nothing at all.
+fn lowers(order: &Order, there: InForce) -> bool {
+    match (order.setpoint, there.setpoint) {
+        (Setpoint::Kesm { supply_max, .. }, Some(Setpoint::Kesm { supply_max: before, .. })) => supply_max < before,
+        (setpoint, Some(before)) => {
+            !setpoint.raises(None) || (before.raises(Some(&setpoint)) && !setpoint.raises(Some(&before)))
+        }
+        (setpoint, None) => !setpoint.raises(None),
+    }
+}
+
+/// Whether everything between a tie and the sources that feed it has acknowledged its own newest order.
+fn is_fed(ledger: &Ledger, tie: TieId, in_force: &dyn Fn(DeviceId) -> InForce) -> bool {
     let settled = |device: DeviceId| {
         ledger.order(device).is_none_or(|newest| {
             let there = in_force(device);
             there.index >= newest.get().index && there.setpoint.is_some()
         })
     };
-    if order.setpoint.raises(in_force(order.device).setpoint.as_ref()) {
-        let DeviceId::Tie(tie) = order.device else { return true };
-        return ledger.transfers().flat_map(|transfer| &transfer.grant.legs).all(|leg| {
-            let Some(place) = leg.path.iter().position(|hop| hop.tie == tie) else { return true };
-            settled(DeviceId::Kesm(leg.kesm)) && leg.path[..place].iter().all(|hop| settled(DeviceId::Tie(hop.tie)))
-        });
-    }
-    if waited >= HANDOVER || !matches!(order.device, DeviceId::Kesm(_) | DeviceId::Tie(_)) {
-        return true;
-    }
+    ledger.transfers().flat_map(|transfer| &transfer.grant.legs).all(|leg| {
+        let Some(place) = leg.path.iter().position(|hop| hop.tie == tie) else { return true };
+        settled(DeviceId::Kesm(leg.kesm)) && leg.path[..place].iter().all(|hop| settled(DeviceId::Tie(hop.tie)))
+    })
+}
+
+/// Whether a transfer of the same entry waits for another device to rise.
+fn is_awaited(ledger: &Ledger, order: &Order, in_force: &dyn Fn(DeviceId) -> InForce) -> bool {
     let rises = |device: DeviceId| {
         let newest = ledger.order(device).map(Committed::get).filter(|newest| newest.index == order.index);
         newest.is_some_and(|newest| newest.setpoint.raises(in_force(device).setpoint.as_ref()))
     };
     let of_entry = ledger.transfers().filter(|transfer| transfer.id.index == order.index);
-    !of_entry.flat_map(|transfer| transfer.grant.devices()).any(|device| device != order.device && rises(device))
+    let mut devices = of_entry.flat_map(|transfer| transfer.grant.devices());
+    devices.any(|device| device != order.device && rises(device))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::example::{World, forecast};
-    use crate::site::{KesmId, TieId};
+    use crate::site::KesmId;
+    use crate::units::Watts;
 
     #[test]
     fn supply_is_made_before_the_draw_is_raised() {
@@ -96,7 +128,8 @@ mod tests {
         world.tick();
         let ledger = &world.ledger;
         let left = ledger.order(DeviceId::Kesm(KesmId(0))).expect("told to stop");
-        assert!(!left.get().setpoint.raises(None), "{left:?}");
+        let Setpoint::Kesm { supply_max, .. } = left.get().setpoint else { panic!("a module's") };
+        assert_eq!(supply_max, Watts::ZERO);
         let old = |device: DeviceId| {
             let order = before.iter().find(|order| order.device == device);
             order.map_or_else(InForce::default, |order| InForce { index: order.index, setpoint: Some(order.setpoint) })
@@ -111,5 +144,28 @@ mod tests {
             )
         };
         assert!(may_go(ledger, left, Millis::ZERO, &new), "all the others act");
+    }
+
+    #[test]
+    fn what_a_tie_was_heard_to_do_does_not_let_it_give_before_its_source() {
+        let mut world = World::new();
+        world.forecasts[2] = forecast(32_000);
+        world.tick();
+        let ledger = &world.ledger;
+        let near = ledger.order(DeviceId::Tie(TieId(0))).expect("ordered");
+        let Setpoint::Tie { direction, flow_max, hold } = near.get().setpoint else { panic!("a tie's") };
+        let index = near.get().index;
+        let check = |index: u64, flow_max: Watts, goes: bool| {
+            let heard = |device: DeviceId| match device {
+                DeviceId::Tie(_) => InForce { index, setpoint: Some(Setpoint::Tie { direction, flow_max, hold }) },
+                _ => InForce::default(),
+            };
+            assert_eq!(may_go(ledger, near, Millis::ZERO, &heard), goes, "heard to give {flow_max} by entry {index}");
+        };
+        let more = flow_max.saturating_add(Watts::new(1));
+        check(index - 1, Watts::ZERO, false);
+        check(index - 1, flow_max, false);
+        check(index - 1, more, true);
+        check(index, flow_max, true);
     }
 }

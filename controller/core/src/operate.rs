@@ -200,7 +200,7 @@ mod tests {
             low,
             &request("R0", Some("K0"), 20_000),
             None,
-            "K0 stores 640000 J, its transfers and reserve need 772708 J; at most 2.1 kW",
+            "K0 stores 640000 J, its transfers and reserve need 772750 J; at most 2.1 kW",
         );
     }
 

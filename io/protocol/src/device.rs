@@ -11,9 +11,11 @@
 //! A device starts in its safe rule and tells every replica its telemetry from the start; a replica can open a
 //! session only with what it heard there.
 
+mod allegiance;
 mod endpoint;
 mod peer;
 
+pub use allegiance::{Allegiance, Bearing, StaleBeat};
 pub use endpoint::DeviceEndpoint;
 
 use std::fmt;

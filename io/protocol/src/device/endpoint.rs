@@ -5,13 +5,14 @@ use std::fmt;
 use ridethrough_core::device::{DeviceId, Fence, Reading, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::units::Millis;
 
+use super::allegiance::{Allegiance, Bearing};
 use super::peer::{Peer, Standing};
 use super::{Actuator, FenceMemory, Handled, UnknownReplica};
 use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
 use crate::datagram::Datagram;
 use crate::header::{Header, Way};
 use crate::keys::DeviceKeys;
-use crate::limits::{EXPIRY_AHEAD_MAX, LEASE_MAX};
+use crate::limits::EXPIRY_AHEAD_MAX;
 use crate::nonce::BootNonce;
 use crate::refusal::{Refusal, Refusals};
 use crate::setpoint;
@@ -25,11 +26,7 @@ pub struct DeviceEndpoint<M> {
     boot: BootNonce,
     peers: Vec<Peer>,
     memory: M,
-    /// The last accepted order's, as the memory has it.
-    fence: Fence,
-    /// The highest leader term in any believed beat or accepted order; not below the fence's.
-    term: u64,
-    lease_until: Millis,
+    allegiance: Allegiance,
     in_force: Option<InForce>,
     refusals: Refusals,
     clock: Millis,
@@ -45,7 +42,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
     /// A device that has just booted, in its local safe rule, with `boot` freshly drawn and the fence that its memory
     /// has kept.
     pub fn new(keys: DeviceKeys, boot: BootNonce, memory: M) -> Self {
-        let fence = memory.load();
+        let allegiance = Allegiance::remembered(memory.load());
         let device = keys.device();
         let peers = keys.into_pairs().into_iter().map(|(replica, pair)| Peer::new(replica, pair)).collect();
         Self {
@@ -53,9 +50,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             boot,
             peers,
             memory,
-            fence,
-            term: fence.term,
-            lease_until: Millis::ZERO,
+            allegiance,
             in_force: None,
             refusals: Refusals::default(),
             clock: Millis::ZERO,
@@ -96,7 +91,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         let body = Body::Telemetry(TelemetryBody {
             device_at: self.clock,
             reading: *reading,
-            fence: self.fence,
+            fence: self.fence(),
             in_force: self.in_force(),
             lease_remaining: self.lease_remaining(),
             refusals: self.refusals,
@@ -109,7 +104,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
     /// Lets lapse what is due at `now` and says when to ask again, if ever without a new datagram.
     pub fn poll(&mut self, now: Millis, actuator: &mut impl Actuator) -> Option<Millis> {
         self.advance(now, actuator);
-        self.in_force.map(|order| order.expires_at.min(self.lease_until))
+        self.in_force.map(|order| order.expires_at.min(self.allegiance.lease_until))
     }
 
     /// Which device it is.
@@ -124,12 +119,12 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
 
     /// The fence of the last accepted order.
     pub const fn fence(&self) -> Fence {
-        self.fence
+        self.allegiance.fence
     }
 
     /// How long the lease lasts from the last `now`, in milliseconds; nothing when it has lapsed.
     pub fn lease_remaining(&self) -> Millis {
-        self.lease_until.saturating_sub(self.clock).or_zero()
+        self.allegiance.lease_until.saturating_sub(self.clock).or_zero()
     }
 
     /// What was refused since the boot.
@@ -144,7 +139,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
 
     fn advance(&mut self, now: Millis, actuator: &mut impl Actuator) {
         self.clock = self.clock.max(now);
-        let lapsed = |order: &InForce| self.clock >= order.expires_at.min(self.lease_until);
+        let lapsed = |order: &InForce| self.clock >= order.expires_at.min(self.allegiance.lease_until);
         if self.in_force.as_ref().is_some_and(lapsed) {
             self.in_force = None;
             actuator.apply(None);
@@ -168,11 +163,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
     /// A beat opens a session whatever its term; a lease comes only from a leader that none has replaced.
     fn take_beat(&mut self, peer: usize, standing: Standing, beat: Beat) -> Handled {
         let leads = beat.lease_until > Millis::ZERO;
-        let stale = leads && beat.term < self.term;
-        if leads && !stale {
-            self.term = beat.term;
-            self.lease_until = self.lease_until.max(beat.lease_until.min(self.clock.saturating_add(LEASE_MAX)));
-        }
+        let stale = leads && self.allegiance.renew(beat.term, beat.lease_until, self.clock).is_err();
         match (standing, self.peers.get(peer)) {
             (Standing::Opens, Some(peer)) => Handled::Opened(peer.replica),
             _ if stale => Handled::Ignored(Refusal::StaleTerm),
@@ -205,13 +196,11 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         Handled::Answer { replica: peer.replica, verdict }
     }
 
-    /// The fence rule that survived model checking: the leader's term not below the last, the index above it.
     fn judge(&mut self, order: &OrderBody, actuator: &mut impl Actuator) -> Result<Verdict, Refused> {
-        if order.fence.term < self.term || order.fence.index < self.fence.index {
-            return Err(Refused::Finally(Verdict::StaleFence));
-        }
-        if order.fence.index == self.fence.index {
-            return self.confirm(order);
+        match self.allegiance.judge(order.fence) {
+            Bearing::Past => return Err(Refused::Finally(Verdict::StaleFence)),
+            Bearing::Repeated => return self.confirm(order),
+            Bearing::Ahead => {}
         }
         self.check(order, actuator)?;
         self.store(order.fence)?;
@@ -226,7 +215,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         if self.in_force.is_none() {
             return Err(Refused::Finally(Verdict::Expired));
         }
-        if order.fence.term > self.fence.term {
+        if order.fence.term > self.allegiance.fence.term {
             self.store(order.fence)?;
         }
         Ok(Verdict::Duplicate)
@@ -245,15 +234,13 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             Err(verdict @ (Verdict::Unavailable | Verdict::LockedOut)) => return Err(Refused::Finally(verdict)),
             Err(_) => return Err(Refused::Finally(Verdict::BeyondLimits)),
         }
-        if self.lease_until <= self.clock { Err(Refused::ForNow(Refusal::NoLease)) } else { Ok(()) }
+        if self.allegiance.holds_lease(self.clock) { Ok(()) } else { Err(Refused::ForNow(Refusal::NoLease)) }
     }
 
     /// Before the device acts, so that no crash in between lets the order run twice.
     fn store(&mut self, fence: Fence) -> Result<(), Refused> {
         self.memory.store(fence).map_err(|_| Refused::Finally(Verdict::Unavailable))?;
-        assert!(fence.term >= self.fence.term && fence.index >= self.fence.index, "I2: {fence} after {}", self.fence);
-        self.fence = fence;
-        self.term = self.term.max(fence.term);
+        self.allegiance.accept(fence);
         Ok(())
     }
 
@@ -272,7 +259,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
 impl<M> fmt::Debug for DeviceEndpoint<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("DeviceEndpoint");
-        shown.field("device", &self.device).field("fence", &self.fence).field("in_force", &self.in_force);
+        shown.field("device", &self.device).field("allegiance", &self.allegiance).field("in_force", &self.in_force);
         shown.finish_non_exhaustive()
     }
 }
