@@ -69,9 +69,9 @@ fn main() -> ExitCode {
     let measured: Vec<(usize, Times)> =
         SIZES.iter().map(|racks| (*racks, Bench::new(*racks).measure(iterations))).collect();
     if json {
-        print_json(measured)
+        print_json(measured);
     } else {
-        print_table(measured)
+        print_table(measured);
     }
     ExitCode::SUCCESS
 }

@@ -367,11 +367,22 @@ pub struct TimedAck {
     pub after_us: u32,
 }
 
+impl Leg {
+    /// Its module, then its ties.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        std::iter::once(DeviceId::Kesm(self.kesm)).chain(self.path.iter().map(|hop| DeviceId::Tie(hop.tie)))
+    }
+
+    /// Whether it rests on this device.
+    pub fn uses(&self, device: DeviceId) -> bool {
+        self.devices().any(|used| used == device)
+    }
+}
+
 impl Grant {
     /// Its modules and ties; one that two legs use comes twice.
     pub fn devices(&self) -> impl Iterator<Item = DeviceId> + '_ {
-        let kesms = self.legs.iter().map(|leg| DeviceId::Kesm(leg.kesm));
-        kesms.chain(self.legs.iter().flat_map(|leg| &leg.path).map(|hop| DeviceId::Tie(hop.tie)))
+        self.legs.iter().flat_map(Leg::devices)
     }
 
     /// Every rack that it touches: the receiver, those of the sources, those on the way; some more than once. The

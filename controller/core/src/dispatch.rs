@@ -1,5 +1,6 @@
 //! Which committed orders may go out now: make the supply first, then raise the draw.
 
+use crate::command::Leg;
 use crate::device::{DeviceId, Order, Setpoint};
 use crate::ledger::{Committed, Ledger};
 use crate::site::TieId;
@@ -73,15 +74,16 @@ fn is_fed(ledger: &Ledger, tie: TieId, in_force: &dyn Fn(DeviceId) -> InForce) -
     })
 }
 
-/// Whether a transfer of the same entry waits for another device to rise.
+/// Whether a transfer of the same entry waits for another of its legs to rise.
 fn is_awaited(ledger: &Ledger, order: &Order, in_force: &dyn Fn(DeviceId) -> InForce) -> bool {
     let rises = |device: DeviceId| {
         let newest = ledger.order(device).map(Committed::get).filter(|newest| newest.index == order.index);
         newest.is_some_and(|newest| newest.setpoint.raises(in_force(device).setpoint.as_ref()))
     };
     let of_entry = ledger.transfers().filter(|transfer| transfer.id.index == order.index);
-    let mut devices = of_entry.flat_map(|transfer| transfer.grant.devices());
-    devices.any(|device| device != order.device && rises(device))
+    // Only another leg can take over.
+    let others = of_entry.flat_map(|transfer| &transfer.grant.legs).filter(|leg| !leg.uses(order.device));
+    others.flat_map(Leg::devices).any(rises)
 }
 
 #[cfg(test)]

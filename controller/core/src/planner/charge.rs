@@ -82,7 +82,7 @@ impl Charging {
             // The emptiest against its need comes first.
             order.sort_by_key(|(missing, kesm)| (std::cmp::Reverse(*missing), *kesm));
             for (missing, kesm) in order {
-                room = self.allow(draft, verdicts, kesm, missing, room);
+                room = allow(draft, verdicts, kesm, missing, room);
             }
         }
         draft.attach_evidence(verdicts);
@@ -97,41 +97,6 @@ impl Charging {
         habit.watch(permille(stored.get()), draft.inputs.now);
         let target = permille(module.reserve.get()) + habit.expected_permille + SPARE_PERMILLE;
         Some(target.min(FULL_PERMILLE) - permille(stored.get()))
-    }
-
-    /// Gives, renews or takes back one leave; returns what room is left.
-    fn allow(&self, draft: &mut Draft<'_>, verdicts: &[Verdict], kesm: KesmId, missing: i64, room: Watts) -> Watts {
-        let rack = draft.site().kesm(kesm).rack;
-        let standing = draft.inputs.ledger.charge(kesm).copied();
-        let feed = draft.site().feed_of(rack);
-        let may = matches!(draft.mode(feed), Mode::Normal | Mode::Recovery) && !draft.is_excluded(DeviceId::Kesm(kesm));
-        let verdict = &verdicts[rack.index()];
-        // The device fills only what lies below its rack's level, so a load that rises ends the charging by itself.
-        let level = draft.standing(rack).map_or(verdict.hold, |standing| standing.help_above);
-        let headroom = level.saturating_sub(verdict.risk.present).or_zero();
-        let wanted = draft.site().kesm(kesm).charge_rated.min(headroom).min(room.or_zero());
-        let wanted = Watts::new(wanted.get() / LEAST.get() * LEAST.get());
-        let left = |until: Millis| until.saturating_sub(draft.inputs.ledger_now);
-        let enough = wanted >= LEAST && may;
-        match standing {
-            Some(charge) if left(charge.until) > RENEW && enough => room.saturating_sub(charge.charge_max.min(wanted)),
-            Some(charge) if charge.charge_max > LEAST && !enough => {
-                // Taken back to the least that a leave can be, which then runs out.
-                draft.plan.charges.push(ChargeGrant {
-                    kesm,
-                    charge_max: LEAST,
-                    hold: left(charge.until).max(LEAST_HOLD),
-                });
-                room
-            }
-            None if missing < BELOW_PERMILLE => room,
-            Some(_) if missing <= 0 => room,
-            _ if !enough => room,
-            _ => {
-                draft.plan.charges.push(ChargeGrant { kesm, charge_max: wanted, hold: HOLD });
-                room.saturating_sub(wanted)
-            }
-        }
     }
 
     /// What the row's feeder, and the feed's share of it, leave once every rack takes what it may come to take, without
@@ -164,6 +129,37 @@ impl Charging {
             .measured_draw(&topology.rows[row.index()].racks)
             .is_none_or(|drawn| drawn.saturating_add(margin) > limit);
         if full { Watts::ZERO } else { room.or_zero() }
+    }
+}
+
+/// Gives, renews or takes back one leave; returns what room is left.
+fn allow(draft: &mut Draft<'_>, verdicts: &[Verdict], kesm: KesmId, missing: i64, room: Watts) -> Watts {
+    let rack = draft.site().kesm(kesm).rack;
+    let standing = draft.inputs.ledger.charge(kesm).copied();
+    let feed = draft.site().feed_of(rack);
+    let may = matches!(draft.mode(feed), Mode::Normal | Mode::Recovery) && !draft.is_excluded(DeviceId::Kesm(kesm));
+    let verdict = &verdicts[rack.index()];
+    // The device fills only what lies below its rack's level, so a load that rises ends the charging by itself.
+    let level = draft.standing(rack).map_or(verdict.hold, |standing| standing.help_above);
+    let headroom = level.saturating_sub(verdict.risk.present).or_zero();
+    let wanted = draft.site().kesm(kesm).charge_rated.min(headroom).min(room.or_zero());
+    let wanted = Watts::new(wanted.get() / LEAST.get() * LEAST.get());
+    let left = |until: Millis| until.saturating_sub(draft.inputs.ledger_now);
+    let enough = wanted >= LEAST && may;
+    match standing {
+        Some(charge) if left(charge.until) > RENEW && enough => room.saturating_sub(charge.charge_max.min(wanted)),
+        Some(charge) if charge.charge_max > LEAST && !enough => {
+            // Taken back to the least that a leave can be, which then runs out.
+            draft.plan.charges.push(ChargeGrant { kesm, charge_max: LEAST, hold: left(charge.until).max(LEAST_HOLD) });
+            room
+        }
+        None if missing < BELOW_PERMILLE => room,
+        Some(_) if missing <= 0 => room,
+        _ if !enough => room,
+        _ => {
+            draft.plan.charges.push(ChargeGrant { kesm, charge_max: wanted, hold: HOLD });
+            room.saturating_sub(wanted)
+        }
     }
 }
 

@@ -45,6 +45,9 @@ use crate::trust::Fault;
 use crate::units::Millis;
 use crate::view::View;
 
+/// No plan grants more than this; what is left is granted in the next tick. An entry of the log has an end.
+const GRANTS_MAX: usize = 1_000;
+
 /// What a tick knows.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
@@ -110,8 +113,8 @@ impl Planner {
 
     fn help(&mut self, draft: &mut Draft<'_>, verdicts: &[Verdict]) {
         for row in draft.site().row_ids() {
-            if draft.mode_of_row(row).bridges() {
-                // Devices bridge by themselves; what is stored is for that.
+            // While modules bridge, devices do so by themselves, and what is stored is for that.
+            if draft.mode_of_row(row).bridges() || draft.plan.grants.len() >= GRANTS_MAX {
                 continue;
             }
             row::plan(draft, &self.topology.rows[row.index()], row, verdicts, &mut self.patience, &mut self.assigner);

@@ -70,7 +70,7 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn is_utility_lost(&self) -> bool {
+    fn is_utility_lost(self) -> bool {
         match self.utility_good {
             Some(true) => false,
             Some(false) => self.rows_unfed > 0,
@@ -78,17 +78,17 @@ impl Evidence {
         }
     }
 
-    fn is_utility_back(&self) -> bool {
+    fn is_utility_back(self) -> bool {
         let on_utility = matches!(self.source, Some(SupplySource::UtilityA | SupplySource::UtilityB));
         self.utility_good == Some(true) && on_utility && self.rows_unfed == 0
     }
 
-    fn generator_carries(&self) -> bool {
+    fn generator_carries(self) -> bool {
         let running = self.source == Some(SupplySource::Generator) && self.generator == Some(GeneratorPhase::Running);
         running && self.rows_unfed == 0
     }
 
-    fn lost(&self) -> ModeReason {
+    fn lost(self) -> ModeReason {
         let supply = u8::from(self.utility_good == Some(false));
         let heard = u8::from(self.utility_good.is_some()) + self.rows_fed + self.rows_unfed;
         ModeReason::UtilityLost { witnesses: supply + self.rows_unfed, of: heard }
@@ -230,11 +230,11 @@ fn witness(draft: &Draft<'_>, topology: &Topology, feed: FeedId) -> Evidence {
         evidence.generator = Some(generator);
     }
     for row in draft.site().row_ids().filter(|row| draft.site().rows[row.index()].feed == feed) {
-        let (fed, unfed) = row_votes(draft, &topology.rows[row.index()]);
-        if 3 * unfed > 2 * (fed + unfed) {
+        let (drawing, idle) = row_votes(draft, &topology.rows[row.index()]);
+        if 3 * idle > 2 * (drawing + idle) {
             evidence.rows_unfed = evidence.rows_unfed.saturating_add(1);
-            evidence.large_row_unfed |= unfed >= 3;
-        } else if fed > 0 {
+            evidence.large_row_unfed |= idle >= 3;
+        } else if drawing > 0 {
             evidence.rows_fed = evidence.rows_fed.saturating_add(1);
         }
     }

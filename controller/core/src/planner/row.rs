@@ -111,7 +111,7 @@ impl Planning<'_, '_, '_> {
             let failed = self.failed(transfer);
             if calm && (patient || failed.is_some()) {
                 self.draft.release(verdict.rack, failed.unwrap_or(ReleaseReason::ForecastFell));
-            } else if failed.is_some() || self.is_due(transfer) || self.must_change(verdict, transfer) {
+            } else if failed.is_some() || self.is_due(transfer) || must_change(verdict, transfer) {
                 self.wanting.push(verdict.rack);
             }
         }
@@ -128,12 +128,6 @@ impl Planning<'_, '_, '_> {
     fn is_due(&self, transfer: &Transfer) -> bool {
         let left = transfer.until.saturating_sub(self.draft.inputs.ledger_now);
         left < Millis::new(transfer.grant.hold.get() / 2)
-    }
-
-    fn must_change(&self, verdict: &Verdict, transfer: &Transfer) -> bool {
-        let level = transfer.grant.help_above;
-        let wanted = verdict.peak.saturating_sub(level).or_zero();
-        wanted > delivered(&transfer.grant.legs) && verdict.need > Watts::ZERO
     }
 
     /// Plans those in want beside those that stay; if that leaves somebody short, all of the row anew.
@@ -288,6 +282,12 @@ impl Planning<'_, '_, '_> {
             }
         }
     }
+}
+
+/// A transfer that no longer covers what the rack may come to take above its level.
+fn must_change(verdict: &Verdict, transfer: &Transfer) -> bool {
+    let wanted = verdict.peak.saturating_sub(transfer.grant.help_above).or_zero();
+    wanted > delivered(&transfer.grant.legs) && verdict.need > Watts::ZERO
 }
 
 /// What an attempt comes to.

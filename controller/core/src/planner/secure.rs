@@ -21,7 +21,9 @@ pub(super) fn make(draft: &mut Draft<'_>, verdicts: &[Verdict]) {
         if found.is_empty() {
             return;
         }
-        found.iter().for_each(|insecurity| mend(draft, insecurity));
+        for insecurity in &found {
+            mend(draft, insecurity);
+        }
     }
     // What is still not secure after so many rounds is given up: the envelope would refuse all of the plan.
     draft.plan.grants.clear();

@@ -52,7 +52,7 @@ impl Shedding {
                 let mut wanted = self.rack_cap(draft, verdict);
                 if let Some(place) = row_cuts.iter().position(|(cut, ..)| *cut == rack) {
                     let (_, cap, reason) = row_cuts.swap_remove(place);
-                    wanted = tighter(wanted, Wanted { cap, keep_tiers: TIER_MAX, reason });
+                    wanted = Some(tighter(wanted, Wanted { cap, keep_tiers: TIER_MAX, reason }));
                 }
                 if keep_tiers < TIER_MAX {
                     let cap = wanted.map_or(draft.site().rack(rack).nameplate, |wanted| wanted.cap);
@@ -141,8 +141,8 @@ fn cut_least_important(
     cuts
 }
 
-fn tighter(first: Option<Wanted>, second: Wanted) -> Option<Wanted> {
-    Some(first.filter(|first| first.cap <= second.cap).unwrap_or(second))
+fn tighter(first: Option<Wanted>, second: Wanted) -> Wanted {
+    first.filter(|first| first.cap <= second.cap).unwrap_or(second)
 }
 
 fn lasts(since: &mut Option<Millis>, over: bool, now: Millis) -> bool {
