@@ -1,7 +1,7 @@
 //! How long a tick's decision takes: judge every rack, plan all those at risk together, make it secure against every
 //! single failure, and admit it.
 //!
-//! `cargo bench-plan [--output table|json] [--quick]`. A site of `n` racks has `n/10` modules and `3n/10` ties; rows have
+//! `cargo bench-plan [--output table|json|svg] [--quick]`. A site of `n` racks has `n/10` modules and `3n/10` ties; rows have
 //! fifty racks, and `n/20` racks are at risk at once, all of them without a transfer yet: the worst tick there is. Every
 //! iteration puts other racks at risk. Times are of one core: what the thread itself ran, by the processor's clock, so that
 //! other programs on a shared machine do not count; the clock on the wall is told beside it. The floor is reading every
@@ -58,21 +58,18 @@ fn main() -> ExitCode {
     // `cargo test --benches` does not pass `--bench`; there the bench only shows that it still works.
     let iterations = if has("--quick") || !has("--bench") { 5 } else { 400 };
     let output = arguments.iter().position(|argument| argument == "--output").and_then(|at| arguments.get(at + 1));
-    let json = match output.map(String::as_str) {
-        None | Some("table") => false,
-        Some("json") => true,
+    let print = match output.map(String::as_str) {
+        None | Some("table") => print_table,
+        Some("json") => print_json,
+        Some("svg") => print_svg,
         Some(other) => {
-            eprintln!("bench-plan: --output `{other}`: expected table or json");
+            eprintln!("bench-plan: --output `{other}`: expected table, json or svg");
             return ExitCode::from(2);
         }
     };
     let measured: Vec<(usize, Times)> =
         SIZES.iter().map(|racks| (*racks, Bench::new(*racks).measure(iterations))).collect();
-    if json {
-        print_json(measured);
-    } else {
-        print_table(measured);
-    }
+    print(measured);
     ExitCode::SUCCESS
 }
 
@@ -107,6 +104,64 @@ fn print_table(measured: Vec<(usize, Times)>) {
             println!("{racks:>7}  {what:<28}{p50:>10.1}{p99:>10.1}{max:>10.1}{:>12.1}", p50 / floor);
         }
     }
+}
+
+/// Cost against size, both on logarithmic scales, beside a line that is straight and goes through the first point.
+fn print_svg(measured: Vec<(usize, Times)>) {
+    const WIDTH: f64 = 560.0;
+    const HEIGHT: f64 = 330.0;
+    const LEFT: f64 = 70.0;
+    const TOP: f64 = 40.0;
+    let x = |racks: f64| LEFT + (racks / 100.0).log10() / 2.0 * WIDTH;
+    let y = |micros: f64| TOP + HEIGHT - (micros / 10.0).log10() / 4.0 * HEIGHT;
+    let points: Vec<(f64, f64, f64)> = measured
+        .into_iter()
+        .map(|(racks, mut times)| {
+            let (p50, p99, _) = quantiles(&mut times.decide);
+            (racks as f64, p50, p99)
+        })
+        .collect();
+    println!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 680 430\" font-family=\"sans-serif\" font-size=\"13\">\
+         <rect width=\"680\" height=\"430\" fill=\"#fff\"/>\
+         <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">Plan and single-failure admission of one tick, a twentieth of the racks at risk</text>"
+    );
+    for (micros, label) in [(10.0, "10 µs"), (100.0, "100 µs"), (1e3, "1 ms"), (1e4, "10 ms"), (1e5, "100 ms")] {
+        let (y, right) = (y(micros), LEFT + WIDTH);
+        println!(
+            "<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#ddd\"/><text x=\"62\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+            y + 4.0
+        );
+    }
+    for racks in [100.0, 1e3, 1e4] {
+        println!("<text x=\"{:.1}\" y=\"392\" text-anchor=\"middle\">{racks} racks</text>", x(racks));
+    }
+    for (racks, bar) in [(1e3, 2e3), (1e4, 25e3)] {
+        let (x, y) = (x(racks), y(bar));
+        println!("<path d=\"M{:.1} {y:.1}h24\" stroke=\"#b00\" stroke-width=\"2\"/>", x - 12.0);
+        println!("<text x=\"{:.1}\" y=\"{:.1}\" fill=\"#b00\" text-anchor=\"end\">bar</text>", x - 16.0, y + 4.0);
+    }
+    let first = points.first().map_or(1.0, |(racks, p50, _)| p50 / racks);
+    println!(
+        "<path d=\"M{:.1} {:.1}L{:.1} {:.1}\" stroke=\"#999\" stroke-dasharray=\"4 4\"/>",
+        x(100.0),
+        y(100.0 * first),
+        x(1e4),
+        y(1e4 * first)
+    );
+    println!("<text x=\"{:.1}\" y=\"{:.1}\" fill=\"#777\">linear</text>", x(5e3) + 14.0, y(5e3 * first) + 16.0);
+    for (name, colour, pick) in [("p50", "#06c", 0), ("p99", "#080", 1)] {
+        let at = |(racks, p50, p99): &(f64, f64, f64)| (x(*racks), y(if pick == 0 { *p50 } else { *p99 }));
+        let line: Vec<String> = points.iter().map(|point| format!("{:.1},{:.1}", at(point).0, at(point).1)).collect();
+        println!("<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>", line.join(" "));
+        for point in &points {
+            println!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", at(point).0, at(point).1);
+        }
+        if let Some((x, y)) = points.first().map(at) {
+            println!("<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>", x + 8.0, y - 8.0);
+        }
+    }
+    println!("</svg>");
 }
 
 /// p50, p99 and max in µs.

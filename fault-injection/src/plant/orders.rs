@@ -1,8 +1,8 @@
 //! What a device is told, after its own check: a device refuses what is outside its limits, whoever commands it.
 
-use ridethrough_core::capping;
 use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Setpoint, Verdict};
-use ridethrough_core::site::{Site, TIER_MAX};
+use ridethrough_core::envelope;
+use ridethrough_core::site::Site;
 use ridethrough_core::units::Watts;
 
 use super::real;
@@ -51,48 +51,28 @@ pub enum Accepted {
     Supply(usize, GeneratorDuty),
 }
 
-/// Checks a setpoint against the device's own limits.
+/// Checks a setpoint against the device's own limits, by the function that the controller judges itself by.
 pub fn check(site: &Site, device: DeviceId, setpoint: &Setpoint) -> Result<Accepted, Verdict> {
-    match (device, setpoint) {
-        (DeviceId::Kesm(id), Setpoint::Kesm { supply_max, charge_max, hold }) => {
-            let kesm = site.kesms.get(id.index()).ok_or(Verdict::BeyondLimits)?;
-            Ok(Accepted::Kesm(
-                id.index(),
-                KesmOrder {
-                    supply_max_watts: within(*supply_max, kesm.rated)?,
-                    charge_max_watts: within(*charge_max, kesm.charge_rated)?,
-                    hold_watts: within(*hold, site.rack(kesm.rack).limit)?,
-                },
-            ))
-        }
-        (DeviceId::Tie(id), Setpoint::Tie { direction, flow_max, hold }) => {
-            let tie = site.ties.get(id.index()).ok_or(Verdict::BeyondLimits)?;
-            let sink = site.rack(tie.sink(*direction));
-            Ok(Accepted::Tie(
-                id.index(),
-                TieOrder {
-                    direction: *direction,
-                    flow_max_watts: within(*flow_max, tie.rated)?,
-                    hold_watts: within(*hold, sink.limit)?,
-                },
-            ))
-        }
+    if !envelope::device::admits(site, device, setpoint) {
+        return Err(Verdict::BeyondLimits);
+    }
+    match (device, *setpoint) {
+        (DeviceId::Kesm(id), Setpoint::Kesm { supply_max, charge_max, hold }) => Ok(Accepted::Kesm(
+            id.index(),
+            KesmOrder {
+                supply_max_watts: real(supply_max.get()),
+                charge_max_watts: real(charge_max.get()),
+                hold_watts: real(hold.get()),
+            },
+        )),
+        (DeviceId::Tie(id), Setpoint::Tie { direction, flow_max, hold }) => Ok(Accepted::Tie(
+            id.index(),
+            TieOrder { direction, flow_max_watts: real(flow_max.get()), hold_watts: real(hold.get()) },
+        )),
         (DeviceId::Pdu(id), Setpoint::Pdu { cap, keep_tiers }) => {
-            let rack = site.racks.get(id.index()).ok_or(Verdict::BeyondLimits)?;
-            // Less than the floors of what is kept on cannot be had by capping, and more than the nameplate means nothing.
-            let reachable = capping::rack_floor(site, id, *keep_tiers)..=rack.nameplate;
-            if *keep_tiers > TIER_MAX || !reachable.contains(cap) {
-                return Err(Verdict::BeyondLimits);
-            }
-            Ok(Accepted::Pdu(id.index(), PduOrder { cap: *cap, keep_tiers: *keep_tiers }))
+            Ok(Accepted::Pdu(id.index(), PduOrder { cap, keep_tiers }))
         }
-        (DeviceId::Supply(id), Setpoint::Supply { generator }) if id.index() < site.feeds.len() => {
-            Ok(Accepted::Supply(id.index(), *generator))
-        }
+        (DeviceId::Supply(id), Setpoint::Supply { generator }) => Ok(Accepted::Supply(id.index(), generator)),
         _ => Err(Verdict::BeyondLimits),
     }
-}
-
-fn within(value: Watts, max: Watts) -> Result<f64, Verdict> {
-    if value < Watts::ZERO || value > max { Err(Verdict::BeyondLimits) } else { Ok(real(value.get())) }
 }

@@ -1,6 +1,7 @@
 //! The limits that every plan must satisfy: one pure function, used when a plan is proposed and again when it is
 //! applied. A plan is admitted whole or refused whole, with every limit that it breaks.
 
+pub mod device;
 mod refusal;
 pub mod security;
 mod usage;

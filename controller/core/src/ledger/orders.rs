@@ -6,6 +6,7 @@ use super::{Charge, Committed, Ledger};
 use crate::command::Position;
 use crate::device::{DeviceId, Direction, GeneratorDuty, Order, Setpoint};
 use crate::electrical;
+use crate::envelope;
 use crate::site::{KesmId, RackId, TIER_MAX, TieId};
 use crate::units::{Millis, Watts};
 
@@ -24,6 +25,7 @@ impl Ledger {
         let mut changed = 0;
         for (device, (setpoint, until)) in wanted {
             let order = Order { device, index: at.index, term: at.term, setpoint, until };
+            assert!(envelope::device::admits(&self.site, device, &setpoint), "I3: {order:?} is beyond its device");
             let same = |old: &Committed<Order>| old.get().setpoint == setpoint && old.get().until == until;
             if !self.orders.get(&device).is_some_and(same) {
                 self.orders.insert(device, Committed(order));
