@@ -22,7 +22,9 @@ use crate::units::{Joules, Millis, Watts};
 use super::topology::RowMembers;
 
 /// Segments of a convex cost.
-const SEGMENTS: i64 = 4;
+const SEGMENTS: usize = 4;
+/// The same as a divisor of watts.
+const PARTS: i64 = 4;
 /// One millionth of loss or drop in cost units; what follows it (length, wear) stays below.
 const PPM: i64 = 1_000;
 /// The highest cost of length, wear and imbalance: they decide between ways of equal loss.
@@ -110,6 +112,8 @@ pub(super) struct Assigner {
     relief_arcs: Vec<(ArcId, RackId, Purpose)>,
     demands: Vec<(DemandId, Option<RackId>)>,
     sources: Vec<(SourceId, KesmId)>,
+    /// Costs of ties that nothing uses, once they have been asked for: they never change.
+    idle_ties: Vec<Option<[Segment; SEGMENTS]>>,
 }
 
 /// A path of the flow, named.
@@ -180,6 +184,7 @@ impl Assigner {
         self.sources.clear();
         // Nodes of other rows are left behind here; nothing of this row asks for them.
         self.nodes.resize(means.site.racks.len(), None);
+        self.idle_ties.resize(means.site.ties.len(), None);
         for rack in &means.members.joined {
             self.nodes[rack.index()] = self.solver.add_node().ok();
         }
@@ -209,7 +214,12 @@ impl Assigner {
             let hop = Hop { tie: id, direction };
             let kept = means.before.iter().any(|leg| leg.path.contains(&hop));
             let in_use = used.map_or(Watts::ZERO, |(flow, _)| *flow);
-            let segments = tie_segments(means.site, tie, in_use, kept);
+            let mut segments = if in_use == Watts::ZERO {
+                *self.idle_ties[id.index()].get_or_insert_with(|| tie_segments(means.site, tie, Watts::ZERO))
+            } else {
+                tie_segments(means.site, tie, in_use)
+            };
+            discount(&mut segments, kept);
             if let Ok(arc) = self.solver.add_arc(from, to, &segments) {
                 self.tie_arcs.push((arc, hop));
             }
@@ -229,9 +239,10 @@ impl Assigner {
         let spared = (1_000 - (means.stored_permille)(id)).clamp(0, 1_000) * TIE_BREAK_MAX / 1_000;
         let loss = |power: Watts| electrical::converter_loss(module.converter, module.rated, power);
         let base = WHEEL_PPM * PPM + spared;
-        let segments = segments(most, base, kept, |from, to| {
+        let mut segments = segments(most, base, |from, to| {
             marginal_ppm(loss(in_use.saturating_add(from)), loss(in_use.saturating_add(to)), from, to)
         });
+        discount(&mut segments, kept);
         if let Ok(source) = self.solver.add_source(node, &segments) {
             self.sources.push((source, id));
         }
@@ -304,7 +315,7 @@ impl RowWant {
 }
 
 /// Costs of a tie for what is still free of it.
-fn tie_segments(site: &Site, tie: &Tie, in_use: Watts, kept: bool) -> Vec<Segment> {
+fn tie_segments(site: &Site, tie: &Tie, in_use: Watts) -> [Segment; SEGMENTS] {
     let bus = site.bus(tie.between.0);
     let loss = |power: Watts| {
         electrical::converter_loss(tie.converter, tie.rated, power)
@@ -312,30 +323,35 @@ fn tie_segments(site: &Site, tie: &Tie, in_use: Watts, kept: bool) -> Vec<Segmen
     };
     let room = tie.rated.saturating_sub(in_use).saturating_sub(loss(tie.rated)).or_zero();
     let metres = (tie.length.get() / 1_000).min(TIE_BREAK_MAX);
-    segments(room, metres, kept, |from, to| {
+    segments(room, metres, |from, to| {
         let (low, high) = (in_use.saturating_add(from), in_use.saturating_add(to));
         let drop_ppm = i64::from(electrical::drop_permille(tie, bus, high)) * 1_000 / 2;
         marginal_ppm(loss(low), loss(high), from, to).saturating_add(drop_ppm)
     })
 }
 
-/// `SEGMENTS` equal parts of `most`; `ppm` tells the marginal cost of the part between two powers.
-fn segments(most: Watts, base: i64, kept: bool, ppm: impl Fn(Watts, Watts) -> i64) -> Vec<Segment> {
-    let part = (most.get() / SEGMENTS).max(1);
-    let discount = if kept { KEPT_PPM * PPM } else { 0 };
-    let mut dearest = 0;
-    let mut segments = Vec::with_capacity(4);
-    let mut from = 0;
-    while from < most.get() {
-        let to = (from + part).min(most.get());
-        let to = if most.get() - to < part { most.get() } else { to };
-        let cost = ppm(Watts::new(from), Watts::new(to)).saturating_mul(PPM).saturating_add(base) - discount;
-        // Rounding must not make a later part cheaper.
+/// Equal parts of `most`; `ppm` tells the marginal cost of the part between two powers. Rounding makes no later part
+/// cheaper.
+fn segments(most: Watts, base: i64, ppm: impl Fn(Watts, Watts) -> i64) -> [Segment; SEGMENTS] {
+    let mut segments = [Segment { capacity: 0, cost: 0 }; SEGMENTS];
+    let (mut from, mut dearest) = (0, 0);
+    for (nth, segment) in (1i64..).zip(&mut segments) {
+        let to = most.get() * nth / PARTS;
+        let cost = ppm(Watts::new(from), Watts::new(to)).saturating_mul(PPM).saturating_add(base);
         dearest = cost.clamp(dearest, crate::flow::COST_MAX);
-        segments.push(Segment { capacity: to - from, cost: dearest });
+        *segment = Segment { capacity: to - from, cost: dearest };
         from = to;
     }
     segments
+}
+
+/// Makes a way that is in use already a little cheaper.
+fn discount(segments: &mut [Segment], kept: bool) {
+    if kept {
+        for segment in segments {
+            segment.cost = (segment.cost - KEPT_PPM * PPM).max(0);
+        }
+    }
 }
 
 fn marginal_ppm(low: Watts, high: Watts, from: Watts, to: Watts) -> i64 {
