@@ -247,7 +247,7 @@ mod tests {
             "asked      4.0 kW to A1 for 8000 ms\n\
              judged     after entry 3, ledger time 3000 ms\n\
              evidence   what plans were judged by; the oldest is 2000 ms old\n\
-             path       K1 via A1-A2: 4.1 kW supplied, 4.0 kW delivered, 101 W lost\n\
+             path       K1 via A1-A2: 4.1 kW supplied, 4.0 kW delivered, 139 W lost\n\
              help       would begin when the rack draws more than 22.8 kW\n\
              verdict    WOULD BE ADMITTED\n",
         );
@@ -262,7 +262,7 @@ mod tests {
             "asked      30.0 kW to A1 for 20000 ms\n\
              judged     after entry 3, ledger time 3000 ms\n\
              evidence   what plans were judged by; the oldest is 2000 ms old\n\
-             binding    tie A1-A2 at 31.1 kW, rated 25.0 kW\n\
+             binding    tie A1-A2 at 31.4 kW, rated 25.0 kW\n\
              verdict    WOULD BE REFUSED; up to 24.1 kW would be admitted\n",
         );
     }
