@@ -32,6 +32,9 @@ const DATAGRAMS_PER_TURN_MAX: usize = 64;
 const RECEIVE_BYTES: usize = 2_048;
 /// A turn that begins so many ms late, or later, is counted.
 const LATE_MS: u64 = 5;
+/// Before scenario time runs, meters show what lies between these two moments of it, in ms, again and again: late enough
+/// for orders to have been followed, and long enough for a meter's noise not to stand still.
+const SHOWN_MS: std::ops::Range<u64> = 200..600;
 /// The token of the waker; devices have theirs from 0.
 const WAKER: Token = Token(usize::MAX);
 
@@ -96,6 +99,8 @@ pub struct Plant {
     began: Instant,
     /// When scenario time began to run, in ms since `began`.
     started_ms: Option<u64>,
+    /// What meters show before that, and when it was made, in ms since `began`.
+    shown: Option<(World, u64)>,
     telemetry_period_ms: u64,
     lag: Lag,
     /// The worst lag since the last summary, in ms.
@@ -205,6 +210,7 @@ impl Plant {
             events,
             began: Instant::now(),
             started_ms: None,
+            shown: None,
             telemetry_period_ms,
             lag: Lag::default(),
             lag_since_told_ms: 0,
@@ -227,6 +233,7 @@ impl Plant {
     pub fn start(&mut self) {
         let now_ms = self.elapsed_ms();
         self.started_ms.get_or_insert(now_ms);
+        self.shown = None;
     }
 
     /// One turn: at most a millisecond of waiting, then everything that is due.
@@ -239,6 +246,7 @@ impl Plant {
             }
         }
         self.step(now_ms);
+        self.show(now_ms);
         for slot in 0..self.stations.len() {
             self.attend(slot, now_ms)?;
         }
@@ -318,6 +326,18 @@ impl Plant {
         };
     }
 
+    /// Before scenario time runs: the world as it will soon be under its present orders. A meter that repeated the first
+    /// moment would be taken for one that stands still.
+    fn show(&mut self, now_ms: u64) {
+        let is_new = |(_, made_ms): &(World, u64)| now_ms < made_ms + self.telemetry_period_ms;
+        if self.started_ms.is_some() || self.shown.as_ref().is_some_and(is_new) {
+            return;
+        }
+        let mut world = self.world.clone();
+        world.run_ms(SHOWN_MS.start + now_ms % (SHOWN_MS.end - SHOWN_MS.start));
+        self.shown = Some((world, now_ms));
+    }
+
     /// Lets lapse what is due at a device and sends its telemetry when it is time.
     fn attend(&mut self, slot: usize, now_ms: u64) -> Result<(), RealtimeError> {
         let mut written = Ok(());
@@ -340,7 +360,8 @@ impl Plant {
         station.telemetry_due_ms += periods * period_ms;
         for index in 0..self.replicas.len() {
             let replica = self.replicas[index].0;
-            let reply = self.stations[slot].device.telemetry(replica, now_ms, &self.world, &mut self.out);
+            let world = self.shown.as_ref().map_or(&self.world, |(world, _)| world);
+            let reply = self.stations[slot].device.telemetry(replica, now_ms, world, &mut self.out);
             self.send(slot, reply);
         }
         Ok(())

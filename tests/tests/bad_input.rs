@@ -377,6 +377,13 @@ fn the_auditor_is_told_what_cannot_be_read() {
     check("unknown entry", &["audit", "explain", "9999", "--dir", &own], &["no entry 9999"]);
     check("unknown transfer", &["audit", "explain", "2.0", "--dir", &own], &["entry 2 grants no transfer"]);
     check("unknown rack", &["audit", "log", "--rack", "Z9", "--dir", &own], &["--rack", "`Z9`"]);
+    let transfer = ["check", "transfer", "--dir", &own, "--watts"];
+    let wish = |words: &[&'static str]| [&transfer[..], words].concat();
+    check("a transfer to an unknown rack", &wish(&["9000", "--rack", "Z9"]), &["--rack", "`Z9`"]);
+    check("a transfer from nowhere", &wish(&["9000", "--rack", "A1", "--from", "Z9"]), &["--from", "`Z9`"]);
+    let refused = run("ridectl", &wish(&["9000", "--rack", "A1"]));
+    assert_eq!(refused.code(), 1, "the log tells of no module that could give anything: {refused:?}");
+    assert!(refused.stdout.contains("WOULD BE REFUSED"), "{refused:?}");
     check("a damaged segment", &["audit", "verify", "--dir", &spoilt], &[&segment, "at offset 40: "]);
     check("one of two damaged", &["audit", "verify", "--dir", &own, "--dir", &spoilt], &[&segment, "at offset 40: "]);
     check("two clusters", &["audit", "verify", "--dir", &own, "--dir", &foreign], &[&own, &foreign, "two clusters"]);

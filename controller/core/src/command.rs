@@ -198,6 +198,19 @@ pub enum ReleaseReason {
     Operator,
 }
 
+impl ReleaseReason {
+    /// The reason as people read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ForecastFell => "the forecast fell and stayed low",
+            Self::DeviceFailed => "a source failed and the rack could do without",
+            Self::AckMissing => "a device did not answer its order in time",
+            Self::NoLongerFeasible => "its way or source could not go on, and no other was found",
+            Self::Operator => "an operator ended it",
+        }
+    }
+}
+
 /// Leave for a flywheel to spin up from its rack's headroom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChargeGrant {
@@ -250,6 +263,22 @@ pub enum CapReason {
     GeneratorFull,
     /// An operator asked for it.
     Operator,
+}
+
+impl CapReason {
+    /// The reason as people read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RackUncovered => "storage does not cover what the rack takes above its limit",
+            Self::RowUncovered => "storage does not cover what the row takes above its limit",
+            Self::Insecure => "a single failure would leave the rack with more than caps could take back in time",
+            Self::TimeLeft => {
+                "the utility is lost, and what is stored does not last until it is replaced or servers have shut down"
+            }
+            Self::GeneratorFull => "the generator does not carry so much",
+            Self::Operator => "an operator asked for it",
+        }
+    }
 }
 
 /// What a generator is told.

@@ -28,7 +28,7 @@ struct Request {
 #[derive(Debug)]
 struct Answer {
     at: Instant,
-    racks: Vec<RackForecast>,
+    forecasts: Vec<RackForecast>,
 }
 
 /// The forecast as the control thread has it.
@@ -70,8 +70,8 @@ impl Forecasting {
         })
     }
 
-    /// Posts the samples of this period and returns the newest forecast of every rack: the thread's, or the rule's
-    /// when that is missing, late or of another shape.
+    /// Posts the samples of this period and returns the newest forecast of each: the thread's, or the rule's when that
+    /// is missing, late or of another shape.
     pub fn step(&mut self, samples: &[Sample], keep: Keep) -> Vec<RackForecast> {
         self.rule.step(samples, keep, &mut self.by_rule);
         if self.requests.force_push(Request { samples: samples.to_vec(), keep }).is_some() {
@@ -81,8 +81,8 @@ impl Forecasting {
             thread.thread().unpark();
         }
         match self.answer.load().as_deref() {
-            Some(answer) if answer.at.elapsed() <= self.late_after && answer.racks.len() == samples.len() => {
-                answer.racks.clone()
+            Some(answer) if answer.at.elapsed() <= self.late_after && answer.forecasts.len() == samples.len() => {
+                answer.forecasts.clone()
             }
             _ => self.by_rule.clone(),
         }
@@ -91,13 +91,13 @@ impl Forecasting {
 
 fn infer(engine: &mut Guarded, request: &Request) -> Answer {
     let begun = Instant::now();
-    let mut racks = Vec::with_capacity(request.samples.len());
-    engine.step(&request.samples, request.keep, &mut racks);
+    let mut forecasts = Vec::with_capacity(request.samples.len());
+    engine.step(&request.samples, request.keep, &mut forecasts);
     metrics::histogram!("ridethrough_forecast_seconds").record(begun.elapsed().as_secs_f64());
     if let Some(failure) = engine.last_failure() {
         tracing::warn!(%failure, "the model could not be run; the rule spoke instead");
     }
-    Answer { at: Instant::now(), racks }
+    Answer { at: Instant::now(), forecasts }
 }
 
 impl Drop for Forecasting {

@@ -1,5 +1,6 @@
 //! `ridectl check`: what would be done, without anything being done.
 
+mod evidence;
 mod transfer;
 
 use anyhow::Result;
@@ -19,6 +20,9 @@ pub enum Command {
         /// The rack that is to receive.
         #[arg(long)]
         rack: String,
+        /// The module that is to supply it; from wherever it costs least when left out.
+        #[arg(long)]
+        from: Option<String>,
         /// How much is to reach it.
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=transfer::WATTS_MAX))]
         watts: i64,
@@ -30,6 +34,7 @@ pub enum Command {
 
 /// Runs a command; false is a negative answer.
 pub fn run(command: &Command, output: Output) -> Result<bool> {
-    let Command::Transfer { source, rack, watts, seconds } = command;
-    transfer::run(&open(source)?, &transfer::Wish { rack, watts: *watts, seconds: *seconds }, output)
+    let Command::Transfer { source, rack, from, watts, seconds } = command;
+    let wish = transfer::Wish { rack, from: from.as_deref(), watts: *watts, seconds: *seconds };
+    transfer::run(&open(source)?, &wish, output)
 }

@@ -4,6 +4,7 @@
 //! It wakes for every tick, for every ledger that Raft publishes and for what the link hears; it never waits for
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
+mod meters;
 mod proposals;
 mod publish;
 
@@ -15,13 +16,15 @@ use ridethrough_core::command::{Command, Founding};
 use ridethrough_core::control::{Control, Duty, LEAD_REFRESH, Leadership, Standing};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Effect;
+use ridethrough_core::planner::Inputs;
 use ridethrough_core::site::Site;
-use ridethrough_core::units::Millis;
+use ridethrough_core::units::{Millis, Watts};
 use ridethrough_dashboard::{Counters, Snapshot};
 use ridethrough_link::{FromLink, Link, ToLink};
 use ridethrough_model::{Keep, Sample};
 use ridethrough_raft::{Replica, Role, Status};
 
+use self::meters::Meters;
 use self::proposals::{About, Proposals, Proposed};
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
@@ -58,6 +61,7 @@ pub struct ControlThread {
     next_tick: Millis,
     next_second: Millis,
     counters: Counters,
+    meters: Meters,
 }
 
 impl ControlThread {
@@ -73,6 +77,7 @@ impl ControlThread {
             next_tick: clock.now(),
             next_second: clock.now(),
             counters: Counters::default(),
+            meters: Meters::new(&parts.site),
             clock,
             parts,
         }
@@ -197,10 +202,12 @@ impl ControlThread {
         while self.next_second <= now {
             self.next_second = self.next_second.saturating_add(SECOND);
         }
-        let sample =
-            |rack| Sample { power: self.control.view().load(rack, now), limit: self.parts.site.rack(rack).limit };
-        let samples: Vec<Sample> = self.parts.site.rack_ids().map(sample).collect();
-        self.control.set_forecasts(self.parts.forecasting.step(&samples, keep));
+        let (site, view) = (&self.parts.site, self.control.view());
+        let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
+        let mut racks = self.parts.forecasting.step(&samples(site, &loads), keep);
+        let rows = racks.split_off(site.racks.len());
+        self.control.set_forecasts(racks);
+        self.control.set_row_forecasts(rows);
     }
 
     fn propose(&mut self, now: Millis) {
@@ -240,7 +247,7 @@ impl ControlThread {
 
     fn note_outcomes(&mut self) {
         let now = self.clock.now();
-        for outcome in self.control.outcomes() {
+        for outcome in self.control.outcomes(now) {
             let transfer = outcome.transfer;
             if self.send_proposal(Command::Outcome(outcome), now) {
                 self.control.outcome_sent(transfer);
@@ -249,9 +256,12 @@ impl ControlThread {
     }
 
     fn publish(&mut self, now: Millis) {
-        let Some(racks) = self.control.with_inputs(now, |inputs| publish::racks(&inputs)) else { return };
-        let site = &self.parts.site;
-        let (view, ledger, forecasts) = (self.control.view(), self.control.ledger(), self.control.forecasts());
+        let told = |inputs: Inputs<'_>| (publish::racks(&inputs), publish::quarantined(&inputs));
+        let Some((racks, quarantined)) = self.control.with_inputs(now, told) else { return };
+        let (site, ledger_now) = (&self.parts.site, self.control.ledger_at(now));
+        let ledger = self.control.ledger().as_of(ledger_now);
+        let (view, forecasts) = (self.control.view(), self.control.forecasts());
+        self.meters.tell(&ledger, view.implausible(), quarantined.len());
         let heard = (0..site.devices().count()).filter(|&slot| view.heard(slot, now)).count();
         let snapshot = Snapshot {
             site: site.name.clone(),
@@ -268,11 +278,27 @@ impl ControlThread {
             devices: site.devices().count(),
             racks,
             kesms: publish::kesms(site, view, now),
-            transfers: publish::transfers(ledger, self.control.ledger_at(now)),
+            transfers: publish::transfers(&ledger, ledger_now),
+            feeds: publish::feeds(&ledger, ledger_now),
+            caps: publish::caps(&ledger, ledger_now),
+            held: ledger.held().map(|device| site.device_name(device)).collect(),
+            manual: ledger.is_manual(),
+            quarantined,
             counters: self.counters,
         };
         self.parts.shown.store(Arc::new(snapshot));
     }
+}
+
+/// What the model is shown: racks, then rows.
+fn samples(site: &Site, loads: &[Option<Watts>]) -> Vec<Sample> {
+    let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
+    let rows = site.row_ids().zip(&site.rows).map(|(id, row)| {
+        // What a row takes is not known while one of its racks is not.
+        let of_row = loads.iter().zip(&site.racks).filter(|(_, rack)| rack.row == id);
+        Sample { power: of_row.map(|(load, _)| *load).sum(), limit: row.limit }
+    });
+    racks.chain(rows).collect()
 }
 
 fn standing(status: &Status) -> Standing {

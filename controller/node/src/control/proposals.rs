@@ -22,6 +22,8 @@ pub enum About {
     Founding,
     /// A plan.
     Plan,
+    /// What an operator asked for.
+    Operation,
     /// The outcome of a transfer.
     Outcome(TransferId),
 }
@@ -90,6 +92,7 @@ pub fn about(command: &Command) -> About {
     match command {
         Command::Found(_) => About::Founding,
         Command::Plan(_) => About::Plan,
+        Command::Operation(_) => About::Operation,
         Command::Outcome(outcome) => About::Outcome(outcome.transfer),
     }
 }

@@ -2,12 +2,12 @@
 
 use ridethrough_core::device::{DeviceId, Reading};
 use ridethrough_core::forecast::RackForecast;
-use ridethrough_core::ledger::{Ledger, Transfer};
+use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Phase, Transfer};
 use ridethrough_core::planner::{self, Inputs};
 use ridethrough_core::site::{KesmId, RackId, Site};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_core::view::View;
-use ridethrough_dashboard::{KesmView, RackView, TransferView};
+use ridethrough_dashboard::{CapView, FeedView, KesmView, QuarantineView, RackView, TransferView};
 
 /// Racks as they are shown.
 pub fn racks(inputs: &Inputs<'_>) -> Vec<RackView> {
@@ -47,10 +47,46 @@ fn kesm_view(site: &Site, view: &View, id: KesmId, now: Millis) -> KesmView {
     }
 }
 
-/// Transfers as they are shown.
+/// Devices that are not relied on, as they are shown.
+pub fn quarantined(inputs: &Inputs<'_>) -> Vec<QuarantineView> {
+    let site = inputs.ledger.site();
+    let view = |device| {
+        let fault = (inputs.fault)(device)?;
+        Some(QuarantineView { name: site.device_name(device), why: fault.to_string() })
+    };
+    site.devices().filter_map(view).collect()
+}
+
+/// Feeds as they are shown.
+pub fn feeds(ledger: &Ledger, ledger_now: Millis) -> Vec<FeedView> {
+    let site = ledger.site();
+    let view = |(id, name): (_, &String)| {
+        let FeedMode { mode, since, reason } = ledger.mode(id);
+        FeedView {
+            name: name.clone(),
+            mode: mode.to_string(),
+            for_ms: ledger_now.saturating_sub(since).get(),
+            reason: reason.map(|reason| reason.to_string()).unwrap_or_default(),
+        }
+    };
+    site.feed_ids().zip(site.feeds.iter().map(|feed| &feed.name)).map(view).collect()
+}
+
+/// Racks whose servers get less, as they are shown.
+pub fn caps(ledger: &Ledger, ledger_now: Millis) -> Vec<CapView> {
+    let view = |(rack, cap): (RackId, &Cap)| CapView {
+        rack: ledger.site().rack(rack).name.clone(),
+        cap_watts: cap.cap.get(),
+        tiers_kept: cap.keep_tiers,
+        reason: cap.reason.as_str().to_owned(),
+        left_ms: cap.until.saturating_sub(ledger_now).get(),
+    };
+    ledger.caps().map(view).collect()
+}
+
+/// Transfers as they are shown; the ledger must be as of that time.
 pub fn transfers(ledger: &Ledger, ledger_now: Millis) -> Vec<TransferView> {
-    let live = ledger.transfers().filter(|transfer| transfer.until > ledger_now);
-    live.map(|transfer| transfer_view(ledger.site(), transfer, ledger_now)).collect()
+    ledger.transfers().map(|transfer| transfer_view(ledger.site(), transfer, ledger_now)).collect()
 }
 
 fn transfer_view(site: &Site, transfer: &Transfer, ledger_now: Millis) -> TransferView {
@@ -61,6 +97,7 @@ fn transfer_view(site: &Site, transfer: &Transfer, ledger_now: Millis) -> Transf
         from: legs.iter().map(|leg| site.leg_name(leg)).collect(),
         watts: legs.iter().map(|leg| leg.delivered.get()).sum(),
         left_ms: transfer.until.saturating_sub(ledger_now).get(),
-        acked: transfer.acked,
+        acked: transfer.phase == Phase::Held,
+        phase: transfer.phase.as_str().to_owned(),
     }
 }

@@ -79,7 +79,7 @@ fn states(opened: &Opened, index: u64) -> Vec<String> {
         State::Phase(phase) => format!("transfer {id} is {}", phase.as_str()),
         State::Replaced { by } => format!("transfer {id} is replaced by {by}"),
         State::Releasing(reason) => {
-            format!("transfer {id} is {}: {}", reasons::release_kind(reason), reasons::release(reason))
+            format!("transfer {id} is {}: {}", reasons::release_kind(reason), reason.as_str())
         }
         State::Done => format!("transfer {id} is done with: its devices have been told"),
         State::Expired => format!("transfer {id} has expired"),
@@ -118,7 +118,7 @@ fn cap_why(opened: &Opened, record: &Record, cap: &CapGrant) -> Vec<String> {
         .collect();
     let shut = if off.is_empty() { "no server shuts down".into() } else { format!("shut down: {}", off.join(", ")) };
     let less = rack.nameplate.saturating_sub(cap.cap).or_zero();
-    let why = reasons::cap(cap.reason);
+    let why = cap.reason.as_str();
     let mut lines = vec![format!(
         "rack {}: {} less than its servers are rated for ({}), because {why}; {shut}",
         rack.name,

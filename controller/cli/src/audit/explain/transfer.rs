@@ -153,7 +153,7 @@ fn ending(opened: &Opened, record: &Record, id: TransferId) -> String {
     match opened.replay.ending(id) {
         Some(Ending::InForce) => "in force when the log ended".into(),
         Some(Ending::Released { index, reason }) => {
-            format!("{} by entry {index}: {}", reasons::release_kind(reason), reasons::release(reason))
+            format!("{} by entry {index}: {}", reasons::release_kind(reason), reason.as_str())
         }
         Some(Ending::Replaced { by }) => format!("renewed or changed as {by}"),
         Some(Ending::Expired { at }) => format!("expired at ledger time {at}"),
@@ -168,7 +168,7 @@ impl StateLine {
             State::Phase(phase) => (phase.as_str(), phase_words(phase, step.index == id.index)),
             State::Replaced { by } => ("replaced", replaced_words(opened, grant, by)),
             State::Releasing(reason) => {
-                ("releasing", format!("{}: {}", reasons::release_kind(reason), reasons::release(reason)))
+                ("releasing", format!("{}: {}", reasons::release_kind(reason), reason.as_str()))
             }
             State::Done => ("done", "its devices have been told, or their last orders have run out".into()),
             State::Expired => ("expired", "nobody renewed it in time".into()),

@@ -111,7 +111,7 @@ fn grant_words(index: u64, nth: usize, grant: &Grant, site: &Site) -> String {
 }
 
 fn release_line(release: Release, site: &Site) -> String {
-    format!("release   {}: {}", names::rack(site, release.rack), reasons::release(release.reason))
+    format!("release   {}: {}", names::rack(site, release.rack), release.reason.as_str())
 }
 
 fn shortfall_line(shortfall: &Shortfall, site: &Site) -> String {
@@ -125,7 +125,7 @@ fn cap_line(cap: &CapGrant, site: &Site) -> String {
         cap.cap.kilo(),
         seconds(cap.hold),
         reasons::tiers(cap.keep_tiers),
-        reasons::cap(cap.reason)
+        cap.reason.as_str()
     )
 }
 

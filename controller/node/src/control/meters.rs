@@ -1,0 +1,73 @@
+//! What this replica counts of the plant and the ledger. Handles are looked up once.
+
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use ridethrough_core::ledger::{Ledger, Phase};
+use ridethrough_core::mode::Mode;
+use ridethrough_core::site::{FeedId, Site};
+
+const MODES: [Mode; 5] = [Mode::Normal, Mode::RideThrough, Mode::Generator, Mode::OrderlyShutdown, Mode::Recovery];
+const PHASES: [Phase; 3] = [Phase::Supplying, Phase::Drawing, Phase::Held];
+
+/// The control thread's metrics of what stands. Install the recorder before they are made.
+pub struct Meters {
+    /// For each feed, one for each mode: 1 for the mode that it has.
+    modes: Vec<(FeedId, Mode, Gauge)>,
+    transfers: [(Phase, Gauge); 3],
+    caps: Gauge,
+    held: Gauge,
+    manual: Gauge,
+    quarantined: Gauge,
+    implausible: Counter,
+}
+
+impl Meters {
+    /// Meters of this site.
+    pub fn new(site: &Site) -> Self {
+        describe();
+        let of_feed = |id: FeedId| {
+            let name = site.feeds[id.index()].name.clone();
+            MODES.map(|mode| {
+                let gauge = gauge!("ridethrough_feed_mode", "feed" => name.clone(), "mode" => mode.as_str());
+                (id, mode, gauge)
+            })
+        };
+        Self {
+            modes: site.feed_ids().flat_map(of_feed).collect(),
+            transfers: PHASES.map(|phase| (phase, gauge!("ridethrough_transfers", "phase" => phase.as_str()))),
+            caps: gauge!("ridethrough_caps"),
+            held: gauge!("ridethrough_devices_held"),
+            manual: gauge!("ridethrough_manual"),
+            quarantined: gauge!("ridethrough_devices_quarantined"),
+            implausible: counter!("ridethrough_readings_rejected_total"),
+        }
+    }
+
+    /// Tells what stands now: the ledger as of now, readings rejected since the start, devices that are not relied on.
+    pub fn tell(&self, ledger: &Ledger, implausible: u64, quarantined: usize) {
+        for (feed, mode, gauge) in &self.modes {
+            gauge.set(f64::from(u8::from(ledger.mode(*feed).mode == *mode)));
+        }
+        for (phase, gauge) in &self.transfers {
+            set(gauge, ledger.transfers().filter(|transfer| transfer.phase == *phase).count());
+        }
+        set(&self.caps, ledger.caps().count());
+        set(&self.held, ledger.held().count());
+        set(&self.manual, usize::from(ledger.is_manual()));
+        set(&self.quarantined, quarantined);
+        self.implausible.absolute(implausible);
+    }
+}
+
+fn set(gauge: &Gauge, count: usize) {
+    gauge.set(u32::try_from(count).map_or(f64::INFINITY, f64::from));
+}
+
+fn describe() {
+    describe_gauge!("ridethrough_feed_mode", "1 for the mode that a feed has, 0 for the others");
+    describe_gauge!("ridethrough_transfers", "Transfers in force, by how far they have come");
+    describe_gauge!("ridethrough_caps", "Racks whose servers get less");
+    describe_gauge!("ridethrough_devices_held", "Devices that an operator holds");
+    describe_gauge!("ridethrough_manual", "1 while an operator has taken over the whole site");
+    describe_gauge!("ridethrough_devices_quarantined", "Devices that are not relied on");
+    describe_counter!("ridethrough_readings_rejected_total", "Readings that could not be");
+}
