@@ -44,6 +44,8 @@ fn delivered(plan: &Plan) -> i64 {
 proptest! {
     #![proptest_config(config())]
 
+    /// Where single failures leave nothing out: a plan that cannot be made secure loses whole transfers, so there more
+    /// deficit may well yield less cover (I9 stands above it).
     #[test]
     fn more_deficit_never_yields_less_cover(
         row in random_row(),
@@ -51,7 +53,7 @@ proptest! {
         which in any::<Index>(),
         more in 1..500_i64,
     ) {
-        let site = row.with_wide_feeder().site();
+        let site = row.with_wide_feeder().at_ease().site();
         let which = which.index(site.racks.len());
         let (_, before) = planned(&site, &want);
         let mut raised = want.clone();
