@@ -131,7 +131,7 @@ impl Day {
         if plan.is_empty() {
             return None;
         }
-        let as_of = Arc::new(self.ledger.clone()).as_of(self.now);
+        let as_of = self.ledger.at(self.now);
         if let Err(refusal) = envelope::admit(&as_of, &plan) {
             return Some(Effect::Refused(refusal));
         }

@@ -18,7 +18,7 @@ pub fn config() -> ProptestConfig {
 pub fn config_of(cases_default: u32) -> ProptestConfig {
     let asked = std::env::var("RIDETHROUGH_CASES").ok();
     let cases = asked.map_or(cases_default, |text| text.parse().expect("RIDETHROUGH_CASES is a number of cases"));
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig::with_cases(cases)
 }
 
 /// A row before it is written down.
@@ -30,7 +30,8 @@ pub struct RandomRow {
     /// What its feeder carries, in thousandths of what its racks' breakers carry together.
     row_permille: i64,
     generator: bool,
-    /// Whether breakers bear any single failure for as long as it takes, and servers can be brought down to nothing.
+    /// Whether breakers bear any single failure for as long as it takes (no module and no tie carries more than the racks
+    /// beside it may draw), and servers can be brought down to nothing.
     at_ease: bool,
 }
 
@@ -106,6 +107,11 @@ impl RandomRow {
         self
     }
 
+    fn eased(&self, rated: i64, beside: &[usize]) -> i64 {
+        let least = beside.iter().map(|rack| self.racks[*rack].limit).min().unwrap_or(rated);
+        if self.at_ease { rated.min(least) } else { rated }
+    }
+
     fn text(&self) -> String {
         let together: i64 = self.racks.iter().map(|rack| rack.limit).sum();
         let row = together * self.row_permille / 1_000;
@@ -134,7 +140,7 @@ impl RandomRow {
                 "[[kesm]]\nid = 'K{nth}'\nrack = 'R{}'\nrated_watts = {}\ncharge_rated_watts = {}\n\
                  capacity_joules = {CAPACITY_JOULES}\nreserve_joules = {}\n",
                 kesm.rack.index(self.racks.len()),
-                kesm.rated,
+                self.eased(kesm.rated, [kesm.rack.index(self.racks.len())].as_slice()),
                 (kesm.rated * 3 / 10).min(12_000),
                 CAPACITY_JOULES * kesm.reserve_permille / 1_000,
             );
@@ -147,7 +153,7 @@ impl RandomRow {
                  rated_watts = {}\n",
                 tie.metres * 1_000,
                 tie.metres * tie.microohms_per_metre,
-                tie.rated
+                self.eased(tie.rated, &[from, to]),
             );
         }
         text
