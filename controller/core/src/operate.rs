@@ -59,9 +59,10 @@ pub fn propose_transfer(inputs: &Inputs<'_>, request: &TransferRequest) -> Resul
     }
     let hold = request.hold.unwrap_or(site.policy.transfer_hold);
     let mut proposer = Proposer::new(site);
+    let ledger = inputs.ledger.at(inputs.ledger_now);
     let mut attempt = |watts: Watts| -> (Proposal, Result<Action, Refusal>) {
         let proposal = proposer.propose(inputs, rack, source, watts, hold);
-        let judged = judge(inputs.ledger, &proposal, watts);
+        let judged = judge(&ledger, &proposal, watts);
         (proposal, judged)
     };
     let (proposal, judged) = attempt(request.watts);

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ridethrough_core::command::{Command, Founding, Plan, Position};
+use ridethrough_core::command::{Action, Command, Founding, Operation, Plan, Position};
 use ridethrough_core::control::Control;
 use ridethrough_core::device::{Ack, DeviceId, Fence, Order, Reading, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::ledger::{Effect, Ledger};
+use ridethrough_core::operate::{self, Denied, TransferRequest};
 use ridethrough_core::site::{RackId, Site};
 use ridethrough_core::units::{Millis, Watts};
 
@@ -33,6 +34,7 @@ pub struct Controller {
     in_force: BTreeMap<DeviceId, InForce>,
     begun: Vec<Begun>,
     refusals: u64,
+    log: Vec<(u64, Command)>,
 }
 
 /// What a device was last told.
@@ -58,7 +60,7 @@ impl Controller {
         let ledger = Ledger::new(Arc::new(world.site().clone()));
         let mut control = Control::new(Arc::new(ledger));
         control.begin_leadership();
-        let mut leader = Self { control, forecaster, in_force: BTreeMap::new(), begun: Vec::new(), refusals: 0 };
+        let mut leader = Self { control, forecaster, in_force: BTreeMap::new(), begun: Vec::new(), refusals: 0, log: Vec::new() };
         leader.commit(Command::Found(founding(world.site())), millis(world.now_ms()));
         leader
     }
@@ -71,6 +73,28 @@ impl Controller {
     /// Plans that the envelope refused; there should be none.
     pub fn refusals(&self) -> u64 {
         self.refusals
+    }
+
+    /// What this replica knows and has decided.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Everything that was committed, with its stamp in ms.
+    pub fn log(&self) -> &[(u64, Command)] {
+        &self.log
+    }
+
+    /// The transfer that would serve an operator's request now; nothing before the first tick.
+    pub fn ask(&mut self, world: &World, request: &TransferRequest) -> Option<Result<Action, Denied>> {
+        let now = millis(world.now_ms());
+        self.control.with_inputs(now, |inputs| operate::propose_transfer(&inputs, request))
+    }
+
+    /// Commits what an operator wants; its orders go out in the next tick.
+    pub fn operate(&mut self, world: &World, action: Action) -> Effect {
+        let operation = Operation { actor: "operator".into(), reason: "by hand".into(), action };
+        self.commit(Command::Operation(operation), millis(world.now_ms()))
     }
 
     /// One tick: what is measured, what should change, what is done about it. Runs the world on to the next tick.
@@ -144,6 +168,7 @@ impl Controller {
     }
 
     fn commit(&mut self, command: Command, now: Millis) -> Effect {
+        self.log.push((now.get().unsigned_abs(), command.clone()));
         let entry = self.control.entry(command, REPLICA, now, 0);
         let mut ledger = Ledger::clone(self.control.ledger());
         let index = ledger.seen().index + 1;

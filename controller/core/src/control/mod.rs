@@ -156,7 +156,7 @@ impl Control {
         }
         self.supervision.watch(&self.ledger, &self.view, &self.devices, now);
         let plan = self.plan(now).filter(|plan| !plan.is_empty())?;
-        let refusal = envelope::admit(&self.ledger.as_of(self.clock.at(now)), &plan).err();
+        let refusal = envelope::admit(&self.ledger.at(self.clock.at(now)), &plan).err();
         Some(refusal.map_or(Ok(Command::Plan(plan)), Err))
     }
 

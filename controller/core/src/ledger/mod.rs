@@ -163,7 +163,16 @@ impl Ledger {
         }
     }
 
-    /// The ledger as the next entry will find it, if that is stamped `now`: what has ended by then is gone.
+    /// The ledger as an entry that is stamped `now` finds it, to the millisecond: what a plan is admitted by.
+    pub fn at(&self, now: Millis) -> Self {
+        let mut next = self.clone();
+        next.now = next.now.max(now);
+        next.expire();
+        next
+    }
+
+    /// The same for whoever keeps the time himself: what has ended by `now` is gone, and where nothing has, this is the
+    /// ledger itself with the time of its last entry.
     pub fn as_of(self: &Arc<Self>, now: Millis) -> Arc<Self> {
         let ends = [
             self.transfers.values().map(|transfer| transfer.until).min(),
@@ -175,10 +184,7 @@ impl Ledger {
         if now <= self.now || !ends.iter().flatten().any(|until| *until <= now) {
             return Arc::clone(self);
         }
-        let mut next = Self::clone(self);
-        next.now = now;
-        next.expire();
-        Arc::new(next)
+        Arc::new(self.at(now))
     }
 
     /// The site.

@@ -66,7 +66,8 @@ impl<'a> Draft<'a> {
     pub(super) fn release(&mut self, rack: RackId, reason: ReleaseReason) {
         self.plan.grants.retain(|grant| grant.rack != rack);
         self.standing.remove(&rack);
-        if self.in_ledger(rack).is_some() {
+        let told = self.plan.releases.iter().any(|release| release.rack == rack);
+        if self.in_ledger(rack).is_some() && !told {
             self.plan.releases.push(Release { rack, reason });
         }
     }
@@ -75,6 +76,8 @@ impl<'a> Draft<'a> {
         let hold = self.site().policy.transfer_hold;
         let standing = Standing { legs: legs.clone(), help_above, left: hold };
         self.standing.insert(verdict.rack, standing);
+        // A rack whose transfer ends may relieve its row in the same tick: one replaces the other.
+        self.plan.releases.retain(|release| release.rack != verdict.rack);
         self.plan.grants.push(Grant { rack: verdict.rack, legs, help_above, risk: verdict.risk, hold });
     }
 

@@ -112,15 +112,20 @@ impl Planner {
     }
 
     fn help(&mut self, draft: &mut Draft<'_>, verdicts: &[Verdict]) {
+        let mut planned = Vec::new();
         for row in draft.site().row_ids() {
             // While modules bridge, devices do so by themselves, and what is stored is for that.
             if draft.mode_of_row(row).bridges() || draft.plan.grants.len() >= GRANTS_MAX {
                 continue;
             }
             row::plan(draft, &self.topology.rows[row.index()], row, verdicts, &mut self.patience, &mut self.assigner);
+            planned.push(row);
         }
         self.shedding.plan(draft, &self.topology, verdicts, &self.outages);
         secure::make(draft, verdicts);
+        for row in planned {
+            row::tell_shortfalls(draft, &self.topology.rows[row.index()], verdicts, &mut self.patience);
+        }
         self.charging.plan(draft, &self.topology, verdicts);
     }
 }

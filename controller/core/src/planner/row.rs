@@ -80,7 +80,24 @@ pub(super) fn plan(
     let mut planning = Planning { draft, members, of_row, judged, wanting: Vec::new() };
     planning.sort_out(patience);
     planning.solve(assigner);
-    planning.tell_shortfalls(patience);
+}
+
+/// Says what a row's racks are short of, once it is settled what they get.
+pub(super) fn tell_shortfalls(
+    draft: &mut Draft<'_>,
+    members: &RowMembers,
+    verdicts: &[Verdict],
+    patience: &mut Patience,
+) {
+    let now = draft.inputs.now;
+    for verdict in members.racks.iter().map(|rack| &verdicts[rack.index()]) {
+        let counts = verdict.at_risk || draft.standing(verdict.rack).is_some();
+        let need = if counts { verdict.need } else { Watts::ZERO };
+        let uncovered = need.saturating_sub(draft.delivered(verdict.rack)).or_zero();
+        if patience.is_news(verdict.rack, uncovered, now) {
+            draft.plan.shortfalls.push(Shortfall { rack: verdict.rack, risk: verdict.risk, uncovered });
+        }
+    }
 }
 
 struct Planning<'p, 'd, 'v> {
@@ -99,7 +116,7 @@ impl Planning<'_, '_, '_> {
         for verdict in self.of_row.clone() {
             let Some(transfer) = self.draft.in_ledger(verdict.rack) else {
                 patience.is_calm(verdict.rack, false, now);
-                if verdict.at_risk {
+                if verdict.at_risk && self.may_receive(verdict.rack) {
                     self.wanting.push(verdict.rack);
                 }
                 continue;
@@ -115,6 +132,11 @@ impl Planning<'_, '_, '_> {
                 self.wanting.push(verdict.rack);
             }
         }
+    }
+
+    /// Whether a rack may be planned for: an operator who holds its PDU has said no.
+    fn may_receive(&self, rack: RackId) -> bool {
+        !self.draft.inputs.ledger.is_held(DeviceId::Pdu(rack))
     }
 
     /// Why a transfer rests on something that is not to be relied on, if it does.
@@ -206,7 +228,8 @@ impl Planning<'_, '_, '_> {
         let row = self.row_want(anew);
         let wants_relief = row.coming >= LEAST_LEG || row.present >= LEAST_LEG;
         let takes_part = |verdict: &&&Verdict| {
-            anew.contains(&verdict.rack) || (wants_relief && self.draft.standing(verdict.rack).is_none())
+            let relieves = wants_relief && self.draft.standing(verdict.rack).is_none();
+            anew.contains(&verdict.rack) || (relieves && self.may_receive(verdict.rack))
         };
         let want = |verdict: &&Verdict| {
             let need = if anew.contains(&verdict.rack) { verdict.need } else { Watts::ZERO };
@@ -268,18 +291,6 @@ impl Planning<'_, '_, '_> {
     fn end_if_hopeless(&mut self, verdict: &Verdict, transfer: &Transfer) {
         if let Some(reason) = self.failed(transfer) {
             self.draft.release(verdict.rack, reason);
-        }
-    }
-
-    fn tell_shortfalls(&mut self, patience: &mut Patience) {
-        let now = self.draft.inputs.now;
-        for verdict in &self.of_row {
-            let counts = verdict.at_risk || self.draft.standing(verdict.rack).is_some();
-            let need = if counts { verdict.need } else { Watts::ZERO };
-            let uncovered = need.saturating_sub(self.draft.delivered(verdict.rack)).or_zero();
-            if patience.is_news(verdict.rack, uncovered, now) {
-                self.draft.plan.shortfalls.push(Shortfall { rack: verdict.rack, risk: verdict.risk, uncovered });
-            }
         }
     }
 }

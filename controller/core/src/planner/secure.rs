@@ -4,6 +4,7 @@ use super::draft::Draft;
 use super::risk::Verdict;
 use crate::capping;
 use crate::command::{CapGrant, CapReason, ReleaseReason};
+use crate::device::DeviceId;
 use crate::envelope::security::{self, Contingency, Insecurity};
 use crate::site::{RackId, TIER_MAX};
 use crate::units::{Millis, Watts};
@@ -35,7 +36,8 @@ fn mend(draft: &mut Draft<'_>, insecurity: &Insecurity) {
     let known = draft.plan.caps.iter().position(|cap| cap.rack == rack);
     let lowest = known.map(|nth| draft.plan.caps[nth].cap);
     let is_lower = lowest.is_none_or(|cap| cap > insecurity.bearable_peak);
-    if insecurity.bearable_peak >= floor && is_lower && insecurity.can_be_taken_back {
+    let heeds = !draft.is_excluded(DeviceId::Pdu(rack));
+    if heeds && insecurity.bearable_peak >= floor && is_lower && insecurity.can_be_taken_back {
         cap(draft, rack, known, insecurity.bearable_peak);
         return;
     }
