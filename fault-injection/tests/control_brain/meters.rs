@@ -1,12 +1,11 @@
 //! Meters that lie and meters that stand still.
 
 use ridethrough_core::device::DeviceId;
-use ridethrough_core::site::RackId;
 use ridethrough_core::trust::Fault;
 use ridethrough_fault_injection::plant::fault::DeviceFault;
 
 use super::run::{Run, fault, scene};
-use crate::support::{FIRST, LAST, MIDDLE};
+use crate::support::MIDDLE;
 
 const CALM: &[(u64, f64)] = &[(0, 12_000.0)];
 const SURGE: &[(u64, f64)] = &[(0, 12_000.0), (3_000, 32_000.0)];
@@ -20,10 +19,15 @@ fn caught_lying(share: f64) {
     assert!(!is_caught(&run));
     let caught = run.first(12_000, is_caught);
     assert!(caught.is_some(), "a share of {share}");
+    assert_eq!(honest_in_quarantine(&run), [], "a share of {share}");
     run.until(120_000);
-    let honest = [FIRST, LAST].map(|rack: RackId| run.quarantined(DeviceId::Pdu(rack)));
-    assert_eq!(honest, [None; 2]);
+    assert_eq!(honest_in_quarantine(&run), [], "a share of {share}");
     run.is_sound();
+}
+
+fn honest_in_quarantine(run: &Run) -> Vec<DeviceId> {
+    let devices = run.world.site().devices();
+    devices.filter(|device| *device != DeviceId::Pdu(MIDDLE) && run.quarantined(*device).is_some()).collect()
 }
 
 #[test]

@@ -55,6 +55,7 @@ fn without_a_generator_servers_shut_down_by_tiers_before_the_stores_are_empty() 
     let servers: Vec<ServerId> = (0..9).map(ServerId).collect();
     let tiers: Vec<u8> = run.world.site().servers.iter().map(|server| server.tier).collect();
     let mut off_ms = vec![None; servers.len()];
+    let mut left_joules = 0.0;
     while run.world.now_ms() < 305_000 {
         run.until(run.world.now_ms() + 100);
         for (at, server) in off_ms.iter_mut().zip(&servers) {
@@ -64,6 +65,9 @@ fn without_a_generator_servers_shut_down_by_tiers_before_the_stores_are_empty() 
                 at.get_or_insert(run.world.now_ms());
             }
         }
+        if off_ms.contains(&None) {
+            left_joules = (0..2).map(|nth| run.world.kesm(nth).usable_joules()).sum();
+        }
     }
     assert_eq!(run.modes(), [RideThrough, OrderlyShutdown]);
     assert!(run.caps().iter().all(|(_, cap)| cap.reason == CapReason::TimeLeft));
@@ -72,8 +76,7 @@ fn without_a_generator_servers_shut_down_by_tiers_before_the_stores_are_empty() 
     };
     let order = [last_of(4), last_of(2), last_of(1)];
     assert!(order.is_sorted_by(|first, then| first < then), "least important first: {order:?}");
-    let lowest: Vec<f64> = run.world.judges().kesms.iter().map(|kesm| kesm.lowest_joules).collect();
-    assert!(lowest.iter().all(|joules| *joules > 10_000.0), "there was time left: {lowest:?}");
+    assert!(left_joules > 20_000.0, "the last was off with {left_joules:.0} J left");
     assert_eq!(run.failures(), 0, "nobody was cut off");
     let restarted = run.first(500_000, |run| servers.iter().all(|server| run.world.server(*server).is_working()));
     assert!(restarted.is_some(), "they are on again once the utility is back");
