@@ -2,7 +2,7 @@
 
 use ridethrough_core::command::CapReason;
 use ridethrough_core::device::DeviceId;
-use ridethrough_core::mode::Mode::{self, Generator, Normal, OrderlyShutdown, Recovery, RideThrough};
+use ridethrough_core::mode::Mode::{Generator, Normal, OrderlyShutdown, Recovery, RideThrough};
 use ridethrough_core::site::{FeedId, RowId, ServerId};
 use ridethrough_core::units::Watts;
 use ridethrough_fault_injection::plant::fault::{DeviceFault, Event, Happening, Utility};
@@ -87,7 +87,7 @@ fn without_a_generator_servers_shut_down_by_tiers_before_the_stores_are_empty() 
 fn a_blip_changes_no_mode() {
     let mut run = Run::new(&backed([CALM; 3], vec![outage(5_000, 100)]));
     run.until(30_000);
-    assert_eq!(run.modes(), [Mode::Normal; 0]);
+    assert_eq!(run.modes(), [Normal; 0]);
     assert!(run.caps().is_empty());
     assert_eq!(run.failures(), 0);
     run.is_sound();
@@ -99,7 +99,7 @@ fn silence_of_all_meters_sheds_nobody() {
     let mute = site.devices().map(|device| fault(device, DeviceFault::Mute, 5_000, None)).collect();
     let mut run = Run::new(&backed([CALM; 3], mute));
     run.until(60_000);
-    assert_eq!(run.modes(), [Mode::Normal; 0]);
+    assert_eq!(run.modes(), [Normal; 0]);
     assert!(run.caps().is_empty(), "{:?}", run.caps());
     assert!(run.world.servers_held_back() == 0);
     run.is_sound();
