@@ -1,7 +1,6 @@
 //! N−1 on the plant itself (I9): a random row with random loads is planned, committed and ordered as a leader does it; then
 //! any module or tie breaks, nobody reacts for as long as the site's policy says, and nothing may come of it.
 
-
 #[path = "../../controller/core/tests/properties/random_site.rs"]
 mod random_site;
 

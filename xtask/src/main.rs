@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | test | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | test | nightly | deny`.
 //!
 //! They need nothing but Rust and the package registries; what else is needed they fetch, pinned by checksum.
 
 mod check;
 mod drill;
+mod nightly;
 mod runtime;
 mod shell;
 
@@ -18,6 +19,7 @@ usage: cargo xtask COMMAND
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
   test             formatting, lints, docs, all tests, a short demo, short benches
+  nightly [--cases N] every property on millions of random cases, in release mode
   deny             licences, bans and sources of every dependency";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
         "demo" | "outcome" => drill::run(command, rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
+        "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),
         "deny" => check::deny().map(|()| ExitCode::SUCCESS),
         _ => usage(command),
     };

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Fault {
     /// It refused an order lately, or somebody there has locked it.
     Refused,
+    /// It says itself that it cannot act.
+    Unable,
     /// It did not answer an order in time.
     Silent,
     /// What it measures does not follow what it said it would do.
@@ -21,6 +23,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Refused => "refused an order",
+            Self::Unable => "says that it cannot act",
             Self::Silent => "does not answer",
             Self::NotFollowing => "does not do what it acknowledged",
             Self::NotAddingUp => "its meter and its neighbours' do not add up",

@@ -102,6 +102,12 @@ impl View {
         }
     }
 
+    /// Whether a module or a tie says, as last told, that it cannot act.
+    pub fn is_unable(&self, slot: usize, now: Millis) -> bool {
+        let told = self.latest(slot, now).map(|(reading, _)| reading);
+        matches!(told, Some(Reading::Kesm { available: false, .. } | Reading::Tie { available: false, .. }))
+    }
+
     /// The least that a module that was able to act may still store: as measured, less what it may have given since.
     /// Nothing when it was never heard of.
     pub fn stored_bound(&self, site: &Site, kesm: KesmId, now: Millis) -> Joules {

@@ -60,7 +60,8 @@ impl Controller {
         let ledger = Ledger::new(Arc::new(world.site().clone()));
         let mut control = Control::new(Arc::new(ledger));
         control.begin_leadership();
-        let mut leader = Self { control, forecaster, in_force: BTreeMap::new(), begun: Vec::new(), refusals: 0, log: Vec::new() };
+        let mut leader =
+            Self { control, forecaster, in_force: BTreeMap::new(), begun: Vec::new(), refusals: 0, log: Vec::new() };
         leader.commit(Command::Found(founding(world.site())), millis(world.now_ms()));
         leader
     }

@@ -216,8 +216,13 @@ impl Control {
         }
         let ledger = self.ledger.as_of(self.clock.at(now));
         let site = self.ledger.site();
+        let unable = |device: DeviceId| {
+            let slot = site.device_slot(device)?;
+            self.view.is_unable(slot, now).then_some(Fault::Unable)
+        };
         let fault = |device: DeviceId| {
-            self.supervision.quarantined(site, device, now).or_else(|| self.devices.fault(device, now))
+            let quarantined = self.supervision.quarantined(site, device, now);
+            quarantined.or_else(|| self.devices.fault(device, now)).or_else(|| unable(device))
         };
         let inputs = Inputs {
             ledger: &ledger,

@@ -103,7 +103,7 @@ impl Supervision {
         let patience = match fault {
             Fault::NotFollowing => FOLLOWS_WITHIN,
             Fault::NotAddingUp => ADDS_UP_WITHIN,
-            Fault::Still | Fault::Refused | Fault::Silent => Millis::ZERO,
+            Fault::Still | Fault::Refused | Fault::Unable | Fault::Silent => Millis::ZERO,
         };
         let free = record.quarantined.is_none_or(|(_, until)| until <= now);
         if free && now.saturating_sub(since) >= patience {
@@ -198,7 +198,11 @@ impl Looking<'_> {
         (idle || is_above(Watts::new(given.get().abs()), flow_max, tie.rated)).then_some(Fault::NotFollowing)
     }
 
+    /// Whether a rack draws clearly more than the level above which help begins, as far as its meter is to be believed.
     fn is_unmet(&self, rack: RackId, hold: Watts) -> bool {
+        if self.is_off(rack) == Some(true) {
+            return false;
+        }
         let limit = self.site.rack(rack).limit;
         let over = hold.saturating_add(limit.permille(TOLERANCE_PERMILLE / 2)).saturating_add(TOLERANCE);
         self.view.draw(rack, self.now).is_some_and(|draw| draw > over)
@@ -235,9 +239,15 @@ impl Looking<'_> {
         }
         let off = load.saturating_sub(draw).saturating_sub(given).get().abs();
         // Ties tell what leaves them; what they lose on the way, and the time between two meters, is no lie.
-        let size = load.max(draw).max(Watts::new(given.get().abs()));
-        let allowed = size.permille(2 * TOLERANCE_PERMILLE).saturating_add(TOLERANCE).saturating_add(TOLERANCE);
-        Some(off > allowed.get())
+        let given = Watts::new(given.get().abs());
+        let size = load.max(draw).max(given);
+        // Where the feed says that somebody lies, it takes less to be suspected: noise, and what ties lose.
+        let allowed = if self.feed_adds_up(self.site.feed_of(id)) == Some(false) {
+            size.permille(FEED_TOLERANCE_PERMILLE).saturating_add(given.permille(TOLERANCE_PERMILLE))
+        } else {
+            size.permille(2 * TOLERANCE_PERMILLE).saturating_add(TOLERANCE)
+        };
+        Some(off > allowed.saturating_add(TOLERANCE).get())
     }
 
     /// Whether what all racks of a feed draw is what its supply gives; none while not all of them are heard.

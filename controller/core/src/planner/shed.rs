@@ -68,10 +68,11 @@ impl Shedding {
         if draft.mode_of_row(draft.site().rack(verdict.rack).row).bridges() {
             return None;
         }
-        // What the meters say, not what was planned: help that does not come is no help.
-        let draw = draft.inputs.view.draw(verdict.rack, draft.inputs.now).unwrap_or(verdict.risk.present);
-        let covered = verdict.risk.present.saturating_sub(draw).or_zero();
-        let over = draw > verdict.risk.limit;
+        // What the meters say, not what was planned: help that does not come is no help. Where they say nothing, nobody
+        // is shed: unknown is not over.
+        let draw = draft.inputs.view.draw(verdict.rack, draft.inputs.now);
+        let over = draw.is_some_and(|draw| draw > verdict.risk.limit);
+        let covered = verdict.risk.present.saturating_sub(draw.unwrap_or(verdict.risk.present)).or_zero();
         let lasting = lasts(&mut self.racks[verdict.rack.index()], over, draft.inputs.now);
         let cap = verdict.hold.saturating_add(covered);
         lasting.then_some(Wanted { cap, keep_tiers: TIER_MAX, reason: CapReason::RackUncovered })
@@ -106,9 +107,9 @@ impl Shedding {
             }
             _ => (limit, CapReason::RowUncovered),
         };
-        let loads = || racks.iter().map(|rack| verdicts[rack.index()].risk.present).sum();
-        let drawn: Watts = draft.measured_draw(racks).unwrap_or_else(loads);
-        if !lasts(&mut self.rows[row.index()], drawn > most, draft.inputs.now) {
+        let measured = draft.measured_draw(racks);
+        let drawn = measured.unwrap_or(Watts::ZERO);
+        if !lasts(&mut self.rows[row.index()], measured.is_some() && drawn > most, draft.inputs.now) {
             return Vec::new();
         }
         let margin = most.permille(site.policy.margin_permille);

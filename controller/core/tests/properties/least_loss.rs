@@ -24,6 +24,8 @@ const RATIO_MAX: f64 = 1.001;
 /// And where something may have been: a way that does not fit with its losses is shortened by eighths, and a second pass
 /// looks for what is missing elsewhere. That is no optimum; random rows came to this much at the worst.
 const CUT_RATIO_MAX: f64 = 1.10;
+/// A way of less than 500 W is no leg, and its watts come another way: that costs so many W of loss more for each rack.
+const NO_LEG_WATTS: f64 = 500.0 * 0.05;
 /// What was cut back by an eighth still fills its tie or its module to more than this.
 const CUT_SHARE: f64 = 0.85;
 
@@ -141,8 +143,8 @@ fn coverable() -> impl Strategy<Value = Want> {
 proptest! {
     #![proptest_config(config())]
 
-    /// Where everybody gets all that is asked for and nothing was cut back for losses, the plan is the optimum of the
-    /// program.
+    /// Where everybody gets all that is asked for and nothing was cut back for losses, the plan costs what the optimum of
+    /// the program does, within 0.1 % and what ways too small for a leg make of it.
     #[test]
     fn a_plan_costs_what_the_best_plan_costs(row in random_row(), want in coverable()) {
         let site = row.with_wide_feeder().site();
@@ -155,11 +157,15 @@ proptest! {
             whole &= got == asked(need);
             delivered[grant.rack.index()] = got as f64;
         }
-        prop_assume!(whole && !plan.grants.is_empty());
+        // More than half of all rows pass; too few to be refused as input.
+        if !whole || plan.grants.is_empty() {
+            return Ok(());
+        }
         let best = optimum(&site, &delivered).expect("the plan does it");
         let ours = cost_of(&site, &plan);
         let most = if fullest(&site, &plan) < CUT_SHARE { RATIO_MAX } else { CUT_RATIO_MAX };
-        prop_assert!(ours <= best * most + 1.0, "{ours} for {best}, at most {most} times: {plan:#?}");
+        let no_legs = NO_LEG_WATTS * f64::from(u32::try_from(plan.grants.len()).expect("few"));
+        prop_assert!(ours <= best * most + no_legs, "{ours} for {best}, at most {most} times: {plan:#?}");
         prop_assert!(best <= ours * RATIO_MAX + 1.0, "the judge is beaten: {ours} for {best}");
     }
 }

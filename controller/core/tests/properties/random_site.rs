@@ -1,5 +1,7 @@
 //! Random rows: racks, modules and ties as a die threw them. Tests of other crates share this file.
 
+#![allow(dead_code, reason = "every test file uses its own part")]
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 use ridethrough_core::site::Site;

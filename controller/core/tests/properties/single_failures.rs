@@ -11,7 +11,7 @@
 use proptest::prelude::*;
 use ridethrough_core::capping;
 use ridethrough_core::device::{DeviceId, Setpoint};
-use ridethrough_core::ledger::Ledger;
+use ridethrough_core::ledger::{Committed, Ledger};
 use ridethrough_core::site::{RackId, Site, TIER_MAX, Tie};
 
 /// Off by less is rounding, in W.
@@ -118,10 +118,10 @@ fn draws_by_law(ledger: &Ledger, lost: DeviceId) -> Vec<f64> {
     draws
 }
 
-fn ceilings<'a>(ledger: &'a Ledger, lost: DeviceId) -> (Vec<TieCeiling<'a>>, Vec<KesmCeiling>) {
+fn ceilings(ledger: &Ledger, lost: DeviceId) -> (Vec<TieCeiling<'_>>, Vec<KesmCeiling>) {
     let site: &Site = ledger.site();
     let (mut ties, mut kesms) = (Vec::new(), Vec::new());
-    for order in ledger.orders().map(|order| order.get()).filter(|order| order.device != lost) {
+    for order in ledger.orders().map(Committed::get).filter(|order| order.device != lost) {
         match (order.device, order.setpoint) {
             (DeviceId::Tie(id), Setpoint::Tie { direction, flow_max, hold }) => {
                 let tie = site.tie(id);
