@@ -136,6 +136,13 @@ pub const MORE: [Column; 6] = [
         abnormal: |_| false,
     },
     Column {
+        head: "refused",
+        unit: "",
+        about: "plans of the planner's own that the envelope refused",
+        cell: |score| count(score.refused_plans),
+        abnormal: |score| score.refused_plans > 0,
+    },
+    Column {
         head: "shut down",
         unit: "",
         about: "servers that shut down in good order",

@@ -54,7 +54,7 @@ mod tests {
             r#""moved_joules":0,"loss_joules":0,"reserve_floor_seconds":0.0,"false_transfers":0,"itic_violations":0,"#,
             r#""worst_damage":0.0,"deepest_charge_share":0.0,"utility_peak_watts":0,"server_failures":0,"#,
             r#""unserved_joules":0,"deferred_joules":0,"transfers":0,"energy_error_share":0.0,"#,
-            r#""reserve_floor_total_seconds":0.0,"shutdown_server_seconds":0.0,"orderly_shutdowns":0}"#
+            r#""reserve_floor_total_seconds":0.0,"shutdown_server_seconds":0.0,"orderly_shutdowns":0,"refused_plans":0}"#
         );
         let outcomes = [
             outcome("surge", &[PolicyName::ReactiveCapping, PolicyName::Oracle, PolicyName::None]),

@@ -14,7 +14,7 @@ const WORTH_MS: u64 = 60_000;
 const DEMAND_MS: u64 = 100;
 
 /// What the judges of a world saw.
-pub fn score(scenario: &Scenario, world: &World, begun: &[Begun]) -> Score {
+pub fn score(scenario: &Scenario, world: &World, begun: &[Begun], refused_plans: u64) -> Score {
     let (judges, account, capping) = (world.judges(), world.account(), world.capping());
     let (racks, rows, kesms) = (&judges.racks, &judges.rows, &judges.kesms);
     let over_ms = racks.iter().map(|rack| rack.over_limit_ms).chain(rows.iter().map(|row| row.over_limit_ms));
@@ -46,6 +46,7 @@ pub fn score(scenario: &Scenario, world: &World, begun: &[Begun]) -> Score {
         reserve_floor_total_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_ms).sum()),
         shutdown_server_seconds: seconds(capping.shutdown_ms),
         orderly_shutdowns: capping.orderly_shutdowns,
+        refused_plans,
     }
 }
 

@@ -169,11 +169,11 @@ fn run_one(scenario: &Scenario, policy: PolicyName, request: &Request) -> Result
         }
     }
     curve.marks = measure::marks(scenario, &world);
-    let transfers = match &actor {
-        Actor::Planner(controller) => controller.begun(),
-        Actor::Capper(_) | Actor::Nobody => &[],
+    let (transfers, refused_plans) = match &actor {
+        Actor::Planner(controller) => (controller.begun(), controller.refusals()),
+        Actor::Capper(_) | Actor::Nobody => (&[][..], 0),
     };
-    let score = measure::score(scenario, &world, transfers);
+    let score = measure::score(scenario, &world, transfers, refused_plans);
     let wall_seconds = began.elapsed().as_secs_f64();
     (request.progress)(&scenario.name, policy, wall_seconds);
     Ok(PolicyOutcome { policy, score, curve, wall_seconds })

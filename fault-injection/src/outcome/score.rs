@@ -108,6 +108,8 @@ pub struct Score {
     pub shutdown_server_seconds: f64,
     /// Servers that shut down in good order.
     pub orderly_shutdowns: u64,
+    /// Plans of its own that the envelope refused: the planner should make none.
+    pub refused_plans: u64,
 }
 
 impl Score {
