@@ -22,10 +22,10 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Refused => "refused an order",
+            Self::Refused => "it refused an order",
             Self::Unable => "says that it cannot act",
-            Self::Silent => "does not answer",
-            Self::NotFollowing => "does not do what it acknowledged",
+            Self::Silent => "it does not answer",
+            Self::NotFollowing => "it does not do what it acknowledged",
             Self::NotAddingUp => "its meter and its neighbours' do not add up",
             Self::Still => "its meter stands still",
         })

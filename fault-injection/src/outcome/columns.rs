@@ -113,7 +113,7 @@ pub const COLUMNS: [Column; 13] = [
 ];
 
 /// What only a page has room for.
-pub const MORE: [Column; 6] = [
+pub const MORE: [Column; 7] = [
     Column {
         head: "servers",
         unit: "failed",

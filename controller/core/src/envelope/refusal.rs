@@ -251,7 +251,7 @@ impl Violation {
             Self::DeviceHeld(id) => format!("{} is held by an operator", site.device_name(*id)),
             Self::DeviceNotHeld(id) => format!("{} is not held by an operator", site.device_name(*id)),
             Self::DeviceBarred { device, fault } => {
-                format!("{} is not to be relied on: it {fault}", site.device_name(*device))
+                format!("{} is not to be relied on: {fault}", site.device_name(*device))
             }
             Self::UnknownName { what, name } => format!("the site has no {what} `{}`", name.escape_debug()),
             Self::NoWay(id) => format!("no module that may be used reaches rack {}", rack(id)),
