@@ -1,4 +1,4 @@
-use crate::command::Command;
+use crate::command::{Action, Command, Operation};
 use crate::device::{DeviceId, Setpoint};
 use crate::example::{HOLD, World, forecast};
 use crate::ledger::Effect;
@@ -121,6 +121,17 @@ fn a_module_serves_its_own_rack_first() {
     assert!(world.granted(1).get() >= 42_000 - HOLD, "what K0 has left, and the rest from K1");
     let other = world.ledger.transfer(RackId(1)).expect("granted");
     assert!(other.grant.legs.iter().any(|leg| leg.kesm.0 == 1), "K0 has not enough for both");
+}
+
+#[test]
+fn a_rack_whose_pdu_is_held_is_not_planned_for_and_that_is_said() {
+    let mut world = surging(1, 32_000);
+    let action = Action::Hold(DeviceId::Pdu(RackId(1)));
+    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "inspection".into(), action }));
+    let plan = world.plan();
+    assert!(plan.grants.is_empty());
+    assert_eq!(plan.shortfalls.iter().map(|short| short.rack).collect::<Vec<_>>(), [RackId(1)]);
+    assert!(matches!(world.commit(Command::Plan(plan)), Effect::Admitted { .. }));
 }
 
 #[test]
