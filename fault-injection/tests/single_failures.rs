@@ -93,6 +93,8 @@ fn scenario(case: &Case) -> Scenario {
 /// What must hold at every moment.
 fn holds_now(world: &World) -> Result<(), TestCaseError> {
     let site: &Site = world.site();
+    let trips = world.judges().trips;
+    prop_assert!(trips.is_empty(), "at {} ms: {trips:?}", world.now_ms());
     for (nth, module) in site.kesms.iter().enumerate() {
         let (given, rated) = (world.kesm(nth).bus_watts(), watts(module.rated.get()));
         prop_assert!(given <= rated * TOLERANCE, "{} gives {given:.0} W of {rated:.0} W", module.name);
@@ -107,7 +109,6 @@ fn holds_now(world: &World) -> Result<(), TestCaseError> {
 /// What must have held all along.
 fn held(world: &World) -> Result<(), TestCaseError> {
     let judges = world.judges();
-    prop_assert!(judges.trips.is_empty(), "{:?}", judges.trips);
     for (tie, record) in world.site().ties.iter().zip(&judges.ties) {
         let rated = watts(tie.rated.get());
         prop_assert!(record.peak_watts <= rated * TOLERANCE, "{} carries {:.0} W", tie.name, record.peak_watts);

@@ -132,7 +132,8 @@ impl<'a> Draft<'a> {
         let (view, now) = (self.inputs.view, self.inputs.now);
         let stored = |kesm| Some(StoredEnergy { kesm, stored: view.stored(kesm, now)? });
         self.plan.stored = kesms.into_iter().filter_map(stored).collect();
-        let mut racks: Vec<RackId> = self.plan.grants.iter().flat_map(|grant| grant.racks(self.site())).collect();
+        let granted = self.plan.grants.iter().flat_map(|grant| grant.racks(self.site()));
+        let mut racks: Vec<RackId> = granted.chain(self.risen(verdicts)).collect();
         racks.sort_unstable();
         racks.dedup();
         let load = |rack: RackId| RackLoad {
@@ -141,6 +142,25 @@ impl<'a> Draft<'a> {
             heat_permille: view.heat_permille(rack, now).unwrap_or(UNKNOWN_HEAT_PERMILLE),
         };
         self.plan.loads = racks.into_iter().map(load).collect();
+    }
+
+    /// Racks touched by transfers that stay, which may come to take more, or are hotter, than was told when those were
+    /// granted: single failures are judged by what is, also where nothing is granted anew.
+    fn risen(&self, verdicts: &[Verdict]) -> Vec<RackId> {
+        let ledger = self.inputs.ledger;
+        let stays = |grant: &&Grant| {
+            let changed = self.plan.grants.iter().any(|changed| changed.rack == grant.rack);
+            !changed && self.standing.contains_key(&grant.rack)
+        };
+        let staying = ledger.transfers().map(|transfer| &transfer.grant).filter(stays);
+        let touched: Vec<RackId> = staying.flat_map(|grant| grant.racks(ledger.site())).collect();
+        let heat = |rack| self.inputs.view.heat_permille(rack, self.inputs.now).unwrap_or(0);
+        let news = touched.into_iter().filter(|rack| {
+            ledger
+                .load(*rack)
+                .is_none_or(|told| verdicts[rack.index()].peak > told.peak || heat(*rack) > told.heat_permille)
+        });
+        news.collect()
     }
 
     pub(super) fn finish(self) -> Plan {

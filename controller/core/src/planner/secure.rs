@@ -50,7 +50,9 @@ fn mend(draft: &mut Draft<'_>, insecurity: &Insecurity) {
 fn cap(draft: &mut Draft<'_>, rack: RackId, known: Option<usize>, most: Watts) {
     let cap = most.min(draft.site().rack(rack).nameplate);
     draft.plan.lifts.retain(|lifted| *lifted != rack);
-    let keep_tiers = known.map_or(TIER_MAX, |nth| draft.plan.caps[nth].keep_tiers);
+    // What is shut down stays so: this cap is about watts.
+    let standing = draft.inputs.ledger.cap(rack).map_or(TIER_MAX, |cap| cap.keep_tiers);
+    let keep_tiers = known.map_or(standing, |nth| draft.plan.caps[nth].keep_tiers);
     let capped = CapGrant { rack, cap, keep_tiers, reason: CapReason::Insecure, hold: HOLD };
     match known {
         Some(nth) => draft.plan.caps[nth] = capped,

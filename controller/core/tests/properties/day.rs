@@ -8,7 +8,7 @@ use ridethrough_core::device::{DeviceId, GeneratorPhase, Reading, ReplicaId, Sup
 use ridethrough_core::envelope;
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Effect, Ledger};
-use ridethrough_core::planner::{Inputs, Planner};
+use ridethrough_core::planner::{Inputs, Planner, judge};
 use ridethrough_core::site::{FeedId, KesmId, RackId, Site};
 use ridethrough_core::trust::Fault;
 use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
@@ -136,6 +136,22 @@ impl Day {
             return Some(Effect::Refused(refusal));
         }
         Some(self.commit(Command::Plan(plan)))
+    }
+
+    /// What each rack may come to take now, and how hot its breaker is.
+    pub fn racks_now(&mut self) -> Vec<(i64, u16)> {
+        self.with_inputs(|_, inputs| {
+            let of = |rack| {
+                let heat = inputs.view.heat_permille(rack, inputs.now).unwrap_or(0);
+                (judge(&inputs, rack).peak.get(), heat)
+            };
+            inputs.ledger.site().rack_ids().map(of).collect()
+        })
+    }
+
+    /// Whether modules carry the one feed's load.
+    pub fn bridges(&self) -> bool {
+        self.ledger.mode(FeedId(0)).mode.bridges()
     }
 
     /// What an operator does.

@@ -39,18 +39,30 @@ struct KesmCeiling {
     hold: f64,
 }
 
-/// Whether every rack that transfers touch bears the loss of any one device.
-pub fn are_borne(ledger: &Ledger) -> Result<(), TestCaseError> {
+/// What a rack may come to take now, and how hot its breaker is, in thousandths.
+pub type Now = Vec<(i64, u16)>;
+
+/// Whether every rack that transfers touch bears the loss of any one device, at what was told and at what is now.
+pub fn are_borne(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
+    let told = |rack| ledger.load(rack).map_or((0, 0), |load| (load.peak.get(), load.heat_permille));
+    let told: Now = ledger.site().rack_ids().map(told).collect();
+    are_borne_at(ledger, &told)?;
+    are_borne_at(ledger, now)
+}
+
+fn are_borne_at(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
     let site = ledger.site();
     let lost = site.kesm_ids().map(DeviceId::Kesm).chain(site.tie_ids().map(DeviceId::Tie));
     for lost in lost {
-        let by_law = draws_by_law(ledger, lost);
+        let by_law = draws_by_law(ledger, now, lost);
         for rack in site.rack_ids() {
-            let Some(load) = ledger.load(rack) else { continue };
-            let heat = f64::from(load.heat_permille) / 1_000.0;
+            if ledger.load(rack).is_none() {
+                continue;
+            }
+            let heat = f64::from(now[rack.index()].1) / 1_000.0;
             let left = received_without(ledger, rack, lost);
             let limit = site.rack(rack).limit.get() as f64;
-            let worst = by_law[rack.index()].max(peak(ledger, rack) - left);
+            let worst = by_law[rack.index()].max(peak(ledger, now, rack) - left);
             let seconds = trips_after(worst, limit) * (1.0 - heat);
             let reaction = site.policy.reaction.get() as f64 / 1_000.0;
             prop_assert!(
@@ -60,7 +72,7 @@ pub fn are_borne(ledger: &Ledger) -> Result<(), TestCaseError> {
                 site.rack(rack).name
             );
             let keep = ledger.cap(rack).map_or(TIER_MAX, |cap| cap.keep_tiers);
-            let floor = (capping::rack_floor(site, rack, keep).get() as f64).min(load.peak.get() as f64);
+            let floor = (capping::rack_floor(site, rack, keep).get() as f64).min(now[rack.index()].0 as f64);
             prop_assert!(
                 floor - left <= limit + TOLERANCE_WATTS,
                 "without {}: {} cannot come below {floor:.0} W, less {left:.0} W, of {limit} W",
@@ -73,8 +85,8 @@ pub fn are_borne(ledger: &Ledger) -> Result<(), TestCaseError> {
 }
 
 /// What its servers may come to take.
-fn peak(ledger: &Ledger, rack: RackId) -> f64 {
-    let told = ledger.load(rack).map_or(0, |load| load.peak.get());
+fn peak(ledger: &Ledger, now: &Now, rack: RackId) -> f64 {
+    let told = ledger.load(rack).map_or(0, |_| now[rack.index()].0);
     ledger.cap(rack).map_or(told, |cap| told.min(cap.cap.get())) as f64
 }
 
@@ -84,10 +96,10 @@ fn received_without(ledger: &Ledger, rack: RackId, lost: DeviceId) -> f64 {
 }
 
 /// What comes through every rack's breaker when the devices that are left follow their orders.
-fn draws_by_law(ledger: &Ledger, lost: DeviceId) -> Vec<f64> {
+fn draws_by_law(ledger: &Ledger, now: &Now, lost: DeviceId) -> Vec<f64> {
     let site = ledger.site();
     let (ties, kesms) = ceilings(ledger, lost);
-    let loads: Vec<f64> = site.rack_ids().map(|rack| peak(ledger, rack)).collect();
+    let loads: Vec<f64> = site.rack_ids().map(|rack| peak(ledger, now, rack)).collect();
     let mut most = vec![0.0; site.racks.len()];
     for tie in &ties {
         most[tie.to] += arrives(tie, tie.flow_max);
