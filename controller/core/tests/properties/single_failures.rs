@@ -8,6 +8,8 @@
 
 #![allow(clippy::cast_precision_loss, reason = "the judge counts in floating point; the tolerance allows for it")]
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use ridethrough_core::capping;
 use ridethrough_core::device::{DeviceId, Setpoint};
@@ -52,13 +54,12 @@ pub fn are_borne(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
 
 fn are_borne_at(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
     let site = ledger.site();
+    // Evidence may outlive the transfer that it was for.
+    let touched: BTreeSet<RackId> = ledger.transfers().flat_map(|transfer| transfer.grant.racks(site)).collect();
     let lost = site.kesm_ids().map(DeviceId::Kesm).chain(site.tie_ids().map(DeviceId::Tie));
     for lost in lost {
         let by_law = draws_by_law(ledger, now, lost);
-        for rack in site.rack_ids() {
-            if ledger.load(rack).is_none() {
-                continue;
-            }
+        for &rack in &touched {
             let heat = f64::from(now[rack.index()].1) / 1_000.0;
             let left = received_without(ledger, rack, lost);
             let limit = site.rack(rack).limit.get() as f64;
