@@ -30,7 +30,12 @@ proptest! {
                 }
                 // While modules bridge, breakers carry nothing, and devices act by themselves.
                 Some(_) | None if day.ledger.is_manual() || day.bridges() => {}
-                Some(_) | None => single_failures::are_borne(&day.ledger.at(day.now), &now)?,
+                Some(_) => {
+                    let ledger = day.ledger.at(day.now);
+                    single_failures::are_borne(&ledger, &single_failures::told(&ledger))?;
+                    single_failures::are_borne(&ledger, &now)?;
+                }
+                None => single_failures::are_borne(&day.ledger.at(day.now), &now)?,
             }
         }
         prop_assert_eq!(day.ledger.seen(), day.twin.seen());

@@ -8,6 +8,8 @@
 
 #![allow(clippy::cast_precision_loss, reason = "the judge counts in floating point; the tolerance allows for it")]
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use ridethrough_core::capping;
 use ridethrough_core::device::{DeviceId, Setpoint};
@@ -42,23 +44,21 @@ struct KesmCeiling {
 /// What a rack may come to take now, and how hot its breaker is, in thousandths.
 pub type Now = Vec<(i64, u16)>;
 
-/// Whether every rack that transfers touch bears the loss of any one device, at what was told and at what is now.
-pub fn are_borne(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
+/// What the ledger was told of every rack.
+pub fn told(ledger: &Ledger) -> Now {
     let told = |rack| ledger.load(rack).map_or((0, 0), |load| (load.peak.get(), load.heat_permille));
-    let told: Now = ledger.site().rack_ids().map(told).collect();
-    are_borne_at(ledger, &told)?;
-    are_borne_at(ledger, now)
+    ledger.site().rack_ids().map(told).collect()
 }
 
-fn are_borne_at(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
+/// Whether every rack that transfers touch bears the loss of any one device.
+pub fn are_borne(ledger: &Ledger, now: &Now) -> Result<(), TestCaseError> {
     let site = ledger.site();
+    // Evidence may outlive the transfer that it was for.
+    let touched: BTreeSet<RackId> = ledger.transfers().flat_map(|transfer| transfer.grant.racks(site)).collect();
     let lost = site.kesm_ids().map(DeviceId::Kesm).chain(site.tie_ids().map(DeviceId::Tie));
     for lost in lost {
         let by_law = draws_by_law(ledger, now, lost);
-        for rack in site.rack_ids() {
-            if ledger.load(rack).is_none() {
-                continue;
-            }
+        for &rack in &touched {
             let heat = f64::from(now[rack.index()].1) / 1_000.0;
             let left = received_without(ledger, rack, lost);
             let limit = site.rack(rack).limit.get() as f64;
