@@ -67,7 +67,7 @@ impl Supervision {
 
     /// Looks at every device once; call it every tick.
     pub fn watch(&mut self, ledger: &Ledger, view: &View, devices: &Devices, now: Millis) {
-        let looking = Looking { site: ledger.site(), ledger, view, devices, now };
+        let looking = Looking::at(ledger, view, devices, now);
         for (slot, device) in looking.site.devices().enumerate() {
             let found = self.stands_still(&looking, slot).or_else(|| looking.fault_of(device));
             self.hold_against(slot, found, now);
@@ -114,16 +114,36 @@ impl Supervision {
     }
 }
 
-/// One look at the site.
+/// One look at the site. What many devices are judged by is found once: a feed has thousands of racks.
 struct Looking<'a> {
     site: &'a Site,
     ledger: &'a Ledger,
     view: &'a View,
     devices: &'a Devices,
     now: Millis,
+    /// By feed: whether what all its racks draw is what its supply gives; none while not all of them are heard.
+    feeds_add_up: Vec<Option<bool>>,
+    /// By rack: whether it does not add up; none while not all of it is heard.
+    racks_off: Vec<Option<bool>>,
 }
 
-impl Looking<'_> {
+impl<'a> Looking<'a> {
+    fn at(ledger: &'a Ledger, view: &'a View, devices: &'a Devices, now: Millis) -> Self {
+        let site = ledger.site();
+        let mut looking = Self { site, ledger, view, devices, now, feeds_add_up: Vec::new(), racks_off: Vec::new() };
+        looking.feeds_add_up = looking.compare_feeds();
+        looking.racks_off = site.rack_ids().map(|rack| looking.is_off(rack)).collect();
+        looking
+    }
+
+    fn adds_up(&self, feed: FeedId) -> Option<bool> {
+        self.feeds_add_up[feed.index()]
+    }
+
+    fn off(&self, rack: RackId) -> Option<bool> {
+        self.racks_off[rack.index()]
+    }
+
     fn fault_of(&self, device: DeviceId) -> Option<Fault> {
         match device {
             DeviceId::Kesm(id) => self.kesm(id),
@@ -200,7 +220,7 @@ impl Looking<'_> {
 
     /// Whether a rack draws clearly more than the level above which help begins, as far as its meter is to be believed.
     fn is_unmet(&self, rack: RackId, hold: Watts) -> bool {
-        if self.is_off(rack) == Some(true) {
+        if self.off(rack) == Some(true) {
             return false;
         }
         let limit = self.site.rack(rack).limit;
@@ -211,14 +231,13 @@ impl Looking<'_> {
     /// A rack that does not add up has a meter that lies. Whose it is, the supply tells: if all racks together draw what
     /// it gives, the rack's PDU is right, and what is joined to it is not.
     fn pdu(&self, id: RackId) -> Option<Fault> {
-        (self.is_off(id)? && self.feed_adds_up(self.site.feed_of(id)) != Some(true)).then_some(Fault::NotAddingUp)
+        (self.off(id)? && self.adds_up(self.site.feed_of(id)) != Some(true)).then_some(Fault::NotAddingUp)
     }
 
     fn kesm_lies(&self, id: KesmId, supply: Watts) -> Option<Fault> {
         let rack = self.site.kesm(id).rack;
         let tells = supply.get().abs() >= MOVING_WATTS.get();
-        (tells && self.is_off(rack)? && self.feed_adds_up(self.site.feed_of(rack)) == Some(true))
-            .then_some(Fault::NotAddingUp)
+        (tells && self.off(rack)? && self.adds_up(self.site.feed_of(rack)) == Some(true)).then_some(Fault::NotAddingUp)
     }
 
     /// `load = draw + what the module gives + what ties bring − what ties take`; none while not all of it is heard.
@@ -242,7 +261,7 @@ impl Looking<'_> {
         let given = Watts::new(given.get().abs());
         let size = load.max(draw).max(given);
         // Where the feed says that somebody lies, it takes less to be suspected: noise, and what ties lose.
-        let allowed = if self.feed_adds_up(self.site.feed_of(id)) == Some(false) {
+        let allowed = if self.adds_up(self.site.feed_of(id)) == Some(false) {
             size.permille(FEED_TOLERANCE_PERMILLE).saturating_add(given.permille(TOLERANCE_PERMILLE))
         } else {
             size.permille(2 * TOLERANCE_PERMILLE).saturating_add(TOLERANCE)
@@ -250,13 +269,17 @@ impl Looking<'_> {
         Some(off > allowed.saturating_add(TOLERANCE).get())
     }
 
-    /// Whether what all racks of a feed draw is what its supply gives; none while not all of them are heard.
-    fn feed_adds_up(&self, feed: FeedId) -> Option<bool> {
-        let Reading::Supply { drawn, .. } = self.fresh(DeviceId::Supply(feed))? else { return None };
-        let mut sum = Watts::ZERO;
-        for rack in self.site.rack_ids().filter(|rack| self.site.feed_of(*rack) == feed) {
-            sum = sum.saturating_add(self.view.draw(rack, self.now)?);
+    fn compare_feeds(&self) -> Vec<Option<bool>> {
+        let mut drawn = vec![Some(Watts::ZERO); self.site.feeds.len()];
+        for rack in self.site.rack_ids() {
+            let sum = &mut drawn[self.site.feed_of(rack).index()];
+            *sum = sum.zip(self.view.draw(rack, self.now)).map(|(sum, draw)| sum.saturating_add(draw));
         }
+        self.site.feed_ids().zip(drawn).map(|(feed, sum)| self.agrees_with_supply(feed, sum?)).collect()
+    }
+
+    fn agrees_with_supply(&self, feed: FeedId, sum: Watts) -> Option<bool> {
+        let Reading::Supply { drawn, .. } = self.fresh(DeviceId::Supply(feed))? else { return None };
         let allowed = drawn.permille(FEED_TOLERANCE_PERMILLE).saturating_add(TOLERANCE);
         Some(sum.saturating_sub(drawn).get().abs() <= allowed.get())
     }
