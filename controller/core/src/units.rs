@@ -54,6 +54,11 @@ macro_rules! quantity {
                 self.max(Self::ZERO)
             }
 
+            /// The share `part / whole` of it, rounded down; `whole` counts as at least one.
+            pub fn share(self, part: i64, whole: i64) -> Self {
+                Self(narrow(i128::from(self.0) * i128::from(part) / i128::from(whole.max(1))))
+            }
+
             /// `permille` thousandths of it, rounded towards more.
             pub fn permille(self, permille: u16) -> Self {
                 let product = i128::from(self.0) * i128::from(permille);
@@ -177,6 +182,8 @@ mod tests {
         assert_eq!(Watts::new(120_000).at(Millivolts::new(800_000)), Milliamps::new(150_000));
         assert_eq!(Joules::new(1).per(Millis::new(3000)), Watts::ZERO, "power on offer is rounded down");
         assert_eq!(Watts::new(101).permille(50), Watts::new(6), "a margin is rounded up");
+        assert_eq!(Watts::new(101).share(1, 3), Watts::new(33), "a share is rounded down");
+        assert_eq!(Watts::new(i64::MAX).share(i64::MAX, 0), Watts::new(i64::MAX), "and held at the end of the range");
     }
 
     #[test]

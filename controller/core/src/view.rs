@@ -74,8 +74,7 @@ impl View {
         let (Reading::Pdu { load, .. }, age) = self.latest(rack.index(), now)? else { return None };
         let over = age.saturating_sub(self.stale_after).or_zero().min(UNKNOWN_AFTER);
         let room = site.rack(rack).nameplate.saturating_sub(load).or_zero();
-        let risen = i128::from(room.get()) * i128::from(over.get()) / i128::from(UNKNOWN_AFTER.get());
-        Some(load.saturating_add(Watts::new(i64::try_from(risen).unwrap_or(i64::MAX))))
+        Some(load.saturating_add(room.share(over.get(), UNKNOWN_AFTER.get())))
     }
 
     /// What comes through a rack's breaker, if freshly measured.

@@ -16,10 +16,10 @@ use crate::capping;
 use crate::command::{
     CapGrant, ChargeGrant, EVIDENCE_MAX, Grant, HOPS_MAX, LEGS_MAX, Leg, ModeChange, PLAN_ITEMS_MAX, Plan,
 };
-use crate::device::DeviceId;
+use crate::device::{DeviceId, Setpoint};
 use crate::electrical;
 use crate::ledger::Ledger;
-use crate::site::{KesmId, RackId, Site, TIER_MAX};
+use crate::site::{KesmId, RackId, Site};
 use crate::units::{Joules, Millis, Watts};
 
 /// No grant may hold longer than this, whatever the site's policy says.
@@ -159,9 +159,9 @@ impl Check<'_> {
 
     fn cap(&mut self, cap: &CapGrant, plan: &Plan) {
         self.hold(cap.hold);
-        let (least, most) =
-            (capping::rack_floor(self.site, cap.rack, cap.keep_tiers), self.site.rack(cap.rack).nameplate);
-        let fits = cap.cap >= least && cap.cap <= most && cap.keep_tiers <= TIER_MAX;
+        let setpoint = Setpoint::Pdu { cap: cap.cap, keep_tiers: cap.keep_tiers };
+        let fits = device::admits(self.site, DeviceId::Pdu(cap.rack), &setpoint);
+        let least = capping::rack_floor(self.site, cap.rack, cap.keep_tiers);
         self.require(fits, Violation::CapOutOfRange { rack: cap.rack, least });
         self.require(!plan.lifts.contains(&cap.rack), Violation::CapAndLift(cap.rack));
     }

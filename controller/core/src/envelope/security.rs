@@ -21,7 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Refusal, Violation};
 use crate::breaker;
 use crate::capping;
-use crate::command::{Grant, Leg, Plan, RackLoad};
+use crate::command::{CapGrant, Grant, Leg, Plan, RackLoad};
+use crate::device::DeviceId;
 use crate::electrical;
 use crate::ledger::Ledger;
 use crate::site::{KesmId, RackId, Site, TIER_MAX, TieId};
@@ -34,6 +35,16 @@ pub enum Contingency {
     Kesm(KesmId),
     /// Of a tie.
     Tie(TieId),
+}
+
+impl Contingency {
+    /// What would be lost.
+    pub const fn device(self) -> DeviceId {
+        match self {
+            Self::Kesm(id) => DeviceId::Kesm(id),
+            Self::Tie(id) => DeviceId::Tie(id),
+        }
+    }
 }
 
 /// What a single failure would leave that cannot be borne.
@@ -127,11 +138,18 @@ impl<'a> Picture<'a> {
         let loads: BTreeMap<RackId, &RackLoad> = plan.loads.iter().map(|load| (load.rack, load)).collect();
         let kept = ledger.transfers().map(|transfer| &transfer.grant).filter(|grant| !gone(grant.rack));
         kept.chain(&plan.grants).for_each(|grant| picture.add(grant));
+        let caps: BTreeMap<RackId, &CapGrant> = plan.caps.iter().map(|cap| (cap.rack, cap)).collect();
+        let lifted: BTreeSet<RackId> = plan.lifts.iter().copied().collect();
         let (site, racks) = (picture.site, &mut picture.racks);
         for (&rack, at) in racks {
+            let (planned, standing) = (caps.get(&rack), ledger.cap(rack));
             let told = loads.get(&rack).copied().or_else(|| ledger.load(rack));
-            at.load = told.map(|load| RackLoad { peak: capped_peak(ledger, plan, load), ..*load });
-            at.floor = capping::rack_floor(site, rack, kept_tiers(ledger, plan, rack));
+            // A cap that is lifted no longer holds; tiers that were shut down are not back in a moment.
+            let standing_cap = standing.filter(|_| !lifted.contains(&rack)).map(|cap| cap.cap);
+            let cap = planned.map(|cap| cap.cap).or(standing_cap);
+            at.load = told.map(|load| RackLoad { peak: cap.map_or(load.peak, |cap| cap.min(load.peak)), ..*load });
+            let kept = planned.map(|cap| cap.keep_tiers).or(standing.map(|cap| cap.keep_tiers));
+            at.floor = capping::rack_floor(site, rack, kept.unwrap_or(TIER_MAX));
         }
         picture
     }
@@ -205,16 +223,4 @@ impl Effect {
     fn orphan(&mut self, flow: Watts) {
         self.orphaned = self.orphaned.saturating_add(flow);
     }
-}
-
-/// What a rack may come to take once the plan's caps are in force.
-fn capped_peak(ledger: &Ledger, plan: &Plan, load: &RackLoad) -> Watts {
-    let planned = plan.caps.iter().find(|cap| cap.rack == load.rack).map(|cap| cap.cap);
-    let standing = ledger.cap(load.rack).filter(|_| !plan.lifts.contains(&load.rack)).map(|cap| cap.cap);
-    planned.or(standing).map_or(load.peak, |cap| cap.min(load.peak))
-}
-
-fn kept_tiers(ledger: &Ledger, plan: &Plan, rack: RackId) -> u8 {
-    let planned = plan.caps.iter().find(|cap| cap.rack == rack).map(|cap| cap.keep_tiers);
-    planned.or_else(|| ledger.cap(rack).map(|cap| cap.keep_tiers)).unwrap_or(TIER_MAX)
 }

@@ -446,8 +446,8 @@ pub(super) fn by_energy(site: &Site, kesm: KesmId, energy: Joules) -> Watts {
     if energy >= whole {
         return module.rated;
     }
-    let share = i128::from(energy.or_zero().get()) * i128::from(module.rated.get()) / i128::from(whole.get().max(1));
+    let share = module.rated.share(energy.or_zero().get(), whole.get());
     // The fixed loss weighs more at low power; a twentieth of the rating is kept back for it.
     let kept_back = module.rated.get() / 20;
-    Watts::new(i64::try_from(share).unwrap_or(0) - kept_back).or_zero()
+    share.saturating_sub(Watts::new(kept_back)).or_zero()
 }

@@ -10,7 +10,7 @@ use super::topology::Topology;
 use crate::command::ChargeGrant;
 use crate::device::DeviceId;
 use crate::mode::Mode;
-use crate::site::{KesmId, RowId, Site};
+use crate::site::{KesmId, RackId, RowId, Site};
 use crate::units::{Millis, Watts};
 
 /// More than this is not charged, in thousandths of the capacity.
@@ -71,12 +71,15 @@ impl Charging {
 
     /// Adds the charges that fit under the limits of racks, rows and feeds.
     pub(super) fn plan(&mut self, draft: &mut Draft<'_>, topology: &Topology, verdicts: &[Verdict]) {
+        let held = |verdict: &Verdict| verdict.risk.present.min(verdict.hold);
+        let taken: Vec<Watts> =
+            topology.rows.iter().map(|row| row.racks.iter().map(|rack| held(&verdicts[rack.index()])).sum()).collect();
         for row in draft.site().row_ids() {
             let members = &topology.rows[row.index()];
             if members.kesms.is_empty() {
                 continue;
             }
-            let mut room = self.row_room(draft, topology, verdicts, row);
+            let mut room = self.row_room(draft, &members.racks, &taken, row);
             let mut order: Vec<(i64, KesmId)> =
                 members.kesms.iter().filter_map(|kesm| Some((self.missing(draft, *kesm)?, *kesm))).collect();
             // The emptiest against its need comes first.
@@ -85,7 +88,6 @@ impl Charging {
                 room = allow(draft, verdicts, kesm, missing, room);
             }
         }
-        draft.attach_evidence(verdicts);
     }
 
     /// How far a module is below its target, in thousandths of its capacity; none while it is not known.
@@ -99,36 +101,22 @@ impl Charging {
         Some(target.min(FULL_PERMILLE) - permille(stored.get()))
     }
 
-    /// What the row's feeder, and the feed's share of it, leave once every rack takes what it may come to take, without
-    /// making a new peak.
-    fn row_room(&mut self, draft: &Draft<'_>, topology: &Topology, verdicts: &[Verdict], row: RowId) -> Watts {
+    /// What the row's feeder, and the feed's share of it, leave beside what racks take (`taken`, by row), without making a
+    /// new peak.
+    fn row_room(&mut self, draft: &Draft<'_>, racks: &[RackId], taken: &[Watts], row: RowId) -> Watts {
         let site = draft.site();
-        let drawn = |row: RowId| -> Watts {
-            topology.rows[row.index()]
-                .racks
-                .iter()
-                .map(|rack| verdicts[rack.index()].risk.present.min(verdicts[rack.index()].hold))
-                .sum()
-        };
-        let (own, limit) = (drawn(row), site.rows[row.index()].limit);
+        let (own, limit, hold) = (taken[row.index()], site.rows[row.index()].limit, site.row_hold(row));
         let peak = &mut self.row_peaks[row.index()];
         let forgotten = Watts::new(peak.get() - peak.get() * PEAK_FORGET_PPM / 1_000_000);
         *peak = forgotten.max(own);
-        let ceiling = (*peak)
-            .max(limit.permille(FREE_PERMILLE))
-            .min(limit.saturating_sub(limit.permille(site.policy.margin_permille)));
-        let feed = site.rows[row.index()].feed;
-        let on_feed: Vec<RowId> = site.row_ids().filter(|other| site.rows[other.index()].feed == feed).collect();
-        let taken: Watts = on_feed.iter().copied().map(drawn).sum();
-        let rows = i64::try_from(on_feed.len()).unwrap_or(1).max(1);
-        let share = Watts::new(site.feeds[feed.index()].limit.saturating_sub(taken).get() / rows);
-        let room = ceiling.saturating_sub(own).min(share);
+        let ceiling = (*peak).max(limit.permille(FREE_PERMILLE)).min(hold);
+        let feed = &site.feeds[site.rows[row.index()].feed.index()];
+        let on_feed: Watts = feed.rows.iter().map(|row| taken[row.index()]).sum();
+        let rows = i64::try_from(feed.rows.len()).unwrap_or(1).max(1);
+        let share = Watts::new(feed.limit.saturating_sub(on_feed).get() / rows);
         // A row that draws up to its limit, for whatever reason, charges nothing.
-        let margin = limit.permille(site.policy.margin_permille);
-        let full = draft
-            .measured_draw(&topology.rows[row.index()].racks)
-            .is_none_or(|drawn| drawn.saturating_add(margin) > limit);
-        if full { Watts::ZERO } else { room.or_zero() }
+        let full = draft.measured_draw(racks).is_none_or(|drawn| drawn > hold);
+        if full { Watts::ZERO } else { ceiling.saturating_sub(own).min(share).or_zero() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plan as it grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inputs, Verdict};
 use crate::command::{Grant, Leg, Plan, RackLoad, Release, ReleaseReason, StoredEnergy};
@@ -148,10 +148,8 @@ impl<'a> Draft<'a> {
     /// granted: single failures are judged by what is, also where nothing is granted anew.
     fn risen(&self, verdicts: &[Verdict]) -> Vec<RackId> {
         let ledger = self.inputs.ledger;
-        let stays = |grant: &&Grant| {
-            let changed = self.plan.grants.iter().any(|changed| changed.rack == grant.rack);
-            !changed && self.standing.contains_key(&grant.rack)
-        };
+        let changed: BTreeSet<RackId> = self.plan.grants.iter().map(|grant| grant.rack).collect();
+        let stays = |grant: &&Grant| !changed.contains(&grant.rack) && self.standing.contains_key(&grant.rack);
         let staying = ledger.transfers().map(|transfer| &transfer.grant).filter(stays);
         let touched: Vec<RackId> = staying.flat_map(|grant| grant.racks(ledger.site())).collect();
         let heat = |rack| self.inputs.view.heat_permille(rack, self.inputs.now).unwrap_or(0);

@@ -16,6 +16,7 @@
 mod assign;
 mod charge;
 mod draft;
+mod lasting;
 mod outage;
 mod proposal;
 mod risk;
@@ -27,7 +28,7 @@ mod tests;
 mod topology;
 
 pub use proposal::{Proposal, Proposer};
-pub use risk::{RowVerdict, Verdict, judge};
+pub use risk::{Verdict, judge};
 
 use self::assign::Assigner;
 use self::charge::Charging;
@@ -127,5 +128,6 @@ impl Planner {
             row::tell_shortfalls(draft, &self.topology.rows[row.index()], verdicts, &mut self.patience);
         }
         self.charging.plan(draft, &self.topology, verdicts);
+        draft.attach_evidence(verdicts);
     }
 }

@@ -5,6 +5,7 @@
 //! least two of them (or one with three racks or more).
 
 use super::draft::Draft;
+use super::lasting::Lasting;
 use super::topology::{RowMembers, Topology};
 use super::{Inputs, Verdict};
 use crate::command::{CapReason, GeneratorGrant, ModeChange};
@@ -49,7 +50,7 @@ const TELLING_LOAD: Watts = Watts::new(500);
 /// What the planner remembers of outages.
 #[derive(Clone, Debug)]
 pub(super) struct Outages {
-    lost_since: Vec<Option<Millis>>,
+    lost: Vec<Lasting>,
     /// The highest tier that is kept on, by row.
     keep_tiers: Vec<u8>,
     /// What each rack took before its utility was lost: servers that failed or were shut down come back with it.
@@ -98,7 +99,7 @@ impl Evidence {
 impl Outages {
     pub(super) fn new(site: &Site) -> Self {
         Self {
-            lost_since: vec![None; site.feeds.len()],
+            lost: vec![Lasting::default(); site.feeds.len()],
             keep_tiers: vec![TIER_MAX; site.rows.len()],
             before: vec![Watts::ZERO; site.racks.len()],
         }
@@ -134,7 +135,7 @@ impl Outages {
     pub(super) fn follow(&mut self, draft: &mut Draft<'_>, topology: &Topology, verdicts: &[Verdict]) {
         for feed in draft.site().feed_ids() {
             let evidence = witness(draft, topology, feed);
-            let lost = self.is_lost(feed, evidence, draft.inputs.now);
+            let lost = self.lost[feed.index()].holds_for(SEEN_FOR, evidence.is_utility_lost(), draft.inputs.now);
             self.decide_tiers(draft, topology, verdicts, feed, lost);
             let time_left = draft.mode(feed).bridges().then(|| time_left(draft, topology, verdicts, feed));
             if let Some((to, reason)) = self.next_mode(draft, feed, evidence, lost) {
@@ -144,20 +145,9 @@ impl Outages {
         }
     }
 
-    fn is_lost(&mut self, feed: FeedId, evidence: Evidence, now: Millis) -> bool {
-        let since = &mut self.lost_since[feed.index()];
-        if !evidence.is_utility_lost() {
-            *since = None;
-            return false;
-        }
-        now.saturating_sub(*since.get_or_insert(now)) >= SEEN_FOR
-    }
-
     fn next_mode(&self, draft: &Draft<'_>, feed: FeedId, evidence: Evidence, lost: bool) -> Option<(Mode, ModeReason)> {
-        let shedding = draft
-            .site()
-            .row_ids()
-            .any(|row| draft.site().rows[row.index()].feed == feed && self.keep_tiers[row.index()] < TIER_MAX);
+        let rows = &draft.site().feeds[feed.index()].rows;
+        let shedding = rows.iter().any(|row| self.keep_tiers[row.index()] < TIER_MAX);
         let standing = draft.inputs.ledger.mode(feed);
         match standing.mode {
             Mode::Normal | Mode::Recovery if lost => Some((Mode::RideThrough, evidence.lost())),
@@ -183,7 +173,7 @@ impl Outages {
     /// stored is used up. It never rises within one outage.
     fn decide_tiers(&mut self, draft: &Draft<'_>, topology: &Topology, verdicts: &[Verdict], feed: FeedId, lost: bool) {
         let bridges = draft.mode(feed).bridges();
-        for row in draft.site().row_ids().filter(|row| draft.site().rows[row.index()].feed == feed) {
+        for row in &draft.site().feeds[feed.index()].rows {
             let members = &topology.rows[row.index()];
             let kept = &mut self.keep_tiers[row.index()];
             if !bridges {
@@ -206,8 +196,7 @@ impl Outages {
     fn rule_generator(&self, draft: &mut Draft<'_>, feed: FeedId, time_left: Option<Millis>) {
         let there = draft.site().feeds[feed.index()].generator.is_some();
         let Some(time_left) = time_left.filter(|_| there) else { return };
-        let lost_for =
-            self.lost_since[feed.index()].map_or(Millis::ZERO, |since| draft.inputs.now.saturating_sub(since));
+        let lost_for = self.lost[feed.index()].span(draft.inputs.now);
         let wanted = draft.mode(feed).bridges() && (lost_for >= START_AFTER || time_left < START_AT_ONCE);
         let ordered = draft.inputs.ledger.generator(feed).is_some_and(|rule| {
             rule.until.saturating_sub(draft.inputs.ledger_now) > Millis::new(GENERATOR_HOLD.get() / 2)
@@ -229,7 +218,7 @@ fn witness(draft: &Draft<'_>, topology: &Topology, feed: FeedId) -> Evidence {
         evidence.source = Some(source);
         evidence.generator = Some(generator);
     }
-    for row in draft.site().row_ids().filter(|row| draft.site().rows[row.index()].feed == feed) {
+    for row in &draft.site().feeds[feed.index()].rows {
         let (drawing, idle) = row_votes(draft, &topology.rows[row.index()]);
         if 3 * idle > 2 * (drawing + idle) {
             evidence.rows_unfed = evidence.rows_unfed.saturating_add(1);
@@ -253,8 +242,8 @@ fn row_votes(draft: &Draft<'_>, members: &RowMembers) -> (usize, usize) {
 
 /// The least that any row of the feed has left.
 fn time_left(draft: &Draft<'_>, topology: &Topology, verdicts: &[Verdict], feed: FeedId) -> Millis {
-    let rows = draft.site().row_ids().filter(|row| draft.site().rows[row.index()].feed == feed);
-    let left = rows.map(|row| Bridge::of(draft, &topology.rows[row.index()], verdicts).time_with(TIER_MAX));
+    let rows = &draft.site().feeds[feed.index()].rows;
+    let left = rows.iter().map(|row| Bridge::of(draft, &topology.rows[row.index()], verdicts).time_with(TIER_MAX));
     left.min().unwrap_or(Millis::ZERO)
 }
 
@@ -295,8 +284,7 @@ impl Bridge {
             let rated: Watts = site.servers_of(*rack).map(|server| server.rated).sum();
             for server in site.servers_of(*rack) {
                 let tier = usize::from(server.tier.min(TIER_MAX));
-                let share = i128::from(present.get()) * i128::from(server.rated.get()) / i128::from(rated.get().max(1));
-                let share = Watts::new(i64::try_from(share).unwrap_or(i64::MAX));
+                let share = present.share(server.rated.get(), rated.get());
                 bridge.load[tier] = bridge.load[tier].saturating_add(share);
                 bridge.shutdown[tier] = bridge.shutdown[tier].max(server.shutdown);
             }

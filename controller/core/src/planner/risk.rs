@@ -65,22 +65,21 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
 
 /// The judgement on one row, once its racks are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowVerdict {
+pub(super) struct RowVerdict {
     /// What it may come to draw beyond its limit less the margin.
-    pub excess: Watts,
+    pub(super) excess: Watts,
     /// What it draws beyond that now.
-    pub excess_now: Watts,
+    pub(super) excess_now: Watts,
     /// Whether it needs relief now.
-    pub at_risk: bool,
+    pub(super) at_risk: bool,
 }
 
 /// Judges one row from its racks. Racks do not peak together as a rule, so the row has a forecast of its own, and is
 /// judged by the lesser of that and the sum of what its held racks may come to draw.
-pub fn judge_row(inputs: &Inputs<'_>, row: RowId, racks: &[&Verdict]) -> RowVerdict {
+pub(super) fn judge_row(inputs: &Inputs<'_>, row: RowId, racks: &[&Verdict]) -> RowVerdict {
     let site = inputs.ledger.site();
-    let limit = site.rows[row.index()].limit;
-    let margin = limit.permille(site.policy.margin_permille);
-    let hold = limit.saturating_sub(margin);
+    let hold = site.row_hold(row);
+    let margin = site.rows[row.index()].limit.saturating_sub(hold);
     let together: Watts = racks.iter().map(|verdict| verdict.held_peak()).sum();
     let forecast: Option<&RackForecast> = inputs.row_forecasts.get(row.index());
     let loads: Watts = racks.iter().map(|verdict| verdict.risk.present).sum();

@@ -2,6 +2,7 @@
 
 use super::assign::{Assigner, Given, LEAST_LEG, Means, RowWant, Want};
 use super::draft::{Draft, delivered};
+use super::lasting::Lasting;
 use super::risk::{RowVerdict, Verdict, judge_row};
 use super::topology::RowMembers;
 use crate::command::{Leg, ReleaseReason, Shortfall};
@@ -26,23 +27,18 @@ const OWN_SHARE_PERMILLE: u16 = 50;
 /// What the planner remembers of racks: for how long they have been calm, and what was reported of them last.
 #[derive(Clone, Debug)]
 pub(super) struct Patience {
-    calm_since: Vec<Option<Millis>>,
+    calm: Vec<Lasting>,
     told: Vec<Option<(Watts, Millis)>>,
 }
 
 impl Patience {
     pub(super) fn new(site: &Site) -> Self {
-        Self { calm_since: vec![None; site.racks.len()], told: vec![None; site.racks.len()] }
+        Self { calm: vec![Lasting::default(); site.racks.len()], told: vec![None; site.racks.len()] }
     }
 
     /// Whether the rack has been calm for long enough, told that it is calm now, or not.
     fn is_calm(&mut self, rack: RackId, calm: bool, now: Millis) -> bool {
-        let since = &mut self.calm_since[rack.index()];
-        if !calm {
-            *since = None;
-            return false;
-        }
-        now.saturating_sub(*since.get_or_insert(now)) >= CALM
+        self.calm[rack.index()].holds_for(CALM, calm, now)
     }
 
     /// Whether a shortfall is news: it is new, has changed by a tenth, or was told long ago.
@@ -109,7 +105,7 @@ struct Planning<'p, 'd, 'v> {
     wanting: Vec<RackId>,
 }
 
-impl Planning<'_, '_, '_> {
+impl<'v> Planning<'_, '_, 'v> {
     /// Releases what is calm or can go on no longer; finds the racks whose transfer must be made, renewed or changed.
     fn sort_out(&mut self, patience: &mut Patience) {
         let now = self.draft.inputs.now;
@@ -166,11 +162,13 @@ impl Planning<'_, '_, '_> {
     }
 
     /// Plans these racks anew. One that gains nothing by it keeps what it has, and the others are planned beside that.
-    fn settle(&self, assigner: &mut Assigner, mut anew: Vec<RackId>) -> Attempt {
+    fn settle(&self, assigner: &mut Assigner, mut anew: Vec<RackId>) -> Attempt<'v> {
         loop {
             let attempt = self.attempt(assigner, &anew);
-            let stays = |(rack, given): &&(RackId, Given)| anew.contains(rack) && self.keeps_its_own(*rack, given);
-            let staying: Vec<RackId> = attempt.racks.iter().filter(stays).map(|(rack, _)| *rack).collect();
+            let stays =
+                |verdict: &Verdict, given: &Given| anew.contains(&verdict.rack) && self.keeps_its_own(verdict, given);
+            let staying = attempt.racks.iter().filter(|(verdict, given)| stays(verdict, given));
+            let staying: Vec<RackId> = staying.map(|(verdict, _)| verdict.rack).collect();
             if staying.is_empty() {
                 return attempt;
             }
@@ -179,10 +177,9 @@ impl Planning<'_, '_, '_> {
     }
 
     /// Whether a rack goes on with what it has rather than with this.
-    fn keeps_its_own(&self, rack: RackId, given: &Given) -> bool {
-        let Some(transfer) = self.draft.in_ledger(rack) else { return false };
-        let Some(verdict) = self.of_row.iter().find(|verdict| verdict.rack == rack) else { return false };
-        self.draft.standing(rack).is_some()
+    fn keeps_its_own(&self, verdict: &Verdict, given: &Given) -> bool {
+        let Some(transfer) = self.draft.in_ledger(verdict.rack) else { return false };
+        self.draft.standing(verdict.rack).is_some()
             && self.failed(transfer).is_none()
             && !self.is_worth_an_entry(verdict, &given.legs, level(verdict, given))
     }
@@ -193,10 +190,11 @@ impl Planning<'_, '_, '_> {
     }
 
     /// What planning these racks anew would come to.
-    fn attempt(&self, assigner: &mut Assigner, anew: &[RackId]) -> Attempt {
+    fn attempt(&self, assigner: &mut Assigner, anew: &[RackId]) -> Attempt<'v> {
         let draft = &*self.draft;
         let kept = self.members.joined.iter().copied().filter(|rack| !anew.contains(rack));
-        let (row, wants) = self.wants(anew);
+        let (row, taking_part) = self.taking_part(anew);
+        let wants: Vec<Want> = taking_part.iter().map(|verdict| want(verdict, anew)).collect();
         let before: Vec<Leg> =
             anew.iter().filter_map(|rack| draft.standing(*rack)).flat_map(|standing| standing.legs.clone()).collect();
         let stored_permille = |kesm| {
@@ -220,30 +218,19 @@ impl Planning<'_, '_, '_> {
         let relieved: Watts = given.iter().map(|given| given.relief_coming.saturating_add(given.relief_present)).sum();
         let wanted = row.coming.saturating_add(row.present);
         let short = racks_short.saturating_add(wanted.saturating_sub(relieved).or_zero());
-        Attempt { short, racks: wants.into_iter().map(|want| want.rack).zip(given).collect() }
+        Attempt { short, racks: taking_part.into_iter().zip(given).collect() }
     }
 
-    /// What the row and the racks that are planned anew want. Racks that nobody plans for may still relieve the row.
-    fn wants(&self, anew: &[RackId]) -> (RowWant, Vec<Want>) {
+    /// What the row wants, and whom that and the racks that are planned anew concern: racks that nobody plans for may still
+    /// relieve the row.
+    fn taking_part(&self, anew: &[RackId]) -> (RowWant, Vec<&'v Verdict>) {
         let row = self.row_want(anew);
         let wants_relief = row.coming >= LEAST_LEG || row.present >= LEAST_LEG;
-        let takes_part = |verdict: &&&Verdict| {
+        let takes_part = |verdict: &&Verdict| {
             let relieves = wants_relief && self.draft.standing(verdict.rack).is_none();
             anew.contains(&verdict.rack) || (relieves && self.may_receive(verdict.rack))
         };
-        let want = |verdict: &&Verdict| {
-            let need = if anew.contains(&verdict.rack) { verdict.need } else { Watts::ZERO };
-            let (held, present) = (verdict.held_peak(), verdict.risk.present.min(verdict.hold));
-            Want {
-                rack: verdict.rack,
-                need,
-                slack: if need > Watts::ZERO { ask(need).saturating_sub(need) } else { Watts::ZERO },
-                // What the rack draws now, and a margin, stays with its breaker: relief in advance costs no energy.
-                relief_coming: held.saturating_sub(present).saturating_sub(verdict.risk.margin).or_zero(),
-                relief_present: present.saturating_sub(present.permille(OWN_SHARE_PERMILLE)),
-            }
-        };
-        (row, self.of_row.iter().filter(takes_part).map(want).collect())
+        (row, self.of_row.iter().copied().filter(takes_part).collect())
     }
 
     /// What the row wants beyond what the transfers that stay relieve it of.
@@ -266,13 +253,12 @@ impl Planning<'_, '_, '_> {
         RowWant { coming: coming.saturating_sub(present).or_zero(), present }
     }
 
-    fn adopt(&mut self, attempt: Attempt) {
-        for (rack, given) in attempt.racks {
-            let Some(verdict) = self.of_row.iter().find(|verdict| verdict.rack == rack).copied() else { continue };
+    fn adopt(&mut self, attempt: Attempt<'_>) {
+        for (verdict, given) in attempt.racks {
             let level = level(verdict, &given);
             if self.is_worth_an_entry(verdict, &given.legs, level) {
                 self.draft.grant(verdict, given.legs, level);
-            } else if let Some(transfer) = self.draft.in_ledger(rack).filter(|_| given.legs.is_empty()) {
+            } else if let Some(transfer) = self.draft.in_ledger(verdict.rack).filter(|_| given.legs.is_empty()) {
                 self.end_if_hopeless(verdict, transfer);
             }
         }
@@ -302,10 +288,24 @@ fn must_change(verdict: &Verdict, transfer: &Transfer) -> bool {
 }
 
 /// What an attempt comes to.
-struct Attempt {
+struct Attempt<'v> {
     /// What racks and row are short of together.
     short: Watts,
-    racks: Vec<(RackId, Given)>,
+    racks: Vec<(&'v Verdict, Given)>,
+}
+
+/// What a rack wants, or could relieve its row of.
+fn want(verdict: &Verdict, anew: &[RackId]) -> Want {
+    let need = if anew.contains(&verdict.rack) { verdict.need } else { Watts::ZERO };
+    let (held, present) = (verdict.held_peak(), verdict.risk.present.min(verdict.hold));
+    Want {
+        rack: verdict.rack,
+        need,
+        slack: if need > Watts::ZERO { ask(need).saturating_sub(need) } else { Watts::ZERO },
+        // What the rack draws now, and a margin, stays with its breaker: relief in advance costs no energy.
+        relief_coming: held.saturating_sub(present).saturating_sub(verdict.risk.margin).or_zero(),
+        relief_present: present.saturating_sub(present.permille(OWN_SHARE_PERMILLE)),
+    }
 }
 
 /// Of what is delivered: what is for the rack itself.

@@ -2,17 +2,16 @@
 
 use super::draft::Draft;
 use super::risk::Verdict;
+use super::shed::HOLD;
 use crate::capping;
 use crate::command::{CapGrant, CapReason, ReleaseReason};
 use crate::device::DeviceId;
 use crate::envelope::security::{self, Contingency, Insecurity};
 use crate::site::{RackId, TIER_MAX};
-use crate::units::{Millis, Watts};
+use crate::units::Watts;
 
 /// Every round caps or leaves out something, and what is left out can only make others safer.
 const ROUNDS: usize = 8;
-/// A cap for security holds for so long.
-const HOLD: Millis = Millis::seconds(8);
 
 /// Adds caps to the plan, or takes grants out of it, until no single failure leaves what cannot be borne.
 pub(super) fn make(draft: &mut Draft<'_>, verdicts: &[Verdict]) {
@@ -62,13 +61,8 @@ fn cap(draft: &mut Draft<'_>, rack: RackId, known: Option<usize>, most: Watts) {
 
 /// Racks whose transfer would be touched by the loss.
 fn rests_on(draft: &Draft<'_>, lost: Contingency) -> Vec<RackId> {
-    let touched = |rack: &RackId| {
-        draft.standing(*rack).is_some_and(|standing| {
-            standing.legs.iter().any(|leg| match lost {
-                Contingency::Kesm(kesm) => leg.kesm == kesm,
-                Contingency::Tie(tie) => leg.path.iter().any(|hop| hop.tie == tie),
-            })
-        })
-    };
+    let device = lost.device();
+    let touched =
+        |rack: &RackId| draft.standing(*rack).is_some_and(|standing| standing.legs.iter().any(|leg| leg.uses(device)));
     draft.site().rack_ids().filter(touched).collect()
 }

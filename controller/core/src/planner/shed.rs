@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::draft::Draft;
+use super::lasting::Lasting;
 use super::outage::Outages;
 use super::risk::Verdict;
 use super::topology::Topology;
@@ -19,13 +20,13 @@ const PATIENCE: Millis = Millis::new(300);
 /// A cap is moved by no less than this.
 const STEP: Watts = Watts::new(500);
 /// A cap holds for so long and is renewed at half of it.
-const HOLD: Millis = Millis::seconds(8);
+pub(super) const HOLD: Millis = Millis::seconds(8);
 
 /// Since when racks and rows are over their limits with nothing to cover it.
 #[derive(Clone, Debug)]
 pub(super) struct Shedding {
-    racks: Vec<Option<Millis>>,
-    rows: Vec<Option<Millis>>,
+    racks: Vec<Lasting>,
+    rows: Vec<Lasting>,
 }
 
 /// What a rack is to be held to.
@@ -38,7 +39,7 @@ struct Wanted {
 
 impl Shedding {
     pub(super) fn new(site: &Site) -> Self {
-        Self { racks: vec![None; site.racks.len()], rows: vec![None; site.rows.len()] }
+        Self { racks: vec![Lasting::default(); site.racks.len()], rows: vec![Lasting::default(); site.rows.len()] }
     }
 
     /// Adds caps and lifts.
@@ -73,7 +74,7 @@ impl Shedding {
         let draw = draft.inputs.view.draw(verdict.rack, draft.inputs.now);
         let over = draw.is_some_and(|draw| draw > verdict.risk.limit);
         let covered = verdict.risk.present.saturating_sub(draw.unwrap_or(verdict.risk.present)).or_zero();
-        let lasting = lasts(&mut self.racks[verdict.rack.index()], over, draft.inputs.now);
+        let lasting = self.racks[verdict.rack.index()].holds_for(PATIENCE, over, draft.inputs.now);
         let cap = verdict.hold.saturating_add(covered);
         lasting.then_some(Wanted { cap, keep_tiers: TIER_MAX, reason: CapReason::RackUncovered })
     }
@@ -96,20 +97,15 @@ impl Shedding {
         let (most, reason) = match (mode, feed.generator) {
             (Mode::Generator, Some(rated)) => {
                 // Each row gets its share of the generator, by what its feeder could carry.
-                let feeders: Watts = site
-                    .rows
-                    .iter()
-                    .filter(|other| other.feed == site.rows[row.index()].feed)
-                    .map(|row| row.limit)
-                    .sum();
-                let share = i128::from(rated.get()) * i128::from(limit.get()) / i128::from(feeders.get().max(1));
-                (limit.min(Watts::new(i64::try_from(share).unwrap_or(0))), CapReason::GeneratorFull)
+                let feeders: Watts = feed.rows.iter().map(|row| site.rows[row.index()].limit).sum();
+                (limit.min(rated.share(limit.get(), feeders.get())), CapReason::GeneratorFull)
             }
             _ => (limit, CapReason::RowUncovered),
         };
         let measured = draft.measured_draw(racks);
         let drawn = measured.unwrap_or(Watts::ZERO);
-        if !lasts(&mut self.rows[row.index()], measured.is_some() && drawn > most, draft.inputs.now) {
+        let over = measured.is_some() && drawn > most;
+        if !self.rows[row.index()].holds_for(PATIENCE, over, draft.inputs.now) {
             return Vec::new();
         }
         let margin = most.permille(site.policy.margin_permille);
@@ -146,19 +142,12 @@ fn tighter(first: Option<Wanted>, second: Wanted) -> Wanted {
     first.filter(|first| first.cap <= second.cap).unwrap_or(second)
 }
 
-fn lasts(since: &mut Option<Millis>, over: bool, now: Millis) -> bool {
-    if !over {
-        *since = None;
-        return false;
-    }
-    now.saturating_sub(*since.get_or_insert(now)) >= PATIENCE
-}
-
 /// From what is wanted and what stands to what must be said: a new cap, one renewed or moved, an end, or nothing.
 fn reconcile(draft: &mut Draft<'_>, verdict: &Verdict, wanted: Option<Wanted>) {
     let rack = verdict.rack;
     let standing = draft.inputs.ledger.cap(rack).copied().filter(|cap| cap.until > draft.inputs.ledger_now);
-    if draft.is_excluded(DeviceId::Pdu(rack)) {
+    // Most racks have no cap and want none.
+    if (wanted.is_none() && standing.is_none()) || draft.is_excluded(DeviceId::Pdu(rack)) {
         return;
     }
     match (wanted, standing) {

@@ -106,6 +106,8 @@ pub struct Feed {
     pub limit: Watts,
     /// Rating of its generator, where there is one.
     pub generator: Option<Watts>,
+    /// Rows that hang on it.
+    pub rows: Vec<RowId>,
 }
 
 /// A row of racks on one bus.
@@ -266,6 +268,12 @@ impl Site {
     /// The servers of a rack.
     pub fn servers_of(&self, rack: RackId) -> impl Iterator<Item = &Server> {
         self.rack(rack).servers.iter().map(|server| &self.servers[server.index()])
+    }
+
+    /// What a row may draw at the most: its limit less the margin.
+    pub fn row_hold(&self, row: RowId) -> Watts {
+        let limit = self.rows[row.index()].limit;
+        limit.saturating_sub(limit.permille(self.policy.margin_permille))
     }
 
     /// Every rack with its index.

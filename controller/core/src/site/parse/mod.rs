@@ -251,6 +251,7 @@ impl Checker<'_> {
             name: raw.id.get_ref().clone(),
             limit: self.watts(&raw.limit_watts, "feed.limit_watts"),
             generator: raw.generator_watts.as_ref().map(|rated| self.watts(rated, "feed.generator_watts")),
+            rows: Vec::new(),
         }
     }
 
@@ -342,8 +343,13 @@ impl Checker<'_> {
     }
 }
 
-/// Tells every rack what is joined to its bus.
+/// Tells every feed which rows hang on it, and every rack what is joined to its bus.
 fn join(site: &mut Site) {
+    for (index, row) in (0u16..).zip(&site.rows) {
+        if let Some(feed) = site.feeds.get_mut(row.feed.index()) {
+            feed.rows.push(RowId(index));
+        }
+    }
     for (index, kesm) in (0u16..).zip(&site.kesms) {
         if let Some(rack) = site.racks.get_mut(kesm.rack.index()) {
             rack.kesms.push(KesmId(index));
