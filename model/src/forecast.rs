@@ -1,6 +1,7 @@
 //! What every forecaster takes and gives.
 
 use ridethrough_core::forecast::RackForecast;
+use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 
 /// How far ahead every forecast of this crate looks.
@@ -16,6 +17,23 @@ pub struct Sample {
     pub power: Option<Watts>,
     /// What the rack may draw.
     pub limit: Watts,
+}
+
+/// What the model is shown of a site: every rack, from its load, then every row.
+pub fn site_samples(site: &Site, loads: &[Option<Watts>]) -> Vec<Sample> {
+    let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
+    let rows = site.rows.iter().zip(row_loads(site, loads)).map(|(row, power)| Sample { power, limit: row.limit });
+    racks.chain(rows).collect()
+}
+
+/// What the racks of each row take together; none while one of them is not known.
+pub fn row_loads(site: &Site, loads: &[Option<Watts>]) -> Vec<Option<Watts>> {
+    let mut sums = vec![Some(Watts::ZERO); site.rows.len()];
+    for (rack, load) in site.racks.iter().zip(loads) {
+        let sum = &mut sums[rack.row.index()];
+        *sum = sum.zip(*load).map(|(sum, load)| sum.saturating_add(load));
+    }
+    sums
 }
 
 /// Whether a call stands for a new second. The control tick is shorter than the model's period.

@@ -29,7 +29,7 @@ mod telemetry;
 mod window;
 
 pub use files::ModelFiles;
-pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample};
+pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample, row_loads, site_samples};
 pub use guarded::Guarded;
 pub use load_error::{LoadError, PortFault, SelfTestFault, Side};
 pub use onnx::{OnnxForecast, RunError};

@@ -295,9 +295,10 @@ fn site_text(racks: usize) -> String {
         "name = 'bench'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
          stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n",
     );
+    // One feed for all: nothing may look through it for each of its rows.
+    text += &format!("[[feed]]\nid = 'F'\nlimit_watts = {}\n", racks.div_ceil(RACKS_PER_ROW) * 1_200_000);
     for row in 0..racks.div_ceil(RACKS_PER_ROW) {
-        text += &format!("[[feed]]\nid = 'F{row}'\nlimit_watts = 1200000\n");
-        text += &format!("[[row]]\nid = 'R{row}'\nfeed = 'F{row}'\nlimit_watts = 1100000\nbus_volts = 800\n");
+        text += &format!("[[row]]\nid = 'R{row}'\nfeed = 'F'\nlimit_watts = 1100000\nbus_volts = 800\n");
     }
     for rack in 0..racks {
         text += &format!("[[rack]]\nid = '{rack}'\nrow = 'R{}'\nlimit_watts = {LIMIT_WATTS}\n", rack / RACKS_PER_ROW);

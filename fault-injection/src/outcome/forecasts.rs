@@ -3,7 +3,7 @@
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
-use ridethrough_model::{Forecast, Guarded, HORIZON, Keep, OnnxForecast, Sample};
+use ridethrough_model::{Forecast, Guarded, HORIZON, Keep, OnnxForecast, row_loads, site_samples};
 
 use super::PolicyName;
 use crate::plant::whole;
@@ -60,7 +60,7 @@ impl Forecaster {
             Self::Model(engine) => {
                 let keep = if now_ms.is_multiple_of(1_000) { Keep::Committed } else { Keep::Provisional };
                 let mut racks = Vec::with_capacity(site.racks.len() + site.rows.len());
-                engine.step(&samples(site, loads), keep, &mut racks);
+                engine.step(&site_samples(site, loads), keep, &mut racks);
                 let rows = racks.split_off(site.racks.len());
                 Forecasts { racks, rows }
             }
@@ -100,25 +100,9 @@ fn watched(scenario: &Scenario, mut engine: Guarded) -> Guarded {
     let mut out = Vec::new();
     for second in 0..before.first().map_or(0, Vec::len) {
         let loads: Vec<Option<Watts>> = before.iter().map(|rack| Some(Watts::new(whole(rack[second])))).collect();
-        engine.step(&samples(&scenario.site, &loads), Keep::Committed, &mut out);
+        engine.step(&site_samples(&scenario.site, &loads), Keep::Committed, &mut out);
     }
     engine
-}
-
-/// What the model is shown: racks, then rows.
-fn samples(site: &Site, loads: &[Option<Watts>]) -> Vec<Sample> {
-    let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
-    let rows = site.rows.iter().zip(row_loads(site, loads)).map(|(row, power)| Sample { power, limit: row.limit });
-    racks.chain(rows).collect()
-}
-
-/// What the racks of each row take together; none while one of them is not known.
-fn row_loads(site: &Site, loads: &[Option<Watts>]) -> Vec<Option<Watts>> {
-    let of_row = |row: usize| {
-        let racks = site.racks.iter().zip(loads).filter(|(rack, _)| rack.row.index() == row);
-        racks.map(|(_, load)| *load).sum::<Option<Watts>>()
-    };
-    (0..site.rows.len()).map(of_row).collect()
 }
 
 /// A forecast without doubt.

@@ -21,7 +21,7 @@ use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_dashboard::{Counters, Snapshot};
 use ridethrough_link::{FromLink, Link, ToLink};
-use ridethrough_model::{Keep, Sample};
+use ridethrough_model::{Keep, site_samples};
 use ridethrough_raft::{Replica, Role, Status};
 
 use self::meters::Meters;
@@ -204,7 +204,7 @@ impl ControlThread {
         }
         let (site, view) = (&self.parts.site, self.control.view());
         let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
-        let mut racks = self.parts.forecasting.step(&samples(site, &loads), keep);
+        let mut racks = self.parts.forecasting.step(&site_samples(site, &loads), keep);
         let rows = racks.split_off(site.racks.len());
         self.control.set_forecasts(racks);
         self.control.set_row_forecasts(rows);
@@ -288,17 +288,6 @@ impl ControlThread {
         };
         self.parts.shown.store(Arc::new(snapshot));
     }
-}
-
-/// What the model is shown: racks, then rows.
-fn samples(site: &Site, loads: &[Option<Watts>]) -> Vec<Sample> {
-    let racks = loads.iter().zip(&site.racks).map(|(&power, rack)| Sample { power, limit: rack.limit });
-    let rows = site.row_ids().zip(&site.rows).map(|(id, row)| {
-        // What a row takes is not known while one of its racks is not.
-        let of_row = loads.iter().zip(&site.racks).filter(|(_, rack)| rack.row == id);
-        Sample { power: of_row.map(|(load, _)| *load).sum(), limit: row.limit }
-    });
-    racks.chain(rows).collect()
 }
 
 fn standing(status: &Status) -> Standing {
