@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::thread::Thread;
 use std::time::Duration;
 
-use ridethrough_core::device::{DeviceId, ReplicaId};
-use ridethrough_protocol::{SessionNonce, SiteSecret};
+use ridethrough_core::device::DeviceId;
+use ridethrough_protocol::{Orders, ReplicaKeys, SessionNonce};
 
 use crate::realtime::Urgency;
 
@@ -17,10 +17,10 @@ pub struct LinkConfig {
     pub lan_a: SocketAddr,
     /// Where they reach it on network B, if there is one. It must be another interface to be of use.
     pub lan_b: Option<SocketAddr>,
-    /// This replica.
-    pub replica: ReplicaId,
-    /// The site's secret; the link keeps only the keys of this replica.
-    pub secret: SiteSecret,
+    /// This replica's keys.
+    pub keys: ReplicaKeys,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
     /// Every device that may speak.
     pub devices: Vec<DeviceId>,
     /// Drawn at this start of the process. Must be set.
@@ -66,12 +66,12 @@ pub enum Wake {
 
 impl LinkConfig {
     /// The usual configuration, with one network. The session is still to be drawn.
-    pub const fn new(lan_a: SocketAddr, replica: ReplicaId, secret: SiteSecret, devices: Vec<DeviceId>) -> Self {
+    pub const fn new(lan_a: SocketAddr, keys: ReplicaKeys, devices: Vec<DeviceId>) -> Self {
         Self {
             lan_a,
             lan_b: None,
-            replica,
-            secret,
+            keys,
+            orders: Orders::One,
             devices,
             session: SessionNonce::NONE,
             consumer: None,

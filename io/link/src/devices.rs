@@ -8,7 +8,7 @@ use ridethrough_protocol::Route;
 
 use crate::supervision::Networks;
 use crate::timing::Timing;
-use crate::wire::Lan;
+use ridethrough_protocol::Lan;
 
 /// An address on each network, where one is known.
 pub(crate) type Places = [Option<SocketAddr>; 2];
@@ -25,6 +25,8 @@ pub(crate) struct Remote {
     pub(crate) device: DeviceId,
     live: Places,
     greeting: Places,
+    /// How many frames it has heard on each network, as it last said.
+    pub(crate) heard: [u32; 2],
     pub(crate) timing: Timing,
     pub(crate) networks: Networks,
 }
@@ -64,6 +66,7 @@ impl Remote {
             device,
             live: Places::default(),
             greeting: Places::default(),
+            heard: [0; 2],
             timing: Timing::default(),
             networks: Networks::new(),
         }

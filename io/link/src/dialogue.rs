@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use ridethrough_core::device::{Ack, DeviceId, Setpoint};
 use ridethrough_core::units::Millis;
-use ridethrough_protocol::{ControllerEndpoint, Event, Kind, Leadership, Outgoing, Refusal, Route, Telemetry};
+use ridethrough_protocol::{
+    ControllerEndpoint, Event, Kind, Lan, Leadership, Outgoing, Refusal, Route, Telemetry, frames,
+};
 
 use crate::config::{LinkConfig, Wake};
 use crate::devices::{Devices, Places, Remote};
@@ -16,7 +18,6 @@ use crate::meters::{Meters, Nth};
 use crate::network::Network;
 use crate::rings::{Rings, Stamped};
 use crate::supervision::Networks;
-use crate::wire::{Lan, frames};
 use crate::words;
 
 /// How often the networks are judged.
@@ -59,7 +60,7 @@ impl Dialogue {
         let devices = Devices::new(&config.devices);
         let silent_after = i64::try_from(config.network_silent_after.as_millis()).unwrap_or(i64::MAX);
         Self {
-            endpoint: ControllerEndpoint::new(&config.secret.replica(config.replica), config.session, &config.devices),
+            endpoint: ControllerEndpoint::new(&config.keys, config.session, &config.devices, config.orders),
             meters: Meters::new(lans, devices.as_slice()),
             devices,
             networks: Networks::new(),
@@ -87,15 +88,20 @@ impl Dialogue {
     }
 
     fn hear_frame(&mut self, frame: &[u8], origin: Origin) {
-        match self.endpoint.observe(frame, self.millis(origin.at)) {
+        match self.endpoint.observe(frame, origin.lan, self.millis(origin.at)) {
             Some(Event::Greeting { device }) => self.believe(device, Route::Greeting, Kind::Telemetry, origin),
             Some(Event::Telemetry(telemetry)) => {
                 self.believe(telemetry.device, Route::Live, Kind::Telemetry, origin);
+                self.note_heard(&telemetry, origin.at);
                 self.tell_telemetry(&telemetry);
             }
-            Some(Event::Ack { ack, in_force, .. }) => {
+            Some(Event::Ack { ack, in_force, transmissions }) => {
                 self.believe(ack.device, Route::Live, Kind::Ack, origin);
-                self.tell_ack(ack, in_force, 1, origin.at);
+                self.tell_ack(ack, in_force, transmissions, origin.at);
+            }
+            Some(Event::Copy { device }) => {
+                self.meters.copy(origin.lan, Nth::Second);
+                self.note(device, Route::Live, origin);
             }
             Some(Event::Rejected(refusal)) => self.meters.rejected(refusal),
             // An ack that repeats what was told.
@@ -118,6 +124,19 @@ impl Dialogue {
             remote.learn(route, origin.lan, origin.from);
             remote.networks.heard(origin.lan, now, self.silent_after);
         }
+    }
+
+    /// Notes on which networks the device hears us and the other replicas.
+    fn note_heard(&mut self, telemetry: &Telemetry, at: Instant) {
+        let (now, silent_after) = (self.millis(at), self.silent_after);
+        let Some((_, remote)) = self.devices.find(telemetry.device) else { return };
+        for lan in Lan::ALL {
+            if lan.of(&telemetry.heard) != lan.of(&remote.heard) {
+                remote.networks.told(lan, now, silent_after);
+                self.networks.told(lan, now, silent_after);
+            }
+        }
+        remote.heard = telemetry.heard;
     }
 
     fn tell_telemetry(&mut self, telemetry: &Telemetry) {
@@ -169,6 +188,12 @@ impl Dialogue {
                 }
             }
             ToLink::StepDown => self.endpoint.step_down(),
+            ToLink::Follow { term } => self.endpoint.follow(term, now),
+            ToLink::Endorse { order, valid_for } => {
+                if self.endpoint.endorse(&order, left(valid_for), now).is_err() {
+                    self.meters.orders_refused.increment(1);
+                }
+            }
         }
     }
 
@@ -182,7 +207,7 @@ impl Dialogue {
                 return;
             }
             if outgoing.kind == Kind::Order {
-                remote.timing.sent(1, Instant::now());
+                remote.timing.sent(outgoing.transmission, Instant::now());
             }
             meters.sent(outgoing.kind);
             send(outgoing.bytes, places);

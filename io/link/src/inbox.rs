@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
 
-use crate::wire::{DATAGRAM_BYTES_MAX, Lan};
+use ridethrough_protocol::{DATAGRAM_BYTES_MAX, Lan};
 
 /// Room for some thousands of acks.
 const BYTES_MAX: usize = 1 << 20;

@@ -9,7 +9,7 @@ const BITS: usize = 64;
 pub(crate) struct Latest<const WORDS: usize> {
     slots: Box<[Slot<WORDS>]>,
     fresh: Box<[AtomicU64]>,
-    /// The word of `fresh` to look at first, so that a source that speaks all the time cannot hide the others.
+    /// The source to look at first, so that a source that speaks all the time cannot hide the others.
     next: AtomicUsize,
 }
 
@@ -43,24 +43,29 @@ impl<const WORDS: usize> Latest<WORDS> {
     }
 
     fn claim(&self) -> Option<usize> {
-        // Only a hint where to begin; whatever it says, every word is looked at.
-        let first = self.next.load(Ordering::Relaxed);
-        (0..self.fresh.len()).map(|step| (first + step) % self.fresh.len()).find_map(|word| self.claim_in(word))
+        // Only a hint where to begin; whatever it says, every bit is looked at.
+        let first = self.next.load(Ordering::Relaxed) % self.slots.len().max(1);
+        let from_there_on = u64::MAX << (first % BITS);
+        let words = self.fresh.len();
+        let rest = (1..=words).map(|step| ((first / BITS + step) % words, u64::MAX));
+        let mut places = std::iter::once((first / BITS, from_there_on)).chain(rest);
+        let source = places.find_map(|(word, bits)| self.claim_in(word, bits))?;
+        self.next.store(source + 1, Ordering::Relaxed);
+        Some(source)
     }
 
-    fn claim_in(&self, word: usize) -> Option<usize> {
+    /// The lowest of these bits of a word that is set, and no longer is then. Of several takers one gets it.
+    fn claim_in(&self, word: usize, among: u64) -> Option<usize> {
         let fresh = self.fresh.get(word)?;
         loop {
-            let bits = fresh.load(Ordering::Relaxed);
+            let bits = fresh.load(Ordering::Relaxed) & among;
             if bits == 0 {
                 return None;
             }
-            let bit = 1 << bits.trailing_zeros();
-            // Pairs with the Release in `put`. Of several takers one gets the bit.
-            if fresh.fetch_and(!bit, Ordering::Acquire) & bit != 0 {
-                let over = bits & !bit == 0;
-                self.next.store(word + usize::from(over), Ordering::Relaxed);
-                return Some(word * BITS + bits.trailing_zeros() as usize);
+            let lowest = bits.trailing_zeros();
+            // Pairs with the Release in `put`.
+            if fresh.fetch_and(!(1 << lowest), Ordering::Acquire) & (1 << lowest) != 0 {
+                return Some(word * BITS + lowest as usize);
             }
         }
     }

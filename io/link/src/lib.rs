@@ -42,12 +42,11 @@ mod socket;
 mod supervision;
 mod sync;
 mod timing;
-mod wire;
 mod words;
 mod worker;
 
 pub use config::{LinkConfig, SPIN, StartError, Wake};
 pub use link::{Link, LinkDied};
 pub use message::{FromLink, ToLink};
-pub use realtime::{Urgency, Scheduling};
-pub use wire::Lan;
+pub use realtime::{Scheduling, Urgency};
+pub use ridethrough_protocol::Lan;

@@ -20,12 +20,12 @@ use crate::dialogue::Dialogue;
 use crate::message::{FromLink, ToLink};
 use crate::meters;
 use crate::network::Network;
-use crate::realtime::{self, Urgency, Scheduling};
+use crate::realtime::{self, Scheduling, Urgency};
 use crate::rings::Rings;
 use crate::socket::{self, Bound};
-use crate::wire::Lan;
 use crate::words;
 use crate::worker::{WAKER, Worker};
+use ridethrough_protocol::Lan;
 
 /// A machine with so many cores can spare one for a while.
 const CORES_TO_SPIN: usize = 4;

@@ -12,7 +12,7 @@ use crate::devices::Remote;
 use crate::network::Network;
 use crate::realtime::Scheduling;
 use crate::supervision::Networks;
-use crate::wire::Lan;
+use ridethrough_protocol::Lan;
 
 const KINDS: usize = Kind::ALL.len();
 
@@ -149,12 +149,8 @@ impl NetworkMeters {
         let lan = lan.name();
         let copies =
             |copy: &'static str| counter!("ridethrough_dpcn_network_frames_total", "lan" => lan, "copy" => copy);
-        let datagrams = |direction: &'static str| {
-            counter!("ridethrough_dpcn_datagrams_total", "lan" => lan, "direction" => direction)
-        };
-        let errors = |direction: &'static str| {
-            counter!("ridethrough_dpcn_socket_errors_total", "lan" => lan, "direction" => direction)
-        };
+        let datagrams = |direction: &'static str| counter!("ridethrough_dpcn_datagrams_total", "lan" => lan, "direction" => direction);
+        let errors = |direction: &'static str| counter!("ridethrough_dpcn_socket_errors_total", "lan" => lan, "direction" => direction);
         Self {
             up: gauge!("ridethrough_dpcn_network_up", "lan" => lan),
             failures: counter!("ridethrough_dpcn_network_failures_total", "lan" => lan),

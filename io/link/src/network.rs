@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, recvmsg, sendmmsg};
 
 use crate::outbox::{BATCH, Parcel};
-use crate::wire::{DATAGRAM_BYTES_MAX, Lan};
+use ridethrough_protocol::{DATAGRAM_BYTES_MAX, Lan};
 
 /// One byte more than any datagram, so that a longer one does not look like one.
 const BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + 1;
@@ -116,7 +116,8 @@ impl Network {
             *place = Some(SockaddrStorage::from(to));
             count += 1;
         }
-        let (mut slices, mut places) = (slices.get(..count).unwrap_or_default(), places.get(..count).unwrap_or_default());
+        let (mut slices, mut places) =
+            (slices.get(..count).unwrap_or_default(), places.get(..count).unwrap_or_default());
         while !slices.is_empty() {
             let done = self.send_some(slices, places);
             (slices, places) = (slices.get(done..).unwrap_or_default(), places.get(done..).unwrap_or_default());

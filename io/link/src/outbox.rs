@@ -1,7 +1,7 @@
 //! Frames on their way out, gathered so that one datagram and one system call carry many.
 
 use crate::devices::Places;
-use crate::wire::{COALESCES, DATAGRAM_BYTES_MAX};
+use ridethrough_protocol::DATAGRAM_BYTES_MAX;
 
 /// Datagrams of one system call; more gains nothing.
 pub(crate) const BATCH: usize = 16;
@@ -44,7 +44,7 @@ impl Outbox {
     /// grows.
     pub(crate) fn push(&mut self, frame: &[u8], to: Places) -> bool {
         let newest = self.parcels.iter_mut().take(self.used).rev().find(|parcel| parcel.to == to);
-        if COALESCES && newest.is_some_and(|parcel| parcel.append(frame)) {
+        if newest.is_some_and(|parcel| parcel.append(frame)) {
             return true;
         }
         let Some(parcel) = self.parcels.get_mut(self.used) else { return false };

@@ -22,7 +22,8 @@ pub(crate) struct Bound {
 }
 
 pub(crate) fn bind(config: &LinkConfig, address: SocketAddr) -> Result<Bound, StartError> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(StartError::System)?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(StartError::System)?;
     let receive_buffer_bytes = enlarge(&socket, config.receive_buffer_bytes).map_err(StartError::System)?;
     if receive_buffer_bytes < config.receive_buffer_bytes_min {
         let needed_bytes = config.receive_buffer_bytes_min;

@@ -2,7 +2,7 @@
 
 use ridethrough_core::units::Millis;
 
-use crate::wire::Lan;
+use ridethrough_protocol::Lan;
 
 /// When something was last heard in one place, and since when without a gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,19 +7,21 @@ use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
 use ridethrough_protocol::{Refusals, Telemetry};
 
 /// How many words telemetry takes.
-pub(crate) const WORDS: usize = 18;
+pub(crate) const WORDS: usize = 19;
 
 pub(crate) fn write(telemetry: &Telemetry) -> [u64; WORDS] {
-    let Telemetry { device: _, reading, in_force, fence, lease_remaining, device_at, counters } = telemetry;
+    let Telemetry { device: _, reading, in_force, fence, lease_remaining, device_at, counters, heard } = telemetry;
     let ([r0, r1, r2, r3], [s0, s1, s2, s3]) = (write_reading(reading), write_setpoint(in_force.as_ref()));
-    let [c0, c1, c2, c3, c4] = write_refusals(counters);
+    let [c0, c1, c2, c3, c4, c5] = write_refusals(counters);
+    let heard = pair(heard[0], heard[1]);
     let spans = [*lease_remaining, *device_at].map(|span| span.get().cast_unsigned());
-    [r0, r1, r2, r3, s0, s1, s2, s3, fence.term, fence.index, spans[0], spans[1], c0, c1, c2, c3, c4, 0]
+    [r0, r1, r2, r3, s0, s1, s2, s3, fence.term, fence.index, spans[0], spans[1], c0, c1, c2, c3, c4, c5, heard]
 }
 
 /// The telemetry of `device` that [`write`] made into these words.
 pub(crate) fn read(device: DeviceId, words: &[u64; WORDS]) -> Option<Telemetry> {
-    let [r0, r1, r2, r3, s0, s1, s2, s3, term, index, lease_remaining, device_at, c0, c1, c2, c3, c4, _] = *words;
+    let [r0, r1, r2, r3, s0, s1, s2, s3, term, index, lease_remaining, device_at, c0, c1, c2, c3, c4, c5, heard] =
+        *words;
     Some(Telemetry {
         device,
         reading: read_reading([r0, r1, r2, r3])?,
@@ -27,7 +29,8 @@ pub(crate) fn read(device: DeviceId, words: &[u64; WORDS]) -> Option<Telemetry> 
         fence: Fence { term, index },
         lease_remaining: Millis::new(lease_remaining.cast_signed()),
         device_at: Millis::new(device_at.cast_signed()),
-        counters: read_refusals([c0, c1, c2, c3, c4]),
+        counters: read_refusals([c0, c1, c2, c3, c4, c5]),
+        heard: [low_half(heard), high_half(heard)],
     })
 }
 
@@ -153,9 +156,7 @@ fn write_setpoint(setpoint: Option<&Setpoint>) -> [u64; 4] {
         Some(Setpoint::Pdu { cap, keep_tiers }) => {
             with(pack(3, (*keep_tiers).into(), 0), [cap.get().cast_unsigned(), 0, 0])
         }
-        Some(Setpoint::Supply { generator }) => {
-            with(pack(4, u16::from(*generator == GeneratorDuty::Run), 0), [0; 3])
-        }
+        Some(Setpoint::Supply { generator }) => with(pack(4, u16::from(*generator == GeneratorDuty::Run), 0), [0; 3]),
     }
 }
 
@@ -176,7 +177,7 @@ fn read_setpoint([head, first, second, third]: [u64; 4]) -> Option<Option<Setpoi
     Some(Some(setpoint))
 }
 
-fn write_refusals(refusals: &Refusals) -> [u64; 5] {
+fn write_refusals(refusals: &Refusals) -> [u64; 6] {
     let Refusals {
         malformed,
         misaddressed,
@@ -188,6 +189,7 @@ fn write_refusals(refusals: &Refusals) -> [u64; 5] {
         expired,
         beyond_limits,
         unavailable,
+        unendorsed,
     } = *refusals;
     [
         pair(malformed, misaddressed),
@@ -195,10 +197,11 @@ fn write_refusals(refusals: &Refusals) -> [u64; 5] {
         pair(flooded, stale_fence),
         pair(no_lease, expired),
         pair(beyond_limits, unavailable),
+        u64::from(unendorsed),
     ]
 }
 
-fn read_refusals([first, second, third, fourth, fifth]: [u64; 5]) -> Refusals {
+fn read_refusals([first, second, third, fourth, fifth, sixth]: [u64; 6]) -> Refusals {
     Refusals {
         malformed: low_half(first),
         misaddressed: high_half(first),
@@ -210,6 +213,7 @@ fn read_refusals([first, second, third, fourth, fifth]: [u64; 5]) -> Refusals {
         expired: high_half(fourth),
         beyond_limits: low_half(fifth),
         unavailable: high_half(fifth),
+        unendorsed: low_half(sixth),
     }
 }
 
@@ -240,7 +244,9 @@ mod tests {
                 expired: 8,
                 beyond_limits: 9,
                 unavailable: u32::MAX,
+                unendorsed: 11,
             },
+            heard: [12, u32::MAX],
         }
     }
 
@@ -255,7 +261,13 @@ mod tests {
         for source in SOURCES {
             for generator in PHASES {
                 let (utility_a_permille, utility_b_permille) = (1_001, u16::MAX);
-                readings.push(Reading::Supply { utility_a_permille, utility_b_permille, source, generator, drawn: power });
+                readings.push(Reading::Supply {
+                    utility_a_permille,
+                    utility_b_permille,
+                    source,
+                    generator,
+                    drawn: power,
+                });
             }
         }
         readings

@@ -15,7 +15,8 @@ use ridethrough_core::site::{KesmId, Policy, Site};
 use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
 use ridethrough_link::{FromLink, Lan, Link, LinkConfig, ToLink, Urgency, Wake};
 use ridethrough_protocol::{
-    Actuator, BootNonce, Datagram, DeviceEndpoint, Handled, SessionNonce, SiteSecret, VolatileFence,
+    Actuator, BootNonce, Datagram, DeviceEndpoint, Handled, KeyEpoch, Keyring, Orders, SessionNonce, SiteSecret,
+    VolatileFence, frames,
 };
 
 /// The replica that all tests play.
@@ -23,9 +24,9 @@ pub const REPLICA: ReplicaId = ReplicaId(1);
 /// Its present life.
 pub const SESSION: SessionNonce = SessionNonce::new(0x1234_5678_9abc_def0);
 
-/// The site's secret.
-pub fn secret() -> SiteSecret {
-    SiteSecret::new([7; 32])
+/// The site's secrets.
+pub fn secret() -> Keyring {
+    Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32]))
 }
 
 /// A KESM.
@@ -97,7 +98,8 @@ impl Actuator for Recorder {
 /// One device's end with its actuator.
 pub fn device(number: u16) -> (DeviceEndpoint<VolatileFence>, Recorder) {
     let keys = secret().device(kesm(number), &[REPLICA]);
-    let endpoint = DeviceEndpoint::new(keys, BootNonce::new(0xb007 + u64::from(number)), VolatileFence::default());
+    let boot = BootNonce::new(0xb007 + u64::from(number));
+    let endpoint = DeviceEndpoint::new(keys, boot, Orders::One, VolatileFence::default());
     // Room for all that a test tells it, so that tests can count who allocates.
     (endpoint, Recorder(Vec::with_capacity(16_384)))
 }
@@ -191,7 +193,9 @@ impl Running {
     fn listen(&mut self, pair: usize) -> usize {
         let (mut count, mut buffer) = (0, [0; 2_048]);
         for lan in Lan::ALL {
-            while let Some(Ok((length, _))) = self.sockets[pair][lan.index()].as_ref().map(|it| it.recv_from(&mut buffer)) {
+            while let Some(Ok((length, _))) =
+                self.sockets[pair][lan.index()].as_ref().map(|it| it.recv_from(&mut buffer))
+            {
                 count += 1;
                 if !self.is_cut(lan) {
                     frames(&buffer[..length]).for_each(|frame| self.handle(pair, lan, frame.expect("whole frames")));
@@ -201,11 +205,11 @@ impl Running {
         count
     }
 
-    fn handle(&mut self, pair: usize, _lan: Lan, frame: &[u8]) {
+    fn handle(&mut self, pair: usize, lan: Lan, frame: &[u8]) {
         let now = self.now();
         let number = usize::from(u16::from_le_bytes([frame[8], frame[9]]));
         let (endpoint, recorder) = &mut self.devices[number];
-        let handled = endpoint.handle(frame, now, recorder, &mut self.out);
+        let handled = endpoint.handle(frame, lan, now, recorder, &mut self.out);
         if let Handled::Opened(replica) = handled {
             endpoint.telemetry(replica, &reading(), now, &mut self.out).expect("a known replica");
         }
@@ -224,7 +228,9 @@ impl Running {
 
     fn send(&self, pair: usize) {
         for lan in Lan::ALL {
-            if let (Some(socket), Some(to), false) = (&self.sockets[pair][lan.index()], self.replica[lan.index()], self.is_cut(lan)) {
+            if let (Some(socket), Some(to), false) =
+                (&self.sockets[pair][lan.index()], self.replica[lan.index()], self.is_cut(lan))
+            {
                 socket.send_to(self.out.as_bytes(), to).expect("loopback");
             }
         }
@@ -246,10 +252,6 @@ fn socket_towards(replica: SocketAddr) -> UdpSocket {
     socket
 }
 
-fn frames(datagram: &[u8]) -> impl Iterator<Item = Result<&[u8], ()>> {
-    std::iter::once(Ok(datagram))
-}
-
 /// A link's addresses.
 pub fn addresses(link: &Link) -> Replica {
     Lan::ALL.map(|lan| link.local_addr(lan))
@@ -257,7 +259,8 @@ pub fn addresses(link: &Link) -> Replica {
 
 /// The configuration of all tests, with this thread as the consumer.
 pub fn config(devices: u16, lans: Lans) -> LinkConfig {
-    let mut config = LinkConfig::new(any_port("127.0.0.1"), REPLICA, secret(), (0..devices).map(kesm).collect());
+    let mut config =
+        LinkConfig::new(any_port("127.0.0.1"), secret().replica(REPLICA), (0..devices).map(kesm).collect());
     config.lan_b = (lans == Lans::Both).then(|| any_port("127.0.0.2"));
     config.session = SESSION;
     config.consumer = Some(std::thread::current());
