@@ -79,7 +79,10 @@ mod loom_tests {
     /// Loom reports a deadlock if a wake-up is lost.
     #[test]
     fn loom_no_wake_up_is_lost() {
-        loom::model(|| {
+        // Every schedule with up to three preemptions; all of them would take hours.
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
             const CALLERS: usize = 2;
             let shared = Arc::new(Shared { bell: Bell::new(), brought: AtomicUsize::new(0), wake: Notify::new() });
             let callers: Vec<_> = (0..CALLERS)

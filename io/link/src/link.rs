@@ -126,9 +126,9 @@ impl Link {
         self.scheduling
     }
 
-    /// False while a network brings nothing and the other one does, in either direction.
+    /// False while a network brings nothing and the other one does, in either direction, and where there is none.
     pub fn is_network_up(&self, lan: Lan) -> bool {
-        self.rings.is_network_up(lan.index())
+        self.bound[lan.index()].is_some() && self.rings.is_network_up(lan.index())
     }
 
     /// Whether the thread is alive.

@@ -20,7 +20,7 @@ pub(crate) struct Network {
     socket: UdpSocket,
     incoming: MultiHeaders<SockaddrStorage>,
     outgoing: MultiHeaders<SockaddrStorage>,
-    buffers: Box<[[u8; BUFFER_BYTES]; BATCH]>,
+    buffers: Vec<[u8; BUFFER_BYTES]>,
     control: Vec<u8>,
     /// Whether the socket may have something. The event queue tells only of what came after it was last empty.
     pub(crate) ready: bool,
@@ -47,7 +47,7 @@ impl Network {
             socket,
             incoming: MultiHeaders::preallocate(BATCH, None),
             outgoing: MultiHeaders::preallocate(BATCH, None),
-            buffers: Box::new([[0; BUFFER_BYTES]; BATCH]),
+            buffers: vec![[0; BUFFER_BYTES]; BATCH],
             control: cmsg_space!(u32),
             ready: true,
             asks_drops: true,
@@ -78,7 +78,9 @@ impl Network {
 
     fn receive_batch(&mut self, hear: &mut impl FnMut(&[u8], SocketAddr)) -> nix::Result<usize> {
         let fd = self.socket.as_raw_fd();
-        let mut slices = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let mut buffers = self.buffers.iter_mut();
+        let mut slices: [_; BATCH] =
+            std::array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| buffer))]);
         let mut count = 0;
         for message in recvmmsg(fd, &mut self.incoming, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)? {
             count += 1;
@@ -94,7 +96,7 @@ impl Network {
     /// first call it leaves the kernel no room to say it.
     fn receive_one(&mut self, hear: &mut impl FnMut(&[u8], SocketAddr)) -> nix::Result<usize> {
         let fd = self.socket.as_raw_fd();
-        let [buffer, ..] = &mut *self.buffers;
+        let Some(buffer) = self.buffers.first_mut() else { return Ok(0) };
         let (length, from, dropped) = receive_with_drops(fd, buffer, &mut self.control)?;
         self.asks_drops = false;
         self.totals.dropped = dropped.map_or(self.totals.dropped, u64::from);
@@ -150,7 +152,7 @@ impl AsRawFd for Network {
 
 type WithDrops = (usize, Option<SocketAddr>, Option<u32>);
 
-fn receive_with_drops(fd: RawFd, buffer: &mut [u8], control: &mut Vec<u8>) -> nix::Result<WithDrops> {
+fn receive_with_drops(fd: RawFd, buffer: &mut [u8], control: &mut [u8]) -> nix::Result<WithDrops> {
     let mut slices = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(fd, &mut slices, Some(control), MsgFlags::MSG_DONTWAIT)?;
     let dropped = message.cmsgs()?.find_map(|told| match told {

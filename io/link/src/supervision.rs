@@ -113,7 +113,9 @@ mod tests {
     /// What both networks are said to be, a judgement every 100 ms, when these bring a frame every 100 ms.
     fn judged(networks: &mut Networks, from_ms: i64, to_ms: i64, heard: &[Lan]) -> [bool; 2] {
         for at in (from_ms..to_ms).step_by(100).map(Millis::new) {
-            heard.iter().for_each(|lan| networks.heard(*lan, at, SILENT_AFTER));
+            for lan in heard {
+                networks.heard(*lan, at, SILENT_AFTER);
+            }
             networks.judge(at, SILENT_AFTER);
         }
         Lan::ALL.map(|lan| networks.is_up(lan))
@@ -148,7 +150,9 @@ mod tests {
     fn what_devices_do_not_hear_is_a_failure_too() {
         let mut networks = Networks::new();
         for at in (0..4_000).step_by(100).map(Millis::new) {
-            Lan::ALL.into_iter().for_each(|lan| networks.heard(lan, at, SILENT_AFTER));
+            for lan in Lan::ALL {
+                networks.heard(lan, at, SILENT_AFTER);
+            }
             networks.told(Lan::B, at, SILENT_AFTER);
             networks.judge(at, SILENT_AFTER);
         }

@@ -25,7 +25,7 @@ pub(crate) fn read(device: DeviceId, words: &[u64; WORDS]) -> Option<Telemetry> 
     Some(Telemetry {
         device,
         reading: read_reading([r0, r1, r2, r3])?,
-        in_force: read_setpoint([s0, s1, s2, s3])?,
+        in_force: if s0 == 0 { None } else { Some(read_setpoint([s0, s1, s2, s3])?) },
         fence: Fence { term, index },
         lease_remaining: Millis::new(lease_remaining.cast_signed()),
         device_at: Millis::new(device_at.cast_signed()),
@@ -160,11 +160,9 @@ fn write_setpoint(setpoint: Option<&Setpoint>) -> [u64; 4] {
     }
 }
 
-/// The outer option: whether the words are a setpoint at all.
-fn read_setpoint([head, first, second, third]: [u64; 4]) -> Option<Option<Setpoint>> {
+fn read_setpoint([head, first, second, third]: [u64; 4]) -> Option<Setpoint> {
     let (kind, flag, _) = unpack(head);
-    let setpoint = match kind {
-        0 => return Some(None),
+    Some(match kind {
         1 => Setpoint::Kesm { supply_max: watts(first), charge_max: watts(second), hold: watts(third) },
         2 => {
             let direction = if flag == 0 { Direction::Forward } else { Direction::Backward };
@@ -173,8 +171,7 @@ fn read_setpoint([head, first, second, third]: [u64; 4]) -> Option<Option<Setpoi
         3 => Setpoint::Pdu { cap: watts(first), keep_tiers: u8::try_from(flag).ok()? },
         4 => Setpoint::Supply { generator: if flag == 0 { GeneratorDuty::Auto } else { GeneratorDuty::Run } },
         _ => return None,
-    };
-    Some(Some(setpoint))
+    })
 }
 
 fn write_refusals(refusals: &Refusals) -> [u64; 6] {
@@ -260,10 +257,10 @@ mod tests {
         }
         for source in SOURCES {
             for generator in PHASES {
-                let (utility_a_permille, utility_b_permille) = (1_001, u16::MAX);
+                let utility_a_permille = 1_001;
                 readings.push(Reading::Supply {
                     utility_a_permille,
-                    utility_b_permille,
+                    utility_b_permille: u16::MAX,
                     source,
                     generator,
                     drawn: power,

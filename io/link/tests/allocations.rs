@@ -15,8 +15,8 @@ use support::{LEAD, Lans, Plant, addresses, config, order, wait, wait_for_device
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const WARM_UP: u64 = 500;
-const TURNS: u64 = 10_000;
+const WARM_UP: usize = 500;
+const TURNS: usize = 10_000;
 
 /// Counts as a real recorder does, so that what is counted on the way is part of the proof.
 struct Counting;
@@ -52,11 +52,15 @@ fn nothing_is_allocated_from_an_order_to_its_ack() {
     let plant = Plant::start(1, addresses(&link));
     wait_for_devices(&link, 1);
     assert!(link.send(LEAD));
-    let orders: Vec<_> = (1..=WARM_UP + TURNS).map(|index| (index, order(0, index))).collect();
-    let (warm_up, turns) = orders.split_at(WARM_UP as usize);
-    warm_up.iter().for_each(|(index, order)| turn(&link, *order, *index));
+    let orders: Vec<_> = (1..).map(|index| (index, order(0, index))).take(WARM_UP + TURNS).collect();
+    let (warm_up, turns) = orders.split_at(WARM_UP);
+    for (index, order) in warm_up {
+        turn(&link, *order, *index);
+    }
     let region = Region::new(ALLOCATOR);
-    turns.iter().for_each(|(index, order)| turn(&link, *order, *index));
+    for (index, order) in turns {
+        turn(&link, *order, *index);
+    }
     let change = region.change();
     assert_eq!((change.allocations, change.reallocations), (0, 0), "in {TURNS} turns");
     assert_eq!(link.stop(), Ok(()));

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use ridethrough_link::{Link, Wake};
 
-use support::{LEAD, Lans, Plant, Sockets, addresses, config, order, wait_for_ack, wait_for_devices};
+use support::{LEAD, Lans, Plant, Sockets, addresses, config, order, wait_for_ack};
 
 /// Set for the child that strace watches.
 const TRACED: &str = "RIDETHROUGH_TRACED";
@@ -86,8 +86,8 @@ fn mark(part: &str) {
     assert!(!Path::new("/ridethrough-mark").join(part).exists());
 }
 
-/// The link thread's calls in one part of the log, counted.
-fn calls(log: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
+/// The link thread's lines in one part of the log, without its name.
+fn lines<'a>(log: &'a str, from: &str, to: &str) -> Vec<&'a str> {
     let thread = log
         .lines()
         .find(|line| line.contains("PR_SET_NAME, \"dpcn\""))
@@ -95,27 +95,42 @@ fn calls(log: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
         .expect("the link thread names itself");
     let begin = log.find(&format!("/ridethrough-mark/{from}")).expect("marked");
     let end = log.find(&format!("/ridethrough-mark/{to}")).expect("marked");
+    let split = log[begin..end].lines().filter_map(|line| line.split_once(char::is_whitespace));
+    split.filter(|(of, _)| *of == thread).map(|(_, rest)| rest.trim_start()).collect()
+}
+
+/// How often each call was made.
+fn counted<'a>(lines: &[&'a str]) -> BTreeMap<&'a str, usize> {
     let mut calls = BTreeMap::new();
-    for line in log[begin..end].lines() {
-        let Some((of, rest)) = line.split_once(char::is_whitespace) else { continue };
-        let rest = rest.trim_start();
-        // The second half of a call that another thread interrupted in the log.
-        if of == thread && !rest.starts_with("<...") {
-            *calls.entry(rest.split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
-        }
+    // Not the second half of a call that another thread interrupted in the log.
+    for line in lines.iter().filter(|line| !line.starts_with("<...")) {
+        *calls.entry(line.split('(').next().unwrap_or_default()).or_default() += 1;
     }
     calls
 }
 
+/// How many calls it took to send so many datagrams: what comes later are repetitions, as acks are late under strace.
+fn sends_for(datagrams: usize, lines: &[&str]) -> usize {
+    let ended = lines.iter().filter(|line| line.contains("sendmmsg") && !line.ends_with("<unfinished ...>"));
+    let mut sent = 0;
+    let needed = ended.take_while(|line| {
+        let before = sent;
+        sent += line.rsplit("= ").next().and_then(|count| count.parse::<usize>().ok()).expect("none fails");
+        before < datagrams
+    });
+    needed.count()
+}
+
 fn check(log: &Path) {
     let log = std::fs::read_to_string(log).expect("strace has written it");
-    let (fan_out, turns) = (calls(&log, "fan-out", "turns"), calls(&log, "turns", "end"));
-    println!("fan-out to {DEVICES} devices: {fan_out:?}\n{TURNS} turns: {turns:?}");
+    let (fan_out, turns) = (lines(&log, "fan-out", "turns"), lines(&log, "turns", "end"));
+    let sends = sends_for(usize::from(DEVICES), &fan_out);
+    let (fan_out, turns) = (counted(&fan_out), counted(&turns));
+    println!("{DEVICES} orders in {sends} calls; fan-out: {fan_out:?}; {TURNS} turns: {turns:?}");
     for (call, count) in fan_out.iter().chain(&turns) {
-        let known = ALLOWED.contains(&call.as_str());
-        assert!(known || (call == ONCE_A_SECOND && *count < 60), "{call}: {fan_out:?} {turns:?}");
+        let known = ALLOWED.contains(call) || (*call == ONCE_A_SECOND && *count < 60);
+        assert!(known, "{call}: {fan_out:?} {turns:?}");
     }
-    // 64 datagrams in batches of 16, and beats that may have been due meanwhile.
-    let sends = fan_out.get("sendmmsg").copied().unwrap_or_default();
-    assert!((4..=8).contains(&sends), "{sends} calls for {DEVICES} orders");
+    // 64 datagrams in batches of 16. A turn that was under way when the first orders came may have taken some alone.
+    assert!((4..=6).contains(&sends), "{sends} calls for {DEVICES} orders");
 }
