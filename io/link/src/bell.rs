@@ -14,8 +14,9 @@ impl Bell {
 
     /// The sleeper says that it is about to sleep. False when it must not, because `idle` finds something to do.
     pub(crate) fn lie_down(&self, idle: impl FnOnce() -> bool) -> bool {
-        // Pairs with the Release in `must_wake`: what a caller took down before is over when the flag goes up again.
-        self.asleep.swap(true, Ordering::Acquire);
+        // Read and replaced at once, as in `must_wake`, so that a flag that a caller took down earlier stays behind this
+        // one: a mere store could be overtaken by that.
+        self.asleep.swap(true, Ordering::Relaxed);
         // Pairs with the fence in `must_wake`: either the caller sees the flag, or `idle` sees what it brought.
         fence(Ordering::SeqCst);
         let idle = idle();
@@ -34,9 +35,8 @@ impl Bell {
     pub(crate) fn must_wake(&self) -> bool {
         // Pairs with the fence in `lie_down`.
         fence(Ordering::SeqCst);
-        // Reading first leaves the line shared while the sleeper is awake. The Release pairs with the Acquire in
-        // `lie_down`.
-        self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Release)
+        // Reading first leaves the line shared while the sleeper is awake.
+        self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -26,3 +26,30 @@ pub(crate) fn program() -> [SockFilter; 6] {
         SockFilter::new(RETURN, 0, 0, 0),
     ]
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    use socket2::Socket;
+
+    use super::*;
+
+    #[test]
+    fn only_what_begins_like_a_frame_of_this_version_comes_through() {
+        let socket = Socket::from(UdpSocket::bind("127.0.0.1:0").expect("a socket"));
+        socket.attach_filter(&program()).expect("the kernel takes it");
+        let receiver = UdpSocket::from(socket);
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let head = [&MAGIC.to_le_bytes()[..], &[VERSION]].concat();
+        let other_version = [&MAGIC.to_le_bytes()[..], &[VERSION + 1]].concat();
+        for sent in [&b""[..], b"D", b"NPCD\x03", &head[..4], &other_version, &[0; 200], &head] {
+            sender.send_to(sent, receiver.local_addr().expect("bound")).expect("loopback");
+        }
+        let mut buffer = [0; 300];
+        let length = receiver.recv(&mut buffer).expect("the last comes through");
+        assert_eq!(buffer[..length], head);
+    }
+}

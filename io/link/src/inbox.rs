@@ -56,3 +56,25 @@ impl Inbox {
         count
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_gives_back_what_came_and_has_an_end() {
+        let (mut inbox, from) = (Inbox::new(), SocketAddr::from(([127, 0, 0, 1], 9)));
+        let mut count = 0_u32;
+        while inbox.has_room(1) {
+            inbox.push(Lan::B, from, Instant::now(), &count.to_le_bytes().repeat(32));
+            count += 1;
+        }
+        assert!(count >= 4_096, "{count} acks of 128 bytes");
+        let mut next = 0_u32;
+        let heard = inbox.drain(|arrival, datagram| {
+            assert_eq!((arrival.lan, datagram), (Lan::B, &next.to_le_bytes().repeat(32)[..]));
+            next += 1;
+        });
+        assert_eq!((heard, inbox.drain(|_, _| {}), inbox.has_room(16)), (count as usize, 0, true));
+    }
+}

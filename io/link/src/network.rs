@@ -26,6 +26,8 @@ pub(crate) struct Network {
     pub(crate) ready: bool,
     /// Whether the next datagram is to say how many the kernel has dropped.
     pub(crate) asks_drops: bool,
+    /// Whether the last attempt to receive failed.
+    failing: bool,
     totals: Totals,
 }
 
@@ -51,6 +53,7 @@ impl Network {
             control: cmsg_space!(u32),
             ready: true,
             asks_drops: true,
+            failing: false,
             totals: Totals::default(),
         }
     }
@@ -64,13 +67,17 @@ impl Network {
         let received = if self.asks_drops { self.receive_one(&mut hear) } else { self.receive_batch(&mut hear) };
         match received {
             Ok(datagrams) => {
+                self.failing = false;
                 self.totals.received += datagrams as u64;
                 datagrams
             }
             Err(error) => {
-                self.ready = false;
-                // An empty socket is no error.
-                self.totals.receive_errors += u64::from(error != Errno::EAGAIN);
+                // An empty socket is no error. After one there may be more behind it, but a second in a row must not
+                // become a busy loop.
+                let failed = error != Errno::EAGAIN;
+                self.ready = failed && !self.failing;
+                self.failing = failed;
+                self.totals.receive_errors += u64::from(failed);
                 0
             }
         }

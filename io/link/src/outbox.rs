@@ -62,3 +62,38 @@ impl Outbox {
         self.used = 0;
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    fn to(port: u16) -> Places {
+        [Some(SocketAddr::from(([127, 0, 0, 1], port))), None]
+    }
+
+    #[test]
+    fn frames_to_one_place_share_datagrams_in_their_order() {
+        let mut outbox = Outbox::new();
+        for nth in 0..12 {
+            assert!(outbox.push(&[nth; 128], to(1)));
+            assert!(outbox.push(&[nth; 80], to(2)));
+        }
+        let lengths: Vec<_> = outbox.parcels().iter().map(|parcel| parcel.as_bytes().len()).collect();
+        assert_eq!(lengths, [11 * 128, 12 * 80, 128], "the twelfth does not fit the first datagram");
+        let first: Vec<u8> = outbox.parcels()[0].as_bytes().chunks(128).map(|frame| frame[0]).collect();
+        assert_eq!(first, (0..11).collect::<Vec<_>>());
+        assert!(outbox.push(&[12; 80], to(1)), "and goes on in the newest, though the first has room again");
+        assert_eq!(outbox.parcels()[2].as_bytes().len(), 208);
+    }
+
+    #[test]
+    fn a_full_one_refuses_until_it_is_emptied() {
+        let mut outbox = Outbox::new();
+        let taken = (0..100).filter(|port| outbox.push(&[0; 200], to(*port))).count();
+        assert_eq!(taken, BATCH);
+        outbox.clear();
+        assert!(outbox.push(&[0; 200], to(99)) && outbox.parcels().len() == 1);
+    }
+}
