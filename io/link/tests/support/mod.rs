@@ -151,6 +151,9 @@ impl Plant {
     }
 }
 
+/// Datagrams taken in before it may be time to report.
+const LISTEN_MAX: usize = 64;
+
 struct Running {
     devices: Vec<(DeviceEndpoint<VolatileFence>, Recorder)>,
     /// One pair for all, or one for each.
@@ -159,18 +162,22 @@ struct Running {
     cut: Arc<[AtomicBool; 2]>,
     began: Instant,
     out: Datagram,
+    /// What a thread with one socket does until a datagram comes; with several it must look at all of them.
+    blocking: bool,
 }
 
 impl Running {
     fn new(count: u16, replica: Replica, sockets: Sockets, cut: Arc<[AtomicBool; 2]>) -> Self {
         let pairs = if sockets == Sockets::Shared { 1 } else { count };
+        let blocking = pairs == 1 && replica.iter().flatten().count() == 1;
         Self {
             devices: (0..count).map(device).collect(),
-            sockets: (0..pairs).map(|_| replica.map(|to| to.map(socket_towards))).collect(),
+            sockets: (0..pairs).map(|_| replica.map(|to| to.map(|to| socket_towards(to, blocking)))).collect(),
             replica,
             cut,
             began: Instant::now(),
             out: Datagram::new(),
+            blocking,
         }
     }
 
@@ -180,22 +187,23 @@ impl Running {
         while !ending.load(Ordering::Acquire) {
             let heard: usize = (0..self.sockets.len()).map(|pair| self.listen(pair)).sum();
             if self.began.elapsed() >= tick {
-                tick += Duration::from_millis(20);
+                // A slow machine reports less often, but it listens.
+                tick = self.began.elapsed() + Duration::from_millis(20);
                 (0..self.devices.len()).for_each(|number| self.report(number));
-            } else if heard == 0 {
+            } else if heard == 0 && !self.blocking {
                 std::thread::sleep(Duration::from_micros(50));
             }
         }
         self.devices.into_iter().map(|(_, recorder)| recorder).collect()
     }
 
-    /// Takes in all that came to one pair of sockets.
+    /// Takes in what came to one pair of sockets, a few datagrams of each at most; returns how many.
     fn listen(&mut self, pair: usize) -> usize {
         let (mut count, mut buffer) = (0, [0; 2_048]);
         for lan in Lan::ALL {
-            while let Some(Ok((length, _))) =
-                self.sockets[pair][lan.index()].as_ref().map(|it| it.recv_from(&mut buffer))
-            {
+            for _ in 0..LISTEN_MAX {
+                let Some(socket) = &self.sockets[pair][lan.index()] else { break };
+                let Ok((length, _)) = socket.recv_from(&mut buffer) else { break };
                 count += 1;
                 if !self.is_cut(lan) {
                     frames(&buffer[..length]).for_each(|frame| self.handle(pair, lan, frame.expect("whole frames")));
@@ -246,9 +254,13 @@ impl Running {
 }
 
 /// On the same loopback address as the replica's.
-fn socket_towards(replica: SocketAddr) -> UdpSocket {
+fn socket_towards(replica: SocketAddr, blocking: bool) -> UdpSocket {
     let socket = UdpSocket::bind((replica.ip(), 0)).expect("a socket");
-    socket.set_nonblocking(true).expect("nonblocking");
+    if blocking {
+        socket.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
+    } else {
+        socket.set_nonblocking(true).expect("nonblocking");
+    }
     socket
 }
 
