@@ -12,7 +12,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`units`] | integer quantities with checked arithmetic |
+//! | [`units`] | integer quantities with checked arithmetic (from `ridethrough-vocabulary`, which devices share) |
 //! | [`site`] | rows, racks, servers, KESMs, ties, feeds; parsed from TOML |
 //! | [`device`] | device addresses, fences, setpoints, orders, readings |
 //! | [`forecast`] | a rack's predicted demand and where it came from |
@@ -40,7 +40,6 @@ pub mod capping;
 mod cases;
 pub mod command;
 pub mod control;
-pub mod device;
 pub mod dispatch;
 pub mod electrical;
 pub mod envelope;
@@ -54,5 +53,6 @@ pub mod operate;
 pub mod planner;
 pub mod site;
 pub mod trust;
-pub mod units;
 pub mod view;
+
+pub use ridethrough_vocabulary::{device, units};

@@ -1,8 +1,9 @@
 //! What the controller says to field devices and what they say back, apart from any encoding.
 
-use std::fmt;
+use core::fmt;
 
-use crate::site::{FeedId, KesmId, RackId, TieId};
+use crate::part::{FeedId, KesmId, RackId, TieId};
+use crate::text;
 use crate::units::{Joules, Millis, Millivolts, Watts};
 
 /// One field device.
@@ -48,7 +49,7 @@ pub struct ReplicaId(pub u16);
 
 impl fmt::Display for ReplicaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("n{}", self.0))
+        text::pad(f, format_args!("n{}", self.0))
     }
 }
 
@@ -102,7 +103,7 @@ pub enum Setpoint {
     /// For a PDU.
     Pdu {
         /// At most so much goes to the rack's servers together; the PDU shares it out by tier (see
-        /// [`crate::capping`]). A cap of the rack's nameplate or more caps nobody.
+        /// `ridethrough_core::capping`). A cap of the rack's nameplate or more caps nobody.
         cap: Watts,
         /// Servers of a higher tier than this shut down in good order; their outlets open when they have.
         keep_tiers: u8,
@@ -141,8 +142,8 @@ impl Setpoint {
     }
 }
 
-/// What one device is to do, from one committed entry. Only [`crate::ledger::Ledger`] makes it a
-/// [`crate::ledger::Committed`], and only that can be sent (I1).
+/// What one device is to do, from one committed entry. Only `ridethrough_core::ledger::Ledger` makes it a
+/// `Committed`, and only that can be sent (I1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
     /// Who is to act.

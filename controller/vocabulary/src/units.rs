@@ -1,6 +1,8 @@
 //! Integer quantities. Arithmetic that can overflow is checked and returns `None`; nothing wraps.
 
-use std::fmt;
+use core::fmt;
+
+use crate::text;
 
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident, $symbol:literal) => {
@@ -66,7 +68,7 @@ macro_rules! quantity {
             }
         }
 
-        impl std::iter::Sum for $name {
+        impl core::iter::Sum for $name {
             fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
                 items.fold(Self::ZERO, Self::saturating_add)
             }
@@ -74,7 +76,7 @@ macro_rules! quantity {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&format!("{} {}", self.0, $symbol))
+                text::pad(f, format_args!("{} {}", self.0, $symbol))
             }
         }
     };
@@ -141,10 +143,21 @@ impl Watts {
     }
 
     /// Watts as kilowatts with one decimal, for people.
-    pub fn kilo(self) -> String {
-        let tenths = (self.0.abs() + 50) / 100;
-        let sign = if self.0 < 0 && tenths > 0 { "-" } else { "" };
-        format!("{sign}{}.{} kW", tenths / 10, tenths % 10)
+    pub const fn kilo(self) -> Kilowatts {
+        Kilowatts(self)
+    }
+}
+
+/// Watts, shown as kilowatts with one decimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kilowatts(Watts);
+
+impl fmt::Display for Kilowatts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let watts = self.0.get();
+        let tenths = watts.unsigned_abs().saturating_add(50) / 100;
+        let sign = if watts < 0 && tenths > 0 { "-" } else { "" };
+        text::pad(f, format_args!("{sign}{}.{} kW", tenths / 10, tenths % 10))
     }
 }
 
@@ -167,6 +180,11 @@ impl Millis {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::format;
+    use std::string::ToString;
+
     use super::*;
 
     #[test]
@@ -188,7 +206,12 @@ mod tests {
 
     #[test]
     fn people_read_kilowatts() {
-        assert_eq!(Watts::new(2449).kilo(), "2.4 kW");
-        assert_eq!(Watts::new(-250).kilo(), "-0.3 kW");
+        assert_eq!(Watts::new(2449).kilo().to_string(), "2.4 kW");
+        assert_eq!(Watts::new(-250).kilo().to_string(), "-0.3 kW");
+        assert_eq!(
+            format!("{:>9}|{:<8}|", Watts::new(-250).kilo(), Watts::new(i64::MIN)),
+            "  -0.3 kW|-9223372036854775808 W|"
+        );
+        assert_eq!(Microohms::new(i64::MIN).to_string(), "-9223372036854775808 µΩ", "the longest of them");
     }
 }
