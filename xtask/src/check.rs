@@ -3,17 +3,19 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step};
-use crate::{drill, runtime};
+use crate::{debian, drill, fuzz, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot.
 const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "order_ack", "inference", "step", "realtime"];
 
-/// Formatting, lints, docs, tests, benches. The tests start the real programs, so those are built first.
+/// Formatting, lints, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     runtime::ensure()?;
+    debian::ensure(debian::TSHARK)?;
+    debian::ensure(debian::DUMPCAP)?;
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
@@ -25,7 +27,7 @@ pub fn all() -> Result<()> {
         benches.args(["--bench", bench]);
     }
     step("short benches", benches.args(["--", "--quick"]))?;
-    Ok(())
+    fuzz::slice()
 }
 
 /// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.
