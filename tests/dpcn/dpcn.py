@@ -277,11 +277,11 @@ def kind_of(data):
 
 
 def split(datagram):
-    """The frames of a datagram one after the other; raises at what cannot be split."""
+    """The frames of a datagram one after the other, none of an empty one; raises at what cannot be split."""
     if len(datagram) > DATAGRAM_BYTES_MAX:
         raise Refused("length", f"{len(datagram)} bytes in one datagram")
     at = 0
-    while at < len(datagram) or at == 0:
+    while at < len(datagram):
         length = FRAME_BYTES[kind_of(datagram[at:])]
         if at + length > len(datagram):
             raise Refused("length", f"{len(datagram) - at} bytes of {length} at {at}")
@@ -362,6 +362,8 @@ def decode(frame, site, receiver=None):
     if not hmac.compare_digest(site.mac(header, covered), mac):
         raise Refused("bad_mac", f"{mac.hex()} is not the MAC")
     body = decode_body(header["kind"], covered[HEADER_BYTES:])
+    if "reading" in body and body["reading"]["kind"] != header["device"]["kind"]:
+        raise Refused("field", f"a {header['device']['kind']} with the reading of a {body['reading']['kind']}")
     return {**header, "body": body, "mac": mac.hex()}
 
 

@@ -319,7 +319,8 @@ fn keyring() -> &'static Keyring {
     static KEYRING: OnceLock<Keyring> = OnceLock::new();
     KEYRING.get_or_init(|| {
         let next = KeyEpoch::new(2).expect("not zero");
-        let both = Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32])).with_accepted(next, SiteSecret::new([8; 32]));
+        let both =
+            Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32])).with_accepted(next, SiteSecret::new([8; 32]));
         both.unwrap_or_else(|clash| unreachable!("{clash}"))
     })
 }

@@ -7,7 +7,7 @@ use ridethrough_vocabulary::part::{FeedId, KesmId, RackId};
 use ridethrough_vocabulary::units::{Joules, Millis, Millivolts, Watts};
 use serde_json::{Value, json};
 
-use super::{KESM, PDU, SUPPLY, TIE, header, json, lock, named, sealed};
+use super::{KESM, PDU, SUPPLY, TIE, header, lock, named, sealed, words};
 use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
 use crate::header::Header;
 use crate::{BootNonce, DATAGRAM_BYTES_MAX, KeyEpoch, Kind, Refusals, SessionNonce, frame, frames};
@@ -47,7 +47,11 @@ pub(super) fn orders() -> Vec<Value> {
         vectors.push(one(&format!("an endorsement: {name}"), &endorsement.0, &endorsement.1));
     }
     let of_now = OrderBody { entry_term: FENCE.term, ..order(kesm(1, 2, 3)) };
-    vectors.push(one("an order of an entry of the leader's own term", &header(Kind::Order, KESM), &Body::Order(of_now)));
+    vectors.push(one(
+        "an order of an entry of the leader's own term",
+        &header(Kind::Order, KESM),
+        &Body::Order(of_now),
+    ));
     let first = Fence { term: 0, index: 1 };
     let first = OrderBody { fence: first, entry_term: 0, expires_at: Millis::ZERO, setpoint: kesm(0, 0, 0) };
     vectors.push(one("an order with the lowest numbers", &lowest(Kind::Order), &Body::Order(first)));
@@ -135,20 +139,19 @@ pub(super) fn datagrams() -> Vec<Value> {
         let body = OrderBody { fence: FENCE, entry_term: 5, expires_at: Millis::new(30_000), setpoint };
         (header(Kind::Order, DeviceId::Kesm(KesmId(nth))), Body::Order(body))
     };
-    let both = || vec![beat(KESM), order(3)];
-    let gateway = vec![beat(PDU), beat(TIE), order(4), beat(SUPPLY)];
+    let gateway = [beat(PDU), beat(TIE), order(4), beat(SUPPLY)];
     let ack = AckBody { fence: FENCE, device_at: Millis::new(9), verdict: Verdict::Executed, in_force: None };
     let (_, device, reading, in_force) = readings()[2];
-    let device_says = vec![
+    let device_says = [
         (header(Kind::Ack, device), Body::Ack(ack)),
         (header(Kind::Telemetry, device), Body::Telemetry(told(reading, in_force))),
     ];
     let full: Vec<_> = (0..9).map(order).chain([PDU, KESM, TIE, SUPPLY].map(beat)).collect();
     vec![
-        several("a beat and an order to one device", both()),
-        several("to four devices behind one gateway", gateway),
-        several("an ack and telemetry", device_says),
-        several("as long as a datagram may be", full),
+        several("a beat and an order to one device", &[beat(KESM), order(3)]),
+        several("to four devices behind one gateway", &gateway),
+        several("an ack and telemetry", &device_says),
+        several("as long as a datagram may be", &full),
     ]
 }
 
@@ -167,7 +170,7 @@ fn setpoints() -> Vec<(&'static str, DeviceId, Setpoint)> {
     ]
 }
 
-fn readings() -> Vec<(&'static str, DeviceId, Reading, Option<Setpoint>)> {
+pub(super) fn readings() -> Vec<(&'static str, DeviceId, Reading, Option<Setpoint>)> {
     let supply = |source, generator| Reading::Supply {
         utility_a_permille: 0x0102,
         utility_b_permille: 0x0304,
@@ -203,7 +206,12 @@ fn readings() -> Vec<(&'static str, DeviceId, Reading, Option<Setpoint>)> {
         ("a KESM", KESM, kesm_says(true), Some(kesm(11, 12, -13))),
         ("a KESM that is not available", KESM, kesm_says(false), None),
         ("a KESM, extremes", KESM, lowest, Some(Setpoint::Kesm { supply_max: HIGH, charge_max: HIGH, hold: LOW })),
-        ("a tie", TIE, Reading::Tie { flow: Watts::new(-4_000), available: true }, Some(tie(Direction::Backward, 5, 6))),
+        (
+            "a tie",
+            TIE,
+            Reading::Tie { flow: Watts::new(-4_000), available: true },
+            Some(tie(Direction::Backward, 5, 6)),
+        ),
         ("a tie that is not available", TIE, Reading::Tie { flow: HIGH, available: false }, None),
         ("a supply on nothing", SUPPLY, supply(SupplySource::Open, GeneratorPhase::Absent), None),
         ("a supply on utility A", SUPPLY, supply(SupplySource::UtilityA, GeneratorPhase::Off), auto),
@@ -290,20 +298,21 @@ fn highest_of(kind: Kind) -> Header {
 }
 
 fn one(name: &str, header: &Header, body: &Body) -> Value {
-    several(name, vec![(*header, *body)])
+    several(name, &[(*header, *body)])
 }
 
 /// A vector of these frames in one datagram, which are read back as what they were made of.
-fn several(name: &str, said: Vec<(Header, Body)>) -> Value {
+fn several(name: &str, said: &[(Header, Body)]) -> Value {
     let each: Vec<_> = said.iter().map(|(header, body)| sealed(header, body)).collect();
     let datagram = each.concat();
     assert!(datagram.len() <= DATAGRAM_BYTES_MAX, "{name}: {} bytes", datagram.len());
     let split: Vec<_> = frames(&datagram).collect::<Result<_, _>>().expect("whole frames");
     assert_eq!(split, each, "{name}");
-    for (bytes, (header, body)) in split.into_iter().zip(&said) {
+    for (bytes, (header, body)) in split.into_iter().zip(said) {
         assert_eq!(Header::parse(bytes), Ok(*header), "{name}");
         assert_eq!(frame::open(header, bytes, &mut lock(header)), Ok(*body), "{name}");
     }
-    let shown: Vec<_> = said.iter().zip(&each).map(|((header, body), bytes)| json::frame(header, body, bytes)).collect();
+    let shown: Vec<_> =
+        said.iter().zip(&each).map(|((header, body), bytes)| words::frame(header, body, bytes)).collect();
     named(name, &datagram, json!({ "frames": shown }))
 }

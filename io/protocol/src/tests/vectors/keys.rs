@@ -4,7 +4,7 @@ use ridethrough_vocabulary::device::{DeviceId, ReplicaId};
 use ridethrough_vocabulary::part::FeedId;
 use serde_json::{Value, json};
 
-use super::{KESM, PDU, SECRETS, TIE, header, hex, json, keyring};
+use super::{KESM, PDU, SECRETS, TIE, header, hex, keyring, words};
 use crate::header::Header;
 use crate::keys::Shown;
 use crate::{BootNonce, KeyEpoch, Kind, SessionNonce};
@@ -35,7 +35,7 @@ fn vector(name: &str, epoch: u32, replica: u16, device: DeviceId, lives: &Header
         "epoch": epoch.get(),
         "site_secret": hex(&secret),
         "replica": replica,
-        "device": json::device(device),
+        "device": words::device(device),
         "session": header.session.to_wire(),
         "boot": header.boot.to_wire(),
         "keys": {

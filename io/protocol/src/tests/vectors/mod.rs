@@ -4,9 +4,10 @@
 //! wire goes unseen. `tests/dpcn/decode.py`, which knows only the specification, decodes and encodes each of them.
 
 mod good;
-mod json;
+
 mod keys;
 mod refused;
+mod words;
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,16 +32,16 @@ const SUPPLY: DeviceId = DeviceId::Supply(FeedId(0));
 
 #[test]
 fn vectors_are_what_lies_there() {
-    check("keys", keys::all());
-    check("beat", good::beats());
-    check("order", good::orders());
-    check("telemetry", good::telemetry());
-    check("ack", good::acks());
-    check("datagram", good::datagrams());
-    check("refused", refused::all());
+    check("keys", &keys::all());
+    check("beat", &good::beats());
+    check("order", &good::orders());
+    check("telemetry", &good::telemetry());
+    check("ack", &good::acks());
+    check("datagram", &good::datagrams());
+    check("refused", &refused::all());
 }
 
-fn check(name: &str, vectors: Vec<Value>) {
+fn check(name: &str, vectors: &[Value]) {
     let secrets = SECRETS.map(|(epoch, secret)| json!({ "epoch": epoch, "secret": hex(&secret) }));
     let document = json!({ "dpcn": VERSION, "secrets": secrets, "vectors": vectors });
     let text = serde_json::to_string_pretty(&document).expect("plain values") + "\n";
