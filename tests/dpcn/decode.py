@@ -2,7 +2,7 @@
 """Checks DPCN vectors and captures with a decoder that knows nothing but io/PROTOCOL.md.
 
     python3 tests/dpcn/decode.py vectors io/vectors/*.json
-    python3 tests/dpcn/decode.py pcap FILE --secret FILE [--epoch N] [--output json]
+    python3 tests/dpcn/decode.py pcap FILE --secret FILE [--output json]
     python3 tests/dpcn/decode.py write FILE.pcap io/vectors/*.json
 
 `vectors` decodes, verifies and encodes every vector and ends with status 1 at the first that is wrong, by name; it also
@@ -190,22 +190,22 @@ def check_capture(file, site):
     return {**counts, "frames": kinds}
 
 
-def read_secret(file):
-    text = file.read_bytes()
-    secret = text if len(text) == 32 else bytes.fromhex(text.decode("ascii", "replace").strip())
-    if len(secret) != 32:
-        raise Wrong(f"{file}: a secret is 32 bytes or 64 hexadecimal digits")
-    return secret
+def read_secrets(file):
+    """The secrets of a site by epoch: one or two lines, `EPOCH SECRET`; a secret alone is of epoch 1."""
+    secrets = {}
+    for line in file.read_text("ascii").split("\n"):
+        words = line.split()
+        if words:
+            epoch, digits = words if len(words) == 2 else ("1", line)
+            secrets[int(epoch)] = bytes.fromhex(digits)
+    if not secrets or any(len(secret) != 32 for secret in secrets.values()):
+        raise Wrong(f"{file}: no lines of an epoch and 64 hexadecimal digits")
+    return secrets
 
 
 def add_capture_options(parser):
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("--secret", type=Path, required=True, metavar="FILE", help="the site's secret")
-    parser.add_argument("--epoch", type=int, default=1, metavar="N", help="its epoch, 1 if not given")
-
-
-def site_of_options(options):
-    return Site({options.epoch: read_secret(options.secret)})
+    parser.add_argument("--secret", type=Path, required=True, metavar="FILE", help="the site's secrets")
 
 
 # --- Commands -----------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def run(options):
         shown = check_vectors(options.files)
         print(f"{shown['vectors']} vectors hold: fields, MACs, keys, refusals, encoding")
     elif options.command == "pcap":
-        counts = check_capture(options.file, site_of_options(options))
+        counts = check_capture(options.file, Site(read_secrets(options.secret)))
         print(json.dumps(counts, indent=2) if options.output == "json" else text_of(counts))
     else:
         documents = [json.loads(file.read_text()) for file in options.files]

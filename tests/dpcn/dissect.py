@@ -2,7 +2,7 @@
 """Checks the Wireshark dissector io/wireshark/dpcn.lua, as `tshark` runs it.
 
     python3 tests/dpcn/dissect.py vectors io/vectors/*.json
-    python3 tests/dpcn/dissect.py capture FILE.pcapng --secret FILE [--epoch N]
+    python3 tests/dpcn/dissect.py capture FILE.pcapng --secret FILE
 
 `vectors`: every field of every vector is shown as the vector says, every byte belongs to a field, and malformed is what
 the vectors say is malformed. `capture`: nothing is malformed or left undissected, every kind of frame is there, and
@@ -162,7 +162,7 @@ def main(words):
         if options.command == "vectors":
             print(f"{check_vectors(options.files)} vectors are shown as they are")
         else:
-            counts = check_capture(options.file, decode.site_of_options(options))
+            counts = check_capture(options.file, dpcn.Site(decode.read_secrets(options.secret)))
             print(f"{decode.text_of(counts)}; tshark shows the same")
     except (Wrong, capture.BadCapture, OSError, ValueError, KeyError) as wrong:
         print(f"dissect.py: {type(wrong).__name__}: {wrong}", file=sys.stderr)

@@ -7,10 +7,12 @@ use toml::{Table, Value};
 
 /// Crate, folder, and all it may import of the project.
 const ARROWS: &[(&str, &str, &[&str])] = &[
-    ("core", "controller/core", &[]),
+    ("vocabulary", "controller/vocabulary", &[]),
+    ("core", "controller/core", &["vocabulary"]),
     ("raft-log", "raft/log", &[]),
     ("raft", "raft/adapter", &["core", "raft-log"]),
-    ("protocol", "io/protocol", &["core"]),
+    ("protocol", "io/protocol", &["core", "vocabulary"]),
+    ("firmware", "io/firmware", &["protocol", "vocabulary"]),
     ("link", "io/link", &["core", "protocol"]),
     ("model", "model", &["core"]),
     ("dashboard", "controller/dashboard", &[]),

@@ -6,6 +6,7 @@
 mod check;
 mod debian;
 mod drill;
+mod firmware;
 mod fuzz;
 mod nightly;
 mod runtime;
