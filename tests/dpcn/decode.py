@@ -191,12 +191,12 @@ def check_capture(file, site):
 
 
 def read_secrets(file):
-    """The secrets of a site by epoch: one or two lines, `EPOCH SECRET`; a secret alone is of epoch 1."""
+    """The secrets of a site by epoch: one or two lines, `EPOCH SECRET`; a secret alone is of epoch 1, `#` begins a remark."""
     secrets = {}
     for line in file.read_text("ascii").split("\n"):
-        words = line.split()
+        words = line.split("#")[0].split()
         if words:
-            epoch, digits = words if len(words) == 2 else ("1", line)
+            epoch, digits = words if len(words) == 2 else ("1", *words)
             secrets[int(epoch)] = bytes.fromhex(digits)
     if not secrets or any(len(secret) != 32 for secret in secrets.values()):
         raise Wrong(f"{file}: no lines of an epoch and 64 hexadecimal digits")
