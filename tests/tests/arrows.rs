@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("link", "io/link", &["core", "protocol"]),
     ("model", "model", &["core"]),
     ("dashboard", "controller/dashboard", &[]),
-    ("cli", "controller/cli", &["core", "raft"]),
+    ("cli", "controller/cli", &["core", "raft", "protocol"]),
     ("node", "controller/node", &["core", "raft", "link", "protocol", "model", "dashboard"]),
     ("fault-injection", "fault-injection", &["core", "protocol", "dashboard", "model"]),
     ("tests", "tests", &["fault-injection"]),
