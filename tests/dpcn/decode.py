@@ -174,6 +174,7 @@ def check_capture(file, site):
     """Frames by kind, datagrams by what they are; raises at the first that is wrong."""
     kinds = dict.fromkeys(dpcn.KINDS.values(), 0)
     counts = Counter({"datagrams": 0, "coalesced": 0, "other": 0})
+    first_order = None
     for datagram in capture.datagrams(file):
         if not datagram.payload.startswith(dpcn.MAGIC):
             counts["other"] += 1
@@ -187,7 +188,9 @@ def check_capture(file, site):
         counts["coalesced"] += len(frames) > 1
         for frame in frames:
             kinds[frame["kind"]] += 1
-    return {**counts, "frames": kinds}
+            if frame["kind"] == "order" and first_order is None:
+                first_order = datagram.number
+    return {**counts, "first_order": first_order, "frames": kinds}
 
 
 def read_secrets(file):
