@@ -13,6 +13,7 @@ const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "order_ack", "inf
 /// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step("formatting of fuzz targets", &mut cargo(&["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))?;
     runtime::ensure()?;
     debian::ensure(debian::TSHARK)?;
     debian::ensure(debian::DUMPCAP)?;
@@ -41,5 +42,8 @@ pub fn deny() -> Result<()> {
             ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--no-default-features", "--quiet"];
         step("installing cargo-deny (minutes, once)", &mut cargo(&words))?;
     }
-    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))
+    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))?;
+    let mut of_fuzz =
+        cargo(&["deny", "--manifest-path", fuzz::MANIFEST, "--config", "deny.toml", "--log-level", "error"]);
+    step("the same of the fuzz targets", of_fuzz.args(["check", "licenses", "bans", "sources"]))
 }

@@ -14,8 +14,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::debian;
-use crate::shell::{cargo, root, step, target};
+use crate::shell::{cargo, step, target};
 
+/// The targets' own workspace, from the root.
+pub const MANIFEST: &str = "io/protocol/fuzz/Cargo.toml";
 /// A target and its share of a nightly run, in thousandths: one run of an endpoint plays many frames.
 const TARGETS: [(&str, u64); 3] = [("device", 60), ("controller", 60), ("frames", 880)];
 /// Runs of each target in `cargo xtask test`.
@@ -67,7 +69,7 @@ fn build() -> Result<PathBuf> {
     let triple = format!("{ARCH}-unknown-linux-gnu");
     let folder = target().join("fuzz");
     let mut command = cargo(&["build", "--release", "--locked", "--quiet", "--target", &triple]);
-    command.arg("--manifest-path").arg(root().join("io/protocol/fuzz/Cargo.toml"));
+    command.args(["--manifest-path", MANIFEST]);
     command.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS");
     step("building fuzz targets (a minute, once)", &mut command)?;
     Ok(folder.join(triple).join("release"))

@@ -15,7 +15,9 @@ fuzz_target!(|case: Case| {
     let calls = &tape.replicas[nth];
     let mut replica = replica(nth, orders);
     let (before, after) = calls.split_at(case.position(calls.len()));
-    before.iter().for_each(|call| play(&mut replica, call));
+    for call in before {
+        play(&mut replica, call);
+    }
     let now = before.iter().map(time).next_back().unwrap_or(Millis::ZERO);
     for shot in case.shots() {
         let Some(forged) = shot.attack.forge(&tape.genuine) else { continue };
@@ -24,7 +26,9 @@ fuzz_target!(|case: Case| {
         assert!(matches!(event, Some(Event::Rejected(_))), "a forged frame became {event:?}");
         assert!((replica.live_devices(), replica.unanswered()) == seen, "a forged frame changed a replica");
     }
-    after.iter().for_each(|call| play(&mut replica, call));
+    for call in after {
+        play(&mut replica, call);
+    }
 });
 
 const fn time(call: &ReplicaCall) -> Millis {

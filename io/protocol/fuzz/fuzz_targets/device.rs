@@ -14,7 +14,9 @@ fuzz_target!(|case: Case| {
     let tape = tape(orders);
     let mut device = Device::new(orders);
     let (before, after) = tape.device.split_at(case.position(tape.device.len()));
-    before.iter().for_each(|call| device.play(call));
+    for call in before {
+        device.play(call);
+    }
     let now = before.iter().rev().find_map(time).unwrap_or(Millis::ZERO);
     for shot in case.shots() {
         let Some(forged) = shot.attack.forge(&tape.genuine) else { continue };
@@ -23,7 +25,9 @@ fuzz_target!(|case: Case| {
         assert!(matches!(handled, Handled::Ignored(_)), "a forged frame became {handled:?}");
         assert!(device.seen() == seen, "a forged frame moved the device");
     }
-    after.iter().for_each(|call| device.play(call));
+    for call in after {
+        device.play(call);
+    }
 });
 
 const fn time(call: &DeviceCall) -> Option<Millis> {

@@ -80,13 +80,16 @@ impl Shot {
 impl Attack {
     /// The forged bytes; none if they are what somebody truly said.
     pub fn forge(&self, genuine: &[Vec<u8>]) -> Option<Vec<u8>> {
-        let mut bytes = match self {
+        let bytes = match self {
             Self::Raw(bytes) => bytes.clone(),
-            Self::Changed { victim, .. } => pick(genuine, *victim).to_vec(),
+            Self::Changed { victim, edits } => {
+                let mut bytes = pick(genuine, *victim).to_vec();
+                for edit in edits {
+                    edit.apply(&mut bytes, genuine);
+                }
+                bytes
+            }
         };
-        if let Self::Changed { edits, .. } = self {
-            edits.iter().for_each(|edit| edit.apply(&mut bytes, genuine));
-        }
         (!genuine.contains(&bytes)).then_some(bytes)
     }
 }
