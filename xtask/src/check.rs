@@ -3,17 +3,20 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step};
-use crate::{drill, firmware, runtime};
+use crate::{debian, drill, firmware, fuzz, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot.
 const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "order_ack", "inference", "step", "realtime"];
 
-/// Formatting, lints, firmware, docs, tests, benches. The tests start the real programs, so those are built first.
+/// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step("formatting of fuzz targets", &mut cargo(&["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))?;
     runtime::ensure()?;
+    debian::ensure(debian::TSHARK)?;
+    debian::ensure(debian::DUMPCAP)?;
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
@@ -26,7 +29,7 @@ pub fn all() -> Result<()> {
         benches.args(["--bench", bench]);
     }
     step("short benches", benches.args(["--", "--quick"]))?;
-    Ok(())
+    fuzz::slice()
 }
 
 /// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.
@@ -39,5 +42,8 @@ pub fn deny() -> Result<()> {
             ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--no-default-features", "--quiet"];
         step("installing cargo-deny (minutes, once)", &mut cargo(&words))?;
     }
-    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))
+    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))?;
+    let mut of_fuzz =
+        cargo(&["deny", "--manifest-path", fuzz::MANIFEST, "--config", "deny.toml", "--log-level", "error"]);
+    step("the same of the fuzz targets", of_fuzz.args(["check", "licenses", "bans", "sources"]))
 }
