@@ -72,7 +72,7 @@ fn a_replica_hears_which_network_brings_what() {
 fn a_flood_on_one_network_does_not_silence_the_other() {
     let mut field = Field::new(DEVICE);
     let mut leader = Scripted::leading(&mut field, R1, 1, 1, 900);
-    for _ in 0..10_000 {
+    for _ in 0..100_000 {
         let mut forged = leader.beat(1, 900);
         forged[79] ^= 1;
         field.handle_from(Lan::B, &forged, 1);
