@@ -25,7 +25,7 @@ const RUNS_SLICE: u64 = 200_000;
 /// Runs of all targets together in `cargo xtask nightly`.
 const RUNS_NIGHTLY: u64 = 100_000_000;
 /// Longer inputs make runs slower and say nothing new.
-const INPUT_BYTES_MAX: u32 = 1_024;
+const INPUT_BYTES_MAX: u32 = 512;
 
 /// Coverage by the code's edges. What the code compares is not traced as well, as cargo-fuzz has it: that costs two fifths
 /// of the speed, and inputs have structure of their own.
