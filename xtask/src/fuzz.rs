@@ -2,7 +2,7 @@
 //!
 //! The targets are built by this toolchain itself: all that they need beside libFuzzer is LLVM's coverage pass, which is
 //! in every rustc. cargo-fuzz would ask for a nightly compiler and an address sanitizer, which finds nothing in crates
-//! that forbid unsafe code; its layout is kept, so `cargo +nightly fuzz run` works for whoever has it.
+//! that forbid unsafe code; its layout is kept, so that whoever has it can use it.
 
 use std::env::consts::ARCH;
 use std::fs;
