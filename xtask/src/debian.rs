@@ -22,6 +22,8 @@ pub struct Program {
 pub const TSHARK: Program = Program { name: "tshark", package: "tshark", purpose: "to run io/wireshark/dpcn.lua" };
 /// Captures; it comes with tshark.
 pub const DUMPCAP: Program = Program { name: "dumpcap", package: "tshark", purpose: "to capture the demo's frames" };
+/// Tells which system calls the field network's thread makes.
+pub const STRACE: Program = Program { name: "strace", package: "strace", purpose: "to count system calls" };
 /// Builds libFuzzer.
 pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
 
