@@ -41,7 +41,8 @@ fn a_capture_of_the_demo_is_genuine_and_wholly_dissected() {
     let mut dumpcap = start_dumpcap(&ports, &capture);
     let ended = drill.wait(DEADLINE);
     let words = || read(&home.path().join("demo.log"));
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?}: {}", words());
+    // Whether it went well is for tests/demo.rs to say.
+    assert!(ended.is_some_and(|status| matches!(status.code(), Some(0 | 1))), "{ended:?}: {}", words());
     stop(&mut dumpcap);
     let secret = demo.join("dpcn.key");
     python("dissect.py", "capture", &[capture, "--secret".into(), secret]);

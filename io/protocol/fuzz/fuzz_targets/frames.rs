@@ -8,6 +8,17 @@ use libfuzzer_sys::fuzz_target;
 use ridethrough_protocol::header::{MAC_BYTES, MAGIC, VERSION};
 use ridethrough_protocol::{Header, Kind, frames, rewritten};
 
+/// What comes out of a socket.
+#[derive(Arbitrary, Debug)]
+enum Input {
+    /// Anything at all.
+    Raw(Vec<u8>),
+    /// Anything behind what every frame begins with.
+    Headed(Vec<u8>),
+    /// Things that are nearly frames.
+    Pieces(Pieces),
+}
+
 /// A datagram made of things that are nearly frames.
 #[derive(Arbitrary, Debug)]
 struct Pieces {
@@ -28,9 +39,12 @@ struct Piece {
     set: Vec<(u8, u8)>,
 }
 
-fuzz_target!(|input: (bool, Pieces, &[u8])| {
-    let (structured, pieces, raw) = input;
-    if structured { check(&pieces.datagram()) } else { check(raw) }
+fuzz_target!(|input: Input| {
+    match input {
+        Input::Raw(bytes) => check(&bytes),
+        Input::Headed(bytes) => check(&[&MAGIC.to_le_bytes()[..], &[VERSION], &bytes].concat()),
+        Input::Pieces(pieces) => check(&pieces.datagram()),
+    }
 });
 
 fn check(datagram: &[u8]) {
