@@ -30,7 +30,7 @@ const HEARTBEAT_MS: u64 = 20;
 const ELECTION_MS: [[u64; 2]; REPLICAS as usize] = [[150, 190], [200, 240], [250, 290]];
 
 /// The two DPCN networks, each with loopback addresses of its own.
-const LAN_A: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const LAN_A: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const LAN_B: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// What a replica is made of, apart from its own folder.

@@ -30,7 +30,7 @@ pub struct FieldDevice<M> {
 
 /// Whether the device is on.
 enum Life<M> {
-    On(DeviceEndpoint<M>),
+    On(Box<DeviceEndpoint<M>>),
     Off(M),
     /// Only while it changes from one to the other.
     Between,
@@ -152,7 +152,7 @@ impl<M: FenceMemory> FieldDevice<M> {
 
     fn endpoint(&self) -> Option<&DeviceEndpoint<M>> {
         match &self.life {
-            Life::On(endpoint) => Some(endpoint),
+            Life::On(endpoint) => Some(endpoint.as_ref()),
             Life::Off(_) | Life::Between => None,
         }
     }
@@ -173,7 +173,8 @@ impl<M: FenceMemory> FieldDevice<M> {
         let Life::Off(memory) = std::mem::replace(&mut self.life, Life::Between) else { return };
         self.boots += 1;
         let boot = BootNonce::new(mix(self.boot_bits.wrapping_add(self.boots)));
-        self.life = Life::On(DeviceEndpoint::new(self.keys.clone(), boot, self.orders, memory));
+        let endpoint = DeviceEndpoint::new(self.keys.clone(), boot, self.orders, memory);
+        self.life = Life::On(Box::new(endpoint));
     }
 
     fn record(&self, now: Millis, world: &World, act: Act) -> Record {
