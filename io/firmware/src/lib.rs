@@ -60,12 +60,16 @@ impl<M: FenceMemory> Firmware<M> {
 
     /// One turn; returns when the next is due at the latest, if nothing is received before.
     pub fn turn(&mut self, board: &mut impl Board) -> Millis {
-        Lan::ALL.into_iter().for_each(|lan| self.listen(lan, board));
+        for lan in Lan::ALL {
+            self.listen(lan, board);
+        }
         let now = board.now();
         let lapses = self.endpoint.poll(now, board);
         if self.telemetry_due <= now {
             self.telemetry_due = now.saturating_add(self.period);
-            self.replicas.iter().for_each(|replica| self.tell(*replica, now, board));
+            for replica in self.replicas {
+                self.tell(*replica, now, board);
+            }
         }
         lapses.map_or(self.telemetry_due, |lapses| lapses.min(self.telemetry_due))
     }
