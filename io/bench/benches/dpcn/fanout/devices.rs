@@ -1,0 +1,83 @@
+//! An authenticated order to each device and its ack back, with all checks of both ends.
+
+use anyhow::Result;
+use ridethrough_core::units::Millis;
+use ridethrough_dpcn_bench::batch::{Inbox, Outbox};
+use ridethrough_dpcn_bench::sockets::{self, End};
+use ridethrough_protocol::Outgoing;
+
+use super::{Answers, Once, Way, tell_in_chunks, together};
+use crate::session::{Device, Replica, TERM, VALID_FOR, freshen, open, orders_to_each};
+
+/// Where a frame's header has the low half of the device's number.
+const DEVICE_AT: std::ops::Range<usize> = 8..10;
+
+/// A replica and its devices.
+pub(super) struct Devices {
+    count: u16,
+    next_index: u64,
+    replica: Replica,
+    devices: Vec<Device>,
+    near: End,
+    far: End,
+}
+
+impl Devices {
+    pub(super) fn new(count: u16) -> Result<Self> {
+        let (replica, devices) = open(count)?;
+        let (near, far) = sockets::pair()?;
+        Ok(Self { count, next_index: 1, replica, devices, near, far })
+    }
+}
+
+impl Way for Devices {
+    fn tell(&mut self) -> Result<Once> {
+        let index = self.next_index;
+        self.next_index += 1;
+        let committed = orders_to_each(self.count, index);
+        freshen(&mut self.replica, &mut self.devices)?;
+        let (near, far, devices) = (&self.near, &self.far, &mut self.devices);
+        let (mut orders, mut answered) = (Outbox::new(near.other()), Inbox::default());
+        let far_end = |frame: &[u8], answers: &mut Answers<'_>| {
+            if let Some(ack) = addressed(devices, frame).and_then(|device| device.answer(frame)) {
+                answers.push(ack);
+            }
+        };
+        let replica = std::cell::RefCell::new(&mut self.replica);
+        together(far, far_end, || {
+            let send = |chunk: std::ops::Range<usize>| {
+                let (replica, count) = (&mut *replica.borrow_mut(), chunk.len());
+                let now = replica.clock.now();
+                for order in &committed[chunk] {
+                    replica.endpoint.submit(order, TERM, VALID_FOR, now)?;
+                }
+                transmit(replica, now, near, &mut orders)?;
+                Ok(count)
+            };
+            let take = || {
+                let (replica, mut acked) = (&mut *replica.borrow_mut(), 0);
+                answered.receive(near.socket(), |ack| acked += usize::from(replica.hears(ack)));
+                acked
+            };
+            tell_in_chunks(usize::from(self.count), send, take)
+        })
+    }
+}
+
+fn transmit(replica: &mut Replica, now: Millis, near: &End, orders: &mut Outbox) -> Result<()> {
+    let mut sent = Ok(());
+    replica.endpoint.poll(now, &mut |outgoing: Outgoing<'_>| {
+        if let Err(error) = orders.push(near.socket(), outgoing.bytes) {
+            sent = Err(error);
+        }
+    });
+    sent?;
+    orders.flush(near.socket())?;
+    Ok(())
+}
+
+/// Whom a gateway hands a frame to.
+fn addressed<'a>(devices: &'a mut [Device], frame: &[u8]) -> Option<&'a mut Device> {
+    let number = frame.get(DEVICE_AT)?.try_into().ok().map(u16::from_le_bytes)?;
+    devices.get_mut(usize::from(number))
+}

@@ -1,0 +1,70 @@
+//! What DPCN promises to hold, each as a ratio inside one run or as a time that a site can count on.
+
+use ridethrough_dpcn_bench::cores::Scheduling;
+use ridethrough_dpcn_bench::latencies::Summary;
+
+use super::{FLOOR, ORDER_ACK, Report};
+use crate::fanout::FanOut;
+use crate::flood::Flood;
+use crate::hogged::Hogged;
+
+/// A figure and what it may be at most.
+pub struct Bar {
+    pub what: String,
+    pub figure: f64,
+    pub at_most: f64,
+}
+
+impl Bar {
+    pub fn holds(&self) -> bool {
+        self.figure <= self.at_most
+    }
+}
+
+/// All bars whose figures were measured.
+pub fn bars(report: &Report) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    let floor = report.ours(FLOOR);
+    if let (Some(floor), Some(ours)) = (floor, report.ours(ORDER_ACK)) {
+        bars.extend(ratios("order to ack / floor", ours, floor, [1.3, 1.5]));
+    }
+    bars.extend(report.fanout.iter().flat_map(fanned_out));
+    bars.extend(report.hogged.iter().filter_map(hogged));
+    bars.extend(report.flood.iter().flat_map(flooded));
+    bars
+}
+
+fn ratios(what: &str, ours: Summary, floor: Summary, at_most: [f64; 2]) -> [Bar; 2] {
+    [
+        Bar { what: format!("{what}, p50"), figure: ours.p50_us / floor.p50_us, at_most: at_most[0] },
+        Bar { what: format!("{what}, p99"), figure: ours.p99_us / floor.p99_us, at_most: at_most[1] },
+    ]
+}
+
+fn fanned_out(fanout: &FanOut) -> Vec<Bar> {
+    let FanOut { devices, floor, unicast } = fanout;
+    #[allow(clippy::cast_precision_loss, reason = "a count for people")]
+    let lost = Bar { what: format!("acks of {devices} devices lost"), figure: unicast.lost as f64, at_most: 0.0 };
+    let ratio = unicast.summary.p50_us / floor.summary.p50_us;
+    vec![Bar { what: format!("{devices} devices / floor, p50"), figure: ratio, at_most: 1.2 }, lost]
+}
+
+fn hogged(hogged: &Hogged) -> Option<Bar> {
+    let at_most = match hogged.scheduling {
+        Scheduling::Fifo => 50.0,
+        Scheduling::Nice => 2_000.0,
+        Scheduling::Normal => return None,
+    };
+    let what = format!("both cores hogged, {}, p99 µs", hogged.scheduling.name());
+    Some(Bar { what, figure: hogged.summary.p99_us, at_most })
+}
+
+fn flooded(flood: &Flood) -> [Bar; 2] {
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let growth = flood.rss_growth_bytes as f64;
+    [
+        Bar { what: "flooded / calm, p99".into(), figure: flood.blind.p99_us / flood.calm.p99_us, at_most: 2.0 },
+        // One batch of pages that the allocator keeps.
+        Bar { what: "memory grown by the flood, bytes".into(), figure: growth, at_most: 262_144.0 },
+    ]
+}

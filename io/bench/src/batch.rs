@@ -1,0 +1,87 @@
+//! Many datagrams with one system call.
+
+use std::io::{IoSlice, IoSliceMut, Result};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+
+/// More than this at once gains nothing.
+pub const BATCH: usize = 16;
+/// Holds any datagram that crosses an Ethernet whole.
+const DATAGRAM_BYTES: usize = 1_472;
+
+/// Datagrams that wait until they leave together.
+pub struct Outbox {
+    datagrams: Box<[[u8; DATAGRAM_BYTES]; BATCH]>,
+    lengths: [usize; BATCH],
+    count: usize,
+    to: [Option<SockaddrIn>; BATCH],
+    headers: MultiHeaders<SockaddrIn>,
+}
+
+impl Outbox {
+    /// An empty one for this receiver.
+    pub fn new(to: SocketAddr) -> Self {
+        let SocketAddr::V4(to) = to else { unreachable!("the benches bind IPv4 addresses") };
+        Self {
+            datagrams: Box::new([[0; DATAGRAM_BYTES]; BATCH]),
+            lengths: [0; BATCH],
+            count: 0,
+            to: [Some(SockaddrIn::from(to)); BATCH],
+            headers: MultiHeaders::preallocate(BATCH, None),
+        }
+    }
+
+    /// Adds a datagram, and sends all once there are enough.
+    pub fn push(&mut self, socket: &UdpSocket, datagram: &[u8]) -> Result<()> {
+        self.datagrams[self.count][..datagram.len()].copy_from_slice(datagram);
+        self.lengths[self.count] = datagram.len();
+        self.count += 1;
+        if self.count == BATCH { self.flush(socket) } else { Ok(()) }
+    }
+
+    /// Sends what waits.
+    pub fn flush(&mut self, socket: &UdpSocket) -> Result<()> {
+        let mut sent = 0;
+        while sent < self.count {
+            let slices: [[IoSlice<'_>; 1]; BATCH] =
+                std::array::from_fn(|nth| [IoSlice::new(&self.datagrams[nth][..self.lengths[nth]])]);
+            let waiting = &slices[sent..self.count];
+            let results = sendmmsg(socket.as_raw_fd(), &mut self.headers, waiting, &self.to, [], MsgFlags::empty())?;
+            sent += results.count();
+        }
+        self.count = 0;
+        Ok(())
+    }
+}
+
+/// Room for datagrams that came together.
+pub struct Inbox {
+    datagrams: Box<[[u8; DATAGRAM_BYTES]; BATCH]>,
+    headers: MultiHeaders<SockaddrIn>,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self { datagrams: Box::new([[0; DATAGRAM_BYTES]; BATCH]), headers: MultiHeaders::preallocate(BATCH, None) }
+    }
+}
+
+impl Inbox {
+    /// Takes what is there without waiting, and says how many that were.
+    pub fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> usize {
+        let mut lengths = [0; BATCH];
+        let count = {
+            let mut slices = self.datagrams.each_mut().map(|datagram| [IoSliceMut::new(datagram)]);
+            let Ok(results) =
+                recvmmsg(socket.as_raw_fd(), &mut self.headers, &mut slices, MsgFlags::MSG_DONTWAIT, None)
+            else {
+                return 0;
+            };
+            results.zip(&mut lengths).map(|(result, length)| *length = result.bytes).count()
+        };
+        self.datagrams.iter().zip(lengths).take(count).for_each(|(datagram, length)| take(&datagram[..length]));
+        count
+    }
+}

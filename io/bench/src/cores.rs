@@ -1,0 +1,102 @@
+//! Which core a thread runs on, and how it is scheduled.
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+use thread_priority::{
+    NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+
+/// One of the two cores that a bench uses: the first and the last that the process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Core {
+    /// Where times are taken.
+    Near,
+    /// Where the other end is.
+    Far,
+}
+
+/// How a thread is scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheduling {
+    /// Before everything that is not real-time.
+    Fifo,
+    /// The largest share that there is without real-time.
+    Nice,
+    /// As anything else.
+    Normal,
+}
+
+impl Scheduling {
+    /// Its name in the output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fifo => "SCHED_FIFO",
+            Self::Nice => "nice -20",
+            Self::Normal => "normal",
+        }
+    }
+
+    /// Puts the calling thread under it, for good; false where the system does not allow that.
+    pub fn adopt(self) -> bool {
+        let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+        let other = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+        let (priority, policy) = match self {
+            // The lowest: above all ordinary work, below the kernel's own threads.
+            Self::Fifo => (ThreadPriority::Min, fifo),
+            // The crate's word for nice -20.
+            Self::Nice => (ThreadPriority::Max, other),
+            Self::Normal => return true,
+        };
+        set_thread_priority_and_policy(thread_native_id(), priority, policy).is_ok()
+    }
+
+    /// The best that the system allows.
+    pub fn best() -> Self {
+        // Tried on a thread of its own, so that the caller stays as it is.
+        let allowed = |scheduling: Self| std::thread::spawn(move || scheduling.adopt()).join().unwrap_or(false);
+        [Self::Fifo, Self::Nice].into_iter().find(|scheduling| allowed(*scheduling)).unwrap_or(Self::Normal)
+    }
+}
+
+/// Keeps the calling thread on one core. Where the system does not allow it, it stays where it is.
+pub fn pin(core: Core) {
+    let Some(number) = number(core) else { return };
+    let mut set = CpuSet::new();
+    if set.set(number).is_ok() {
+        // Without it the figures are noisier, not wrong.
+        let _ = sched_setaffinity(Pid::from_raw(0), &set);
+    }
+}
+
+/// Lets the calling thread run on all cores again.
+pub fn unpin() {
+    let mut set = CpuSet::new();
+    allowed().into_iter().for_each(|number| {
+        let _ = set.set(number);
+    });
+    let _ = sched_setaffinity(Pid::from_raw(0), &set);
+}
+
+/// How many cores the process may use.
+pub fn count() -> usize {
+    allowed().len()
+}
+
+fn number(core: Core) -> Option<usize> {
+    let allowed = allowed();
+    match core {
+        Core::Near => allowed.first().copied(),
+        Core::Far => allowed.last().copied(),
+    }
+}
+
+/// The main thread's, which no bench pins before it was read for the first time.
+fn allowed() -> Vec<usize> {
+    static ALLOWED: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
+    let read = || {
+        let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+        (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false)).collect()
+    };
+    ALLOWED.get_or_init(read).clone()
+}
