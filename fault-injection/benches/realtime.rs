@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::realtime::{Plant, Setup};
 use ridethrough_fault_injection::scenario::generated;
-use ridethrough_protocol::SiteSecret;
+use ridethrough_protocol::{KeyEpoch, Keyring, Orders, SiteSecret};
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
@@ -24,8 +24,16 @@ fn main() {
     let replicas: Vec<SocketAddr> = sinks.iter().map(|sink| sink.local_addr().expect("it is bound")).collect();
     let counters: Vec<_> = sinks.into_iter().map(|sink| count(sink, Arc::clone(&heard), Arc::clone(&ending))).collect();
     let records = tempfile::tempdir().expect("a folder for records");
-    let secret = SiteSecret::new([7; 32]);
-    let setup = Setup { scenario: &scenario, replicas: &replicas, secret: &secret, records: records.path(), nvm: None };
+    let keyring = Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32]));
+    let setup = Setup {
+        scenario: &scenario,
+        replicas: &replicas,
+        replicas_b: &[],
+        keyring: &keyring,
+        orders: Orders::One,
+        records: records.path(),
+        nvm: None,
+    };
     let mut plant = Plant::bind(&setup).unwrap_or_else(|error| panic!("{error}"));
     plant.start();
     let began = Instant::now();

@@ -1,4 +1,5 @@
-//! The plant on the real clock: every device is a UDP endpoint with a socket of its own, all on one thread.
+//! The plant on the real clock: every device is a UDP endpoint with a socket of its own on each network, all on one
+//! thread.
 //!
 //! ```text
 //!  turn:  wait for sockets, at most to the next millisecond
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
-use ridethrough_protocol::{Datagram, FenceMemory, SiteSecret, StoreFailed, VolatileFence};
+use ridethrough_protocol::limits::REPLICAS_MAX;
+use ridethrough_protocol::{Datagram, FenceMemory, Keyring, Lan, Orders, StoreFailed, VolatileFence, frames};
 use serde::Serialize;
 
 use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Record, RecordFile, Reply};
@@ -42,10 +44,14 @@ const WAKER: Token = Token(usize::MAX);
 pub struct Setup<'a> {
     /// What runs.
     pub scenario: &'a Scenario,
-    /// Where the replicas listen, replica 1 first.
+    /// Where the replicas listen on the first network, replica 1 first.
     pub replicas: &'a [SocketAddr],
-    /// The secret that all keys of the site come from.
-    pub secret: &'a SiteSecret,
+    /// The same on the second network; empty where there is none.
+    pub replicas_b: &'a [SocketAddr],
+    /// What all keys of the site come from.
+    pub keyring: &'a Keyring,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
     /// The folder of the devices' own records.
     pub records: &'a Path,
     /// The folder of fence memories; without it a restarted device has forgotten its fence.
@@ -72,6 +78,13 @@ pub enum RealtimeError {
     NoSuchDevice,
     /// There are no replicas, or too many.
     Replicas(usize),
+    /// Not every replica has an address on the second network.
+    SecondNetwork {
+        /// Replicas on the first.
+        first: usize,
+        /// Replicas on the second.
+        second: usize,
+    },
 }
 
 impl fmt::Display for RealtimeError {
@@ -82,7 +95,10 @@ impl fmt::Display for RealtimeError {
             Self::Fence(error) => error.fmt(f),
             Self::NoSuchDevice => f.write_str("the world lacks a device of its site"),
             Self::Random => f.write_str("the system gives no random bits"),
-            Self::Replicas(count) => write!(f, "{count} replicas, expected 1 to 99"),
+            Self::Replicas(count) => write!(f, "{count} replicas, expected 1 to {REPLICAS_MAX}"),
+            Self::SecondNetwork { first, second } => {
+                write!(f, "{second} replicas on the second network and {first} on the first, expected the same or none")
+            }
         }
     }
 }
@@ -93,7 +109,7 @@ impl std::error::Error for RealtimeError {}
 pub struct Plant {
     world: World,
     stations: Vec<Station>,
-    replicas: Vec<(ReplicaId, SocketAddr)>,
+    replicas: Vec<Addressee>,
     poll: Poll,
     events: Events,
     began: Instant,
@@ -109,13 +125,27 @@ pub struct Plant {
     out: Datagram,
 }
 
-/// A device with its socket and its record.
+/// A replica as devices reach it.
+#[derive(Clone, Copy)]
+struct Addressee {
+    id: ReplicaId,
+    /// On each network.
+    addresses: [Option<SocketAddr>; 2],
+}
+
+/// A device with its sockets and its record.
 struct Station {
     device: FieldDevice<Memory>,
-    socket: UdpSocket,
-    has_more: bool,
+    /// On each network.
+    ports: [Option<Port>; 2],
     records: RecordFile,
     telemetry_due_ms: u64,
+}
+
+/// A device's end of one network.
+struct Port {
+    socket: UdpSocket,
+    has_more: bool,
 }
 
 /// How late the plant was.
@@ -183,7 +213,7 @@ impl FenceMemory for Memory {
 impl Plant {
     /// Boots every device on a socket of its own. Scenario time stands at 0 until [`Self::start`].
     pub fn bind(setup: &Setup<'_>) -> Result<Self, RealtimeError> {
-        let replicas = numbered(setup.replicas)?;
+        let replicas = numbered(setup.replicas, setup.replicas_b)?;
         let world = World::new(setup.scenario);
         let poll = Poll::new().map_err(RealtimeError::Socket)?;
         for folder in std::iter::once(setup.records).chain(setup.nvm) {
@@ -197,11 +227,14 @@ impl Plant {
             let mut station = Station::boot(setup, &world, &replicas, device)?;
             // Spread over the period, so that replicas hear a stream and no bursts.
             station.telemetry_due_ms = telemetry_period_ms * slot as u64 / devices.len() as u64;
-            let registry = poll.registry();
-            registry.register(&mut station.socket, Token(slot), Interest::READABLE).map_err(RealtimeError::Socket)?;
+            for (port, token) in station.ports.iter_mut().zip(2 * slot..) {
+                let Some(port) = port else { continue };
+                let registered = poll.registry().register(&mut port.socket, Token(token), Interest::READABLE);
+                registered.map_err(RealtimeError::Socket)?;
+            }
             stations.push(station);
         }
-        let events = Events::with_capacity(stations.len() + 1);
+        let events = Events::with_capacity(2 * stations.len() + 1);
         Ok(Self {
             world,
             stations,
@@ -241,8 +274,10 @@ impl Plant {
         self.wait()?;
         let now_ms = self.elapsed_ms();
         for slot in 0..self.stations.len() {
-            if self.stations[slot].has_more {
-                self.receive(slot, now_ms)?;
+            for lan in Lan::ALL {
+                if lan.of(&self.stations[slot].ports).as_ref().is_some_and(|port| port.has_more) {
+                    self.receive(slot, lan, now_ms)?;
+                }
             }
         }
         self.step(now_ms);
@@ -268,44 +303,55 @@ impl Plant {
     }
 
     fn wait(&mut self) -> Result<(), RealtimeError> {
-        let is_behind = self.lag.now_ms > 0 || self.stations.iter().any(|station| station.has_more);
+        let is_behind = self.lag.now_ms > 0 || self.stations.iter().any(Station::has_more);
         let timeout = if is_behind { Duration::ZERO } else { Duration::from_millis(1) };
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(RealtimeError::Socket(error)),
             _ => {}
         }
         for event in &self.events {
-            if let Some(station) = self.stations.get_mut(event.token().0) {
-                station.has_more = true;
+            let Token(token) = event.token();
+            let port = self.stations.get_mut(token / 2).and_then(|station| station.ports[token % 2].as_mut());
+            if let Some(port) = port {
+                port.has_more = true;
             }
         }
         Ok(())
     }
 
-    fn receive(&mut self, slot: usize, now_ms: u64) -> Result<(), RealtimeError> {
+    fn receive(&mut self, slot: usize, lan: Lan, now_ms: u64) -> Result<(), RealtimeError> {
         let mut buffer = [0; RECEIVE_BYTES];
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
-            let length = match self.stations[slot].socket.recv_from(&mut buffer) {
+            let Some(port) = lan.of_mut(&mut self.stations[slot].ports) else { return Ok(()) };
+            let length = match port.socket.recv_from(&mut buffer) {
                 Ok((length, _)) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stations[slot].has_more = false;
+                    port.has_more = false;
                     return Ok(());
                 }
                 // A replica that is away may be reported here; there is nothing to read and nothing to do.
                 Err(_) => continue,
             };
-            let mut written = Ok(());
-            let station = &mut self.stations[slot];
-            let mut keep = |record: &Record| {
-                self.tally.count(&record.act);
-                if let Err(error) = station.records.append(record) {
-                    written = Err(error);
-                }
-            };
-            let reply = station.device.handle(&buffer[..length], now_ms, &mut self.world, &mut self.out, &mut keep);
-            written.map_err(record_failed)?;
-            self.send(slot, reply);
+            // What is no frame ends its datagram; nothing of it is believed.
+            for frame in frames(&buffer[..length]).map_while(Result::ok) {
+                self.handle(slot, lan, frame, now_ms)?;
+            }
         }
+        Ok(())
+    }
+
+    fn handle(&mut self, slot: usize, lan: Lan, frame: &[u8], now_ms: u64) -> Result<(), RealtimeError> {
+        let mut written = Ok(());
+        let station = &mut self.stations[slot];
+        let mut keep = |record: &Record| {
+            self.tally.count(&record.act);
+            if let Err(error) = station.records.append(record) {
+                written = Err(error);
+            }
+        };
+        let reply = station.device.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
+        written.map_err(record_failed)?;
+        self.send(slot, reply);
         Ok(())
     }
 
@@ -359,7 +405,7 @@ impl Plant {
         let periods = (now_ms - station.telemetry_due_ms) / period_ms + 1;
         station.telemetry_due_ms += periods * period_ms;
         for index in 0..self.replicas.len() {
-            let replica = self.replicas[index].0;
+            let replica = self.replicas[index].id;
             let world = self.shown.as_ref().map_or(&self.world, |(world, _)| world);
             let reply = self.stations[slot].device.telemetry(replica, now_ms, world, &mut self.out);
             self.send(slot, reply);
@@ -367,40 +413,51 @@ impl Plant {
         Ok(())
     }
 
+    /// Over every network that there is.
     fn send(&mut self, slot: usize, reply: Reply) {
         let Reply::Send(replica) = reply else { return };
-        let Some((_, address)) = self.replicas.iter().find(|(id, _)| *id == replica) else { return };
-        if self.stations[slot].socket.send_to(self.out.as_bytes(), *address).is_err() {
-            self.tally.send_failed += 1;
+        let Some(to) = self.replicas.iter().find(|to| to.id == replica) else { return };
+        for (port, address) in self.stations[slot].ports.iter().zip(to.addresses) {
+            let (Some(port), Some(address)) = (port, address) else { continue };
+            if port.socket.send_to(self.out.as_bytes(), address).is_err() {
+                self.tally.send_failed += 1;
+            }
         }
     }
 }
 
 impl Station {
-    fn boot(
-        setup: &Setup<'_>,
-        world: &World,
-        replicas: &[(ReplicaId, SocketAddr)],
-        device: DeviceId,
-    ) -> Result<Self, RealtimeError> {
+    fn boot(setup: &Setup<'_>, world: &World, replicas: &[Addressee], device: DeviceId) -> Result<Self, RealtimeError> {
         let name = world.site().device_name(device);
         let memory = match setup.nvm {
             Some(folder) => Memory::File(FenceFile::open(folder, &name).map_err(RealtimeError::Fence)?),
             None => Memory::Volatile(VolatileFence::default()),
         };
-        let ids: Vec<ReplicaId> = replicas.iter().map(|(id, _)| *id).collect();
-        let keys = setup.secret.device(device, &ids);
+        let ids: Vec<ReplicaId> = replicas.iter().map(|to| to.id).collect();
+        let keys = setup.keyring.device(device, &ids);
         let boot_bits = getrandom::u64().map_err(|_| RealtimeError::Random)?;
-        let device = FieldDevice::boot(world, keys, boot_bits, memory);
+        let device = FieldDevice::boot(world, keys, setup.orders, boot_bits, memory);
         let failed = |error| RealtimeError::Record { folder: setup.records.to_owned(), error };
         Ok(Self {
             device: device.ok_or(RealtimeError::NoSuchDevice)?,
-            socket: UdpSocket::bind(local_address(replicas)).map_err(RealtimeError::Socket)?,
-            has_more: false,
+            ports: [port(setup.replicas)?, port(setup.replicas_b)?],
             records: RecordFile::open(setup.records, &name).map_err(failed)?,
             telemetry_due_ms: 0,
         })
     }
+
+    fn has_more(&self) -> bool {
+        self.ports.iter().flatten().any(|port| port.has_more)
+    }
+}
+
+/// A socket on the network on which the replicas have these addresses; none where they have none.
+fn port(replicas: &[SocketAddr]) -> Result<Option<Port>, RealtimeError> {
+    if replicas.is_empty() {
+        return Ok(None);
+    }
+    let socket = UdpSocket::bind(local_address(replicas)).map_err(RealtimeError::Socket)?;
+    Ok(Some(Port { socket, has_more: false }))
 }
 
 impl Tally {
@@ -414,17 +471,22 @@ impl Tally {
     }
 }
 
-fn numbered(addresses: &[SocketAddr]) -> Result<Vec<(ReplicaId, SocketAddr)>, RealtimeError> {
-    if !(1..=99).contains(&addresses.len()) {
-        return Err(RealtimeError::Replicas(addresses.len()));
+fn numbered(first: &[SocketAddr], second: &[SocketAddr]) -> Result<Vec<Addressee>, RealtimeError> {
+    if !(1..=REPLICAS_MAX).contains(&first.len()) {
+        return Err(RealtimeError::Replicas(first.len()));
     }
-    Ok((1..).map(ReplicaId).zip(addresses.iter().copied()).collect())
+    if !second.is_empty() && second.len() != first.len() {
+        return Err(RealtimeError::SecondNetwork { first: first.len(), second: second.len() });
+    }
+    let on_second = second.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let addresses = first.iter().copied().map(Some).zip(on_second).map(|(a, b)| [a, b]);
+    Ok((1..).map(ReplicaId).zip(addresses).map(|(id, addresses)| Addressee { id, addresses }).collect())
 }
 
 /// Loopback when all replicas are there: then nothing outside can reach the plant.
-fn local_address(replicas: &[(ReplicaId, SocketAddr)]) -> SocketAddr {
-    let is_local = replicas.iter().all(|(_, address)| address.ip().is_loopback());
-    let is_v4 = replicas.iter().all(|(_, address)| address.is_ipv4());
+fn local_address(replicas: &[SocketAddr]) -> SocketAddr {
+    let is_local = replicas.iter().all(|address| address.ip().is_loopback());
+    let is_v4 = replicas.iter().all(SocketAddr::is_ipv4);
     let ip: IpAddr = match (is_v4, is_local) {
         (true, true) => Ipv4Addr::LOCALHOST.into(),
         (true, false) => Ipv4Addr::UNSPECIFIED.into(),

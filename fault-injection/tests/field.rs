@@ -17,7 +17,8 @@ use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::plant::fault::DeviceFault;
 use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{
-    ControllerEndpoint, Datagram, Event, FenceMemory, Leadership, Outgoing, SessionNonce, SiteSecret, VolatileFence,
+    ControllerEndpoint, Datagram, Event, FenceMemory, KeyEpoch, Keyring, Lan, Leadership, Orders, Outgoing,
+    SessionNonce, SiteSecret, VolatileFence,
 };
 use support::{FIRST, GENERATOR, LIMIT_WATTS, MIDDLE, tiered_scenario, with_generator};
 
@@ -36,8 +37,8 @@ struct Bench<M> {
     now_ms: u64,
 }
 
-fn secret() -> SiteSecret {
-    SiteSecret::new([7; 32])
+fn secret() -> Keyring {
+    Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32]))
 }
 
 fn overloaded() -> World {
@@ -56,11 +57,11 @@ impl<M: FenceMemory> Bench<M> {
             let name = world.site().device_name(device);
             let boot_bits = u64::from(device.to_wire());
             let keys = secret().device(device, &[REPLICA]);
-            FieldDevice::boot(&world, keys, boot_bits, memory(&name)).expect("a device of the site")
+            FieldDevice::boot(&world, keys, Orders::One, boot_bits, memory(&name)).expect("a device of the site")
         });
         Self {
             devices: devices.collect(),
-            controller: ControllerEndpoint::new(&secret().replica(REPLICA), SessionNonce::new(1), &ids),
+            controller: ControllerEndpoint::new(&secret().replica(REPLICA), SessionNonce::new(1), &ids, Orders::One),
             ledger: Ledger::new(Arc::new(world.site().clone())),
             records: Vec::new(),
             verdicts: Vec::new(),
@@ -94,7 +95,7 @@ impl<M: FenceMemory> Bench<M> {
             let is_due = self.now_ms % 100 == 10 * slot as u64;
             if is_due && device.telemetry(REPLICA, self.now_ms, &self.world, &mut out) == Reply::Send(REPLICA) {
                 let now = Millis::new(i64::try_from(self.now_ms).expect("a short run"));
-                self.controller.observe(out.as_bytes(), now);
+                self.controller.observe(out.as_bytes(), Lan::A, now);
             }
         }
     }
@@ -106,9 +107,9 @@ impl<M: FenceMemory> Bench<M> {
         for (id, bytes) in frames {
             let slot = self.world.site().device_slot(id).expect("a device of the site");
             let mut keep = |record: &Record| self.records.push(record.clone());
-            let reply = self.devices[slot].handle(&bytes, self.now_ms, &mut self.world, &mut out, &mut keep);
+            let reply = self.devices[slot].handle(&bytes, Lan::A, self.now_ms, &mut self.world, &mut out, &mut keep);
             if reply == Reply::Send(REPLICA)
-                && let Some(Event::Ack { ack, .. }) = self.controller.observe(out.as_bytes(), self.now())
+                && let Some(Event::Ack { ack, .. }) = self.controller.observe(out.as_bytes(), Lan::A, self.now())
             {
                 self.verdicts.push((ack.device, ack.verdict));
             }

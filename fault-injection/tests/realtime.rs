@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use ridethrough_core::device::{DeviceId, ReplicaId};
 use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::realtime::{Plant, RealtimeError, Setup};
-use ridethrough_protocol::{ControllerEndpoint, Event, Leadership, Outgoing, SessionNonce, SiteSecret};
+use ridethrough_protocol::{
+    ControllerEndpoint, Event, KeyEpoch, Keyring, Lan, Leadership, Orders, Outgoing, SessionNonce, SiteSecret,
+};
 use support::chain_scenario;
 
 const LOADS: [(i64, i64); 3] = [(12_000, 12_000); 3];
@@ -23,10 +25,11 @@ struct Replica {
 }
 
 impl Replica {
-    fn new(secret: &SiteSecret, devices: &[DeviceId]) -> Self {
+    fn new(keyring: &Keyring, devices: &[DeviceId]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
         socket.set_nonblocking(true).expect("a socket on loopback");
-        let endpoint = ControllerEndpoint::new(&secret.replica(ReplicaId(1)), SessionNonce::new(1), devices);
+        let endpoint =
+            ControllerEndpoint::new(&keyring.replica(ReplicaId(1)), SessionNonce::new(1), devices, Orders::One);
         Self { socket, endpoint, addresses: BTreeMap::new(), telemetry: 0 }
     }
 
@@ -35,7 +38,7 @@ impl Replica {
         self.endpoint.lead(leave, now).expect("it may lead");
         let mut buffer = [0; 512];
         while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
-            match self.endpoint.observe(&buffer[..length], now) {
+            match self.endpoint.observe(&buffer[..length], Lan::A, now) {
                 Some(Event::Greeting { device }) => drop(self.addresses.insert(device, from)),
                 Some(Event::Telemetry(telemetry)) => {
                     self.addresses.insert(telemetry.device, from);
@@ -55,13 +58,21 @@ impl Replica {
 
 #[test]
 fn devices_find_their_replica_and_time_runs_from_the_start() {
-    let (scenario, secret) = (chain_scenario(LOADS, 7), SiteSecret::new([7; 32]));
+    let (scenario, keyring) = (chain_scenario(LOADS, 7), Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32])));
     let devices: Vec<DeviceId> = scenario.site.devices().collect();
-    let mut replica = Replica::new(&secret, &devices);
+    let mut replica = Replica::new(&keyring, &devices);
     let folder = tempfile::tempdir().expect("a folder for a test");
     let (records, nvm) = (folder.path().join("records"), folder.path().join("nvm"));
     let replicas = [replica.socket.local_addr().expect("bound")];
-    let setup = Setup { scenario: &scenario, replicas: &replicas, secret: &secret, records: &records, nvm: Some(&nvm) };
+    let setup = Setup {
+        scenario: &scenario,
+        replicas: &replicas,
+        replicas_b: &[],
+        keyring: &keyring,
+        orders: Orders::One,
+        records: &records,
+        nvm: Some(&nvm),
+    };
     let mut plant = Plant::bind(&setup).expect("sockets on loopback");
 
     let began = Instant::now();
@@ -86,13 +97,26 @@ fn devices_find_their_replica_and_time_runs_from_the_start() {
 
 #[test]
 fn what_cannot_run_is_refused() {
-    let (scenario, secret) = (chain_scenario(LOADS, 7), SiteSecret::new([7; 32]));
+    let (scenario, keyring) = (chain_scenario(LOADS, 7), Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32])));
     let folder = tempfile::tempdir().expect("a folder for a test");
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").expect("the folder can be written");
     let address = [SocketAddr::from(([127, 0, 0, 1], 7201))];
-    let setup = |replicas, records| Setup { scenario: &scenario, replicas, secret: &secret, records, nvm: None };
+    let setup = |replicas, records| Setup {
+        scenario: &scenario,
+        replicas,
+        replicas_b: &[],
+        keyring: &keyring,
+        orders: Orders::One,
+        records,
+        nvm: None,
+    };
     assert!(matches!(Plant::bind(&setup(&[], folder.path())), Err(RealtimeError::Replicas(0))));
+    let eight = [address[0]; 8];
+    assert!(matches!(Plant::bind(&setup(&eight, folder.path())), Err(RealtimeError::Replicas(8))));
+    let lopsided = Setup { replicas_b: &eight[..2], ..setup(&address, folder.path()) };
+    let refused = Plant::bind(&lopsided);
+    assert!(matches!(refused, Err(RealtimeError::SecondNetwork { first: 1, second: 2 })));
     let refused = Plant::bind(&setup(&address, &file));
     assert!(matches!(&refused, Err(RealtimeError::Record { folder, .. }) if *folder == file));
 }

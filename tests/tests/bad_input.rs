@@ -212,14 +212,19 @@ fn bad_sites_are_refused_before_anything_starts() {
 fn bad_secrets_are_refused_and_never_shown() {
     let _alone = alone();
     check("no secret", |desk| remove(&desk.file("dpcn.key")), &["dpcn.key: dpcn.secret: cannot be read"]);
-    let expected = &["dpcn.key: dpcn.secret: expected 64 hexadecimal digits"][..];
+    let expected = &["dpcn.key: dpcn.secret: line 1: expected 64 hexadecimal digits"][..];
     check("a short secret", |desk| write(&desk.file("dpcn.key"), &SECRET[..63]), expected);
     check("a long secret", |desk| write(&desk.file("dpcn.key"), format!("{SECRET}{SECRET}")), expected);
     check("no digits", |desk| write(&desk.file("dpcn.key"), format!("{}zz", &SECRET[..62])), expected);
     check("signs among the digits", |desk| write(&desk.file("dpcn.key"), format!("{}+f", &SECRET[..62])), expected);
     // The missing digit keeps the byte count right.
     check("letters of two bytes", |desk| write(&desk.file("dpcn.key"), format!("{}ü", &SECRET[..62])), expected);
-    check("an empty secret", |desk| write(&desk.file("dpcn.key"), ""), expected);
+    let nothing = &["dpcn.key: dpcn.secret: expected 64 hexadecimal digits, found nothing"];
+    check("an empty secret", |desk| write(&desk.file("dpcn.key"), ""), nothing);
+    let twice = &["dpcn.key: dpcn.secret: two secrets of key epoch 1"];
+    check("two of one epoch", |desk| write(&desk.file("dpcn.key"), format!("1 {SECRET}\n{SECRET}")), twice);
+    let epoch = &["dpcn.key: dpcn.secret: line 2: expected a key epoch"];
+    check("no epoch", |desk| write(&desk.file("dpcn.key"), format!("2 {SECRET}\n0 {SECRET}")), epoch);
 }
 
 #[test]

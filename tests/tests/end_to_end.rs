@@ -119,6 +119,7 @@ fn play(home: &Path) -> Left {
         drill: program("drill"),
         scenario: &scenario,
         replicas: cluster.nodes.iter().map(|node| node.dpcn).collect(),
+        replicas_b: cluster.nodes.iter().map(|node| node.dpcn_b).collect(),
         secret: &cluster.secret.clone(),
         records: &records,
         nvm: &nvm,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Fault;
+use ridethrough_protocol::{Keyring, Orders};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -33,9 +34,13 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Within which an election begins when the leader falls silent. Disjoint between replicas.
     pub election: Range<Duration>,
-    /// Where field devices send telemetry.
+    /// Where field devices send telemetry on the first network.
     pub dpcn_listen: SocketAddr,
-    /// File with the site's DPCN secret, 64 hexadecimal digits.
+    /// The same on the second, where there is one.
+    pub dpcn_listen_b: Option<SocketAddr>,
+    /// How many replicas' word the devices demand.
+    pub dpcn_orders: Orders,
+    /// File with the site's DPCN secrets.
     pub dpcn_secret: PathBuf,
     /// Where the web view listens.
     pub http_listen: SocketAddr,
@@ -127,6 +132,9 @@ struct RawPeer {
 #[serde(deny_unknown_fields)]
 struct RawDpcn {
     listen: SocketAddr,
+    listen_b: Option<SocketAddr>,
+    #[serde(default)]
+    two_of_three: bool,
     secret: PathBuf,
 }
 
@@ -154,24 +162,12 @@ impl Config {
         Checker { file, text: &text }.check(raw)
     }
 
-    /// Reads the site's DPCN secret.
-    pub fn read_secret(&self) -> Result<[u8; 32], ConfigError> {
+    /// Reads the site's DPCN secrets.
+    pub fn read_keyring(&self) -> Result<Keyring, ConfigError> {
         let wrong = |reason| ConfigError::File { file: self.dpcn_secret.clone(), field: "dpcn.secret", reason };
         let text =
             std::fs::read_to_string(&self.dpcn_secret).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        // The secret itself is never part of a message.
-        let digits = text.trim().as_bytes();
-        let expected = || wrong("expected 64 hexadecimal digits".to_owned());
-        // `from_str_radix` would take a sign for a digit.
-        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(expected());
-        }
-        let mut secret = [0; 32];
-        for (byte, pair) in secret.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| expected())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| expected())?;
-        }
-        Ok(secret)
+        Keyring::parse(&text).map_err(|error| wrong(error.to_string()))
     }
 }
 
@@ -199,6 +195,8 @@ impl Checker<'_> {
             heartbeat: self.heartbeat(&raw.raft)?,
             election: self.election(&raw.raft)?,
             dpcn_listen: raw.dpcn.listen,
+            dpcn_listen_b: raw.dpcn.listen_b,
+            dpcn_orders: if raw.dpcn.two_of_three { Orders::TwoOfThree } else { Orders::One },
             dpcn_secret: self.beside(&raw.dpcn.secret),
             http_listen: raw.http.listen,
             forecast: raw.forecast.map(|files| ForecastFiles {
@@ -299,6 +297,11 @@ listen = "127.0.0.1:7302"
         let config = load(GOOD).expect("good");
         assert_eq!(config.replica, ReplicaId(2));
         assert_eq!(config.peers.len(), 2);
+        assert_eq!((config.dpcn_listen_b, config.dpcn_orders), (None, Orders::One));
+        let whole = GOOD.replacen("secret", "listen_b = \"127.0.0.2:7202\"\ntwo_of_three = true\nsecret", 1);
+        let config = load(&whole).expect("good");
+        let second = "127.0.0.2:7202".parse().expect("an address");
+        assert_eq!((config.dpcn_listen_b, config.dpcn_orders), (Some(second), Orders::TwoOfThree));
         assert!(config.site.ends_with("site.toml") && config.site.is_absolute(), "taken from the file's folder");
     }
 
@@ -316,7 +319,7 @@ listen = "127.0.0.1:7302"
         let dir = tempfile::tempdir().expect("a folder for the test");
         std::fs::write(dir.path().join("n2.toml"), GOOD).expect("a file");
         std::fs::write(dir.path().join("dpcn.key"), "beef").expect("a file");
-        let error = Config::load(&dir.path().join("n2.toml")).expect("good").read_secret().expect_err("too short");
+        let error = Config::load(&dir.path().join("n2.toml")).expect("good").read_keyring().err().expect("too short");
         let text = error.to_string();
         assert!(text.contains("dpcn.secret") && text.contains("64") && !text.contains("beef"), "{text}");
     }

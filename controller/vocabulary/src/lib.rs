@@ -2,7 +2,7 @@
 //!
 //! Apart from the core so that a device's firmware can use them: there is no `std` here and nothing allocates.
 
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 pub mod device;

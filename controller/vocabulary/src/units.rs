@@ -180,11 +180,6 @@ impl Millis {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
-    use std::format;
-    use std::string::ToString;
-
     use super::*;
 
     #[test]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use mio::Waker;
 use ridethrough_fault_injection::realtime::{Plant, Setup};
 use ridethrough_fault_injection::scenario::Scenario;
-use ridethrough_protocol::SiteSecret;
+use ridethrough_protocol::{Keyring, Orders};
 use serde::Serialize;
 
 /// The plant in real time.
@@ -26,7 +26,13 @@ pub struct PlantCommand {
     /// Where the replicas listen for devices, replica 1 first.
     #[arg(long, value_name = "ADDR,ADDR,…", value_delimiter = ',', required = true)]
     replicas: Vec<SocketAddr>,
-    /// The file with the site's secret: 32 bytes, or 64 hexadecimal digits.
+    /// The same on the second network, where there is one.
+    #[arg(long, value_name = "ADDR,ADDR,…", value_delimiter = ',')]
+    replicas_b: Vec<SocketAddr>,
+    /// Devices act only on the word of two replicas.
+    #[arg(long)]
+    two_of_three: bool,
+    /// The file with the site's secrets, as replicas have it: one or two lines of a key epoch and 64 hexadecimal digits.
     #[arg(long, value_name = "FILE")]
     secret: PathBuf,
     /// Where every device keeps its own record of orders, one JSON line each.
@@ -47,11 +53,13 @@ impl PlantCommand {
     /// Runs until it is told to stop.
     pub fn run(&self) -> Result<()> {
         let scenario = Scenario::load(&self.scenario)?;
-        let secret = read_secret(&self.secret)?;
+        let keyring = read_keyring(&self.secret)?;
         let mut plant = Plant::bind(&Setup {
             scenario: &scenario,
             replicas: &self.replicas,
-            secret: &secret,
+            replicas_b: &self.replicas_b,
+            keyring: &keyring,
+            orders: if self.two_of_three { Orders::TwoOfThree } else { Orders::One },
             records: &self.records,
             nvm: self.nvm.as_deref(),
         })?;
@@ -100,19 +108,9 @@ fn listen(waker: Waker) -> Receiver<Ask> {
     receiver
 }
 
-fn read_secret(path: &Path) -> Result<SiteSecret> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the secret {}", path.display()))?;
-    if let Ok(raw) = <[u8; 32]>::try_from(bytes.as_slice()) {
-        return Ok(SiteSecret::new(raw));
-    }
-    let text = std::str::from_utf8(&bytes).unwrap_or("").trim();
-    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    ensure!(is_hex, "{}: expected 32 bytes, or 64 hexadecimal digits", path.display());
-    let mut raw = [0; 32];
-    for (nth, byte) in raw.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * nth..2 * nth + 2], 16)?;
-    }
-    Ok(SiteSecret::new(raw))
+fn read_keyring(path: &Path) -> Result<Keyring> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the secrets {}", path.display()))?;
+    Keyring::parse(&text).with_context(|| path.display().to_string())
 }
 
 fn say(line: &str) -> Result<()> {

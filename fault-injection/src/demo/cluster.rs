@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,10 @@ const ANSWER_DEADLINE: Duration = Duration::from_millis(250);
 /// false election in one minute on a shared machine that stalls for as long; these had none in six.
 const HEARTBEAT_MS: u64 = 20;
 const ELECTION_MS: [[u64; 2]; REPLICAS as usize] = [[150, 190], [200, 240], [250, 290]];
+
+/// The two DPCN networks, each with loopback addresses of its own.
+const LAN_A: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const LAN_B: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// What a replica is made of, apart from its own folder.
 #[derive(Clone, Debug)]
@@ -47,8 +51,10 @@ pub struct Node {
     pub config: PathBuf,
     /// Its data folder.
     pub data: PathBuf,
-    /// Where it takes telemetry.
+    /// Where it takes telemetry on the first network.
     pub dpcn: SocketAddr,
+    /// The same on the second.
+    pub dpcn_b: SocketAddr,
     http: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
@@ -186,6 +192,7 @@ fn tail(log: &Path) -> String {
 struct Ports {
     raft: u16,
     dpcn: u16,
+    dpcn_b: u16,
     http: u16,
 }
 
@@ -195,13 +202,16 @@ fn free_ports() -> Result<Vec<Ports>> {
     let mut ports = Vec::new();
     for _ in 0..REPLICAS {
         let (raft, http) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-        let dpcn = UdpSocket::bind("127.0.0.1:0")?;
+        let dpcn = [LAN_A, LAN_B].map(|address| UdpSocket::bind((address, 0)));
+        let [dpcn, dpcn_b] = dpcn;
+        let (dpcn, dpcn_b) = (dpcn?, dpcn_b?);
         ports.push(Ports {
             raft: raft.local_addr()?.port(),
             dpcn: dpcn.local_addr()?.port(),
+            dpcn_b: dpcn_b.local_addr()?.port(),
             http: http.local_addr()?.port(),
         });
-        held.push((raft, http, dpcn));
+        held.push((raft, http, dpcn, dpcn_b));
     }
     Ok(ports)
 }
@@ -225,7 +235,8 @@ impl Node {
             log: setup.home.join(format!("n{id}.log")),
             config,
             data,
-            dpcn: local(own.dpcn),
+            dpcn: SocketAddr::new(LAN_A.into(), own.dpcn),
+            dpcn_b: SocketAddr::new(LAN_B.into(), own.dpcn_b),
             http: local(own.http),
             child: None,
         })
@@ -244,7 +255,8 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &
     for (nth, peer) in ports.iter().enumerate() {
         text += &format!("[[peer]]\nreplica = {}\naddress = \"127.0.0.1:{}\"\n\n", nth + 1, peer.raft);
     }
-    text += &format!("[dpcn]\nlisten = \"127.0.0.1:{}\"\nsecret = {secret}\n\n", own.dpcn);
+    text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
+    text += &format!("two_of_three = true\nsecret = {secret}\n\n");
     text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n", own.http);
     if let Some([model, manifest, runtime]) = &setup.model {
         let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));

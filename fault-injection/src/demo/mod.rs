@@ -128,6 +128,7 @@ impl Demo {
             drill,
             scenario: &options.scenario,
             replicas: cluster.nodes.iter().map(|node| node.dpcn).collect(),
+            replicas_b: cluster.nodes.iter().map(|node| node.dpcn_b).collect(),
             secret: &cluster.secret,
             records: &records,
             nvm: &nvm,

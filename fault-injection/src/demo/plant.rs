@@ -37,6 +37,8 @@ pub struct PlantSetup<'a> {
     pub scenario: &'a Path,
     /// Where the replicas take telemetry.
     pub replicas: Vec<SocketAddr>,
+    /// The same on the second network.
+    pub replicas_b: Vec<SocketAddr>,
     /// File with the DPCN secret.
     pub secret: &'a Path,
     /// Where devices keep their records.
@@ -48,9 +50,10 @@ pub struct PlantSetup<'a> {
 impl Plant {
     /// Starts the plant; returns once its devices are on the network, with scenario time standing at nothing.
     pub fn start(setup: &PlantSetup<'_>) -> Result<Self> {
-        let replicas: Vec<String> = setup.replicas.iter().map(ToString::to_string).collect();
+        let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let mut command = Command::new(&setup.drill);
-        command.arg("plant").arg("--scenario").arg(setup.scenario).args(["--replicas", &replicas.join(",")]);
+        command.arg("plant").arg("--scenario").arg(setup.scenario).args(["--replicas", &list(&setup.replicas)]);
+        command.args(["--replicas-b", &list(&setup.replicas_b), "--two-of-three"]);
         command.arg("--secret").arg(setup.secret).arg("--records").arg(setup.records).arg("--nvm").arg(setup.nvm);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().context("cannot start the plant")?;

@@ -3,11 +3,10 @@
 use ridethrough_core::device::{DeviceId, Fence, ReplicaId, Setpoint};
 use ridethrough_core::units::Millis;
 use ridethrough_protocol::{
-    BootNonce, Datagram, DeviceEndpoint, DeviceKeys, FenceMemory, Handled, Refusals, UnknownReplica,
+    BootNonce, Datagram, DeviceEndpoint, DeviceKeys, FenceMemory, Handled, Lan, Orders, Refusals, UnknownReplica,
 };
 
 use super::actuator::WorldActuator;
-use super::order_bytes;
 use super::record::{Act, Record, verdict_name};
 use crate::plant::World;
 use crate::plant::meter::DeviceClock;
@@ -22,6 +21,7 @@ pub struct FieldDevice<M> {
     name: String,
     clock: DeviceClock,
     keys: DeviceKeys,
+    orders: Orders,
     /// What the nonces of all its boots come from.
     boot_bits: u64,
     boots: u64,
@@ -46,13 +46,13 @@ pub enum Reply {
 }
 
 impl<M: FenceMemory> FieldDevice<M> {
-    /// A device that has just booted; `None` when the world has no such device. `boot_bits` are random bits, from which
-    /// the nonces of this boot and of all later ones are drawn.
-    pub fn boot(world: &World, keys: DeviceKeys, boot_bits: u64, memory: M) -> Option<Self> {
+    /// A device that has just booted; `None` when the world has no such device. `orders` says how many replicas' word it
+    /// demands; `boot_bits` are random bits, from which the nonces of this boot and of all later ones are drawn.
+    pub fn boot(world: &World, keys: DeviceKeys, orders: Orders, boot_bits: u64, memory: M) -> Option<Self> {
         let device = keys.device();
         let clock = world.clock_of(device)?;
         let name = world.site().device_name(device);
-        let mut booted = Self { name, clock, keys, boot_bits, boots: 0, life: Life::Off(memory) };
+        let mut booted = Self { name, clock, keys, orders, boot_bits, boots: 0, life: Life::Off(memory) };
         booted.switch_on();
         Some(booted)
     }
@@ -82,10 +82,11 @@ impl<M: FenceMemory> FieldDevice<M> {
         self.endpoint().map(DeviceEndpoint::counters).unwrap_or_default()
     }
 
-    /// Takes in one datagram. `out` gets the answer, `record` every line for the device's own record.
+    /// Takes in one frame that came over this network. `out` gets the answer, `record` every line for the device's own record.
     pub fn handle(
         &mut self,
-        datagram: &[u8],
+        frame: &[u8],
+        lan: Lan,
         true_ms: u64,
         world: &mut World,
         out: &mut Datagram,
@@ -94,15 +95,16 @@ impl<M: FenceMemory> FieldDevice<M> {
         let now = self.now(true_ms);
         let mut actuator = WorldActuator::new(world, self.device());
         let Life::On(endpoint) = &mut self.life else { return Reply::Nothing };
-        let handled = endpoint.handle(datagram, now, &mut actuator, out);
+        let handled = endpoint.handle(frame, lan, now, &mut actuator, out);
+        let judged = endpoint.judged();
         if actuator.released {
             record(&self.record(now, world, Act::Lapsed));
         }
         match handled {
-            Handled::Nothing | Handled::Ignored(_) => Reply::Nothing,
+            Handled::Nothing | Handled::Copy | Handled::Ignored(_) => Reply::Nothing,
             Handled::Opened(replica) => self.telemetry(replica, true_ms, world, out),
             Handled::Answer { replica, verdict } => {
-                if let Some(order) = order_bytes::read(datagram) {
+                if let Some(order) = judged {
                     let act = Act::Order {
                         verdict: verdict_name(verdict),
                         replica: replica.0,
@@ -171,7 +173,7 @@ impl<M: FenceMemory> FieldDevice<M> {
         let Life::Off(memory) = std::mem::replace(&mut self.life, Life::Between) else { return };
         self.boots += 1;
         let boot = BootNonce::new(mix(self.boot_bits.wrapping_add(self.boots)));
-        self.life = Life::On(DeviceEndpoint::new(self.keys.clone(), boot, memory));
+        self.life = Life::On(DeviceEndpoint::new(self.keys.clone(), boot, self.orders, memory));
     }
 
     fn record(&self, now: Millis, world: &World, act: Act) -> Record {

@@ -7,7 +7,6 @@
 mod actuator;
 mod device;
 mod fence_file;
-mod order_bytes;
 mod record;
 
 pub use device::{FieldDevice, Reply};

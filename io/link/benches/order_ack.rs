@@ -16,7 +16,7 @@ use ridethrough_core::device::Order;
 use ridethrough_core::ledger::Committed;
 use ridethrough_core::units::Millis;
 use ridethrough_link::{FromLink, Link, LinkConfig, ToLink};
-use ridethrough_protocol::{ControllerEndpoint, Datagram, Event, Handled, Kind, Leadership, Outgoing};
+use ridethrough_protocol::{ControllerEndpoint, Datagram, Event, Handled, Kind, Lan, Leadership, Orders, Outgoing};
 
 use support::{Plant, REPLICA, SESSION, committed, device, kesm, reading, secret};
 
@@ -171,7 +171,7 @@ fn raw(samples: usize, waiting: Waiting) -> Vec<f64> {
 fn inline(orders: &[Committed<Order>], waiting: Waiting) -> Vec<f64> {
     let began = Instant::now();
     let now = move || Millis::new(i64::try_from(began.elapsed().as_millis()).expect("short"));
-    let mut controller = ControllerEndpoint::new(&secret().replica(REPLICA), SESSION, &[kesm(0)]);
+    let mut controller = ControllerEndpoint::new(&secret().replica(REPLICA), SESSION, &[kesm(0)], Orders::One);
     let (mut endpoint, mut recorder) = device(0);
     let mut out = Datagram::new();
     // Until the lease stands: greeting, offer, telemetry, beat.
@@ -179,17 +179,17 @@ fn inline(orders: &[Committed<Order>], waiting: Waiting) -> Vec<f64> {
     controller.lead(leadership, now()).expect("it may lead");
     for _ in 0..2 {
         endpoint.telemetry(REPLICA, &reading(), now(), &mut out).expect("a known replica");
-        controller.observe(out.as_bytes(), now());
+        controller.observe(out.as_bytes(), Lan::A, now());
         let mut frames = Vec::new();
         controller.poll(now(), &mut |outgoing: Outgoing<'_>| frames.push(outgoing.bytes.to_vec()));
         for frame in frames {
-            endpoint.handle(&frame, now(), &mut recorder, &mut out);
+            endpoint.handle(&frame, Lan::A, now(), &mut recorder, &mut out);
         }
     }
     let far_end = move |socket: &UdpSocket, ending: &AtomicBool| {
         let mut buffer = [0; 512];
         while let Some(length) = receive(socket, &mut buffer, ending) {
-            let handled = endpoint.handle(&buffer[..length], now(), &mut recorder, &mut out);
+            let handled = endpoint.handle(&buffer[..length], Lan::A, now(), &mut recorder, &mut out);
             if let Handled::Answer { .. } = handled {
                 socket.send(out.as_bytes()).expect("loopback");
             }
@@ -206,7 +206,7 @@ fn inline(orders: &[Committed<Order>], waiting: Waiting) -> Vec<f64> {
         });
         let mut buffer = [0; 512];
         let length = receive(socket, &mut buffer, &never).expect("an answer");
-        let event = controller.observe(&buffer[..length], now());
+        let event = controller.observe(&buffer[..length], Lan::A, now());
         assert!(matches!(event, Some(Event::Ack { ack, .. }) if ack.verdict.in_force()), "{event:?}");
     })
 }
@@ -214,7 +214,7 @@ fn inline(orders: &[Committed<Order>], waiting: Waiting) -> Vec<f64> {
 /// From one thread through the ring to the link's, over the socket to the device's, and back.
 fn linked(orders: &[Committed<Order>]) -> Vec<f64> {
     let bind = "127.0.0.1:0".parse().expect("an address");
-    let mut config = LinkConfig::new(bind, REPLICA, secret(), vec![kesm(0)]);
+    let mut config = LinkConfig::new(bind, secret().replica(REPLICA), vec![kesm(0)]);
     config.session = SESSION;
     config.consumer = Some(thread::current());
     let link = Link::start(config).expect("it starts");

@@ -6,21 +6,21 @@ use std::net::SocketAddr;
 use std::thread::Thread;
 use std::time::Duration;
 
-use ridethrough_core::device::{DeviceId, ReplicaId};
-use ridethrough_protocol::{SessionNonce, SiteSecret};
+use ridethrough_core::device::DeviceId;
+use ridethrough_protocol::{Orders, ReplicaKeys, SessionNonce};
 
 /// What a link is built from.
 pub struct LinkConfig {
     /// Where devices reach this replica. Port 0 lets the system choose.
     pub bind: SocketAddr,
-    /// This replica.
-    pub replica: ReplicaId,
-    /// The site's secret; the link keeps only the keys of this replica.
-    pub secret: SiteSecret,
+    /// This replica's keys.
+    pub keys: ReplicaKeys,
     /// Every device that may speak.
     pub devices: Vec<DeviceId>,
     /// Drawn at this start of the process. Must be set.
     pub session: SessionNonce,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
     /// Who is unparked when there is something to take from the link.
     pub consumer: Option<Thread>,
     /// How long the thread looks for work before it sleeps; not at all by default, at most 20 µs where the core is
@@ -35,13 +35,13 @@ pub struct LinkConfig {
 
 impl LinkConfig {
     /// The usual configuration. The session is still to be drawn.
-    pub const fn new(bind: SocketAddr, replica: ReplicaId, secret: SiteSecret, devices: Vec<DeviceId>) -> Self {
+    pub const fn new(bind: SocketAddr, keys: ReplicaKeys, devices: Vec<DeviceId>) -> Self {
         Self {
             bind,
-            replica,
-            secret,
+            keys,
             devices,
             session: SessionNonce::NONE,
+            orders: Orders::One,
             consumer: None,
             spin: Duration::ZERO,
             receive_buffer_bytes: 4 << 20,

@@ -28,6 +28,18 @@ pub enum ToLink {
     },
     /// This replica no longer leads.
     StepDown,
+    /// This replica is in this term and does not lead. Devices that demand the word of two replicas are to hear it.
+    Follow {
+        /// The term.
+        term: u64,
+    },
+    /// Endorse this order, in the term last told with [`Self::Follow`], until its device has acted.
+    Endorse {
+        /// What this replica's own log has committed.
+        order: Committed<Order>,
+        /// How long from now it may still be executed.
+        valid_for: Millis,
+    },
 }
 
 /// What the link tells.

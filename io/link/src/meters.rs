@@ -7,8 +7,8 @@ use ridethrough_protocol::{Kind, Refusal};
 
 /// The link's metrics. Install the recorder before the link starts.
 pub(crate) struct Meters {
-    received: [Counter; 4],
-    sent: [Counter; 4],
+    received: [Counter; 5],
+    sent: [Counter; 5],
     rejected: Vec<(&'static str, Counter)>,
     pub(crate) orders_refused: Counter,
     pub(crate) leadership_refused: Counter,
@@ -63,7 +63,7 @@ impl Meters {
     }
 }
 
-fn count(counters: &[Counter; 4], kind: Kind) {
+fn count(counters: &[Counter; 5], kind: Kind) {
     if let Some((_, counter)) = Kind::ALL.iter().zip(counters).find(|(of, _)| **of == kind) {
         counter.increment(1);
     }

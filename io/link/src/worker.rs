@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Events, Poll, Token};
 use ridethrough_core::units::Millis;
-use ridethrough_protocol::{ControllerEndpoint, Event, FRAME_BYTES_MAX, Kind, Leadership, Outgoing, Route};
+use ridethrough_protocol::{ControllerEndpoint, Event, FRAME_BYTES_MAX, Kind, Lan, Leadership, Outgoing, Route};
 
 use crate::addresses::Addresses;
 use crate::config::LinkConfig;
@@ -56,7 +56,7 @@ impl Worker {
         #[allow(clippy::cast_precision_loss, reason = "a metric of some megabytes")]
         meters.receive_buffer_bytes.set(bound.receive_buffer_bytes as f64);
         Self {
-            endpoint: ControllerEndpoint::new(&config.secret.replica(config.replica), config.session, &config.devices),
+            endpoint: ControllerEndpoint::new(&config.keys, config.session, &config.devices, config.orders),
             socket: bound.socket,
             addresses: Addresses::new(&config.devices),
             timing: Timing::new(&config.devices),
@@ -110,7 +110,7 @@ impl Worker {
     }
 
     fn hear(&mut self, datagram: &[u8], from: SocketAddr) {
-        match self.endpoint.observe(datagram, self.now()) {
+        match self.endpoint.observe(datagram, Lan::A, self.now()) {
             Some(Event::Greeting { device }) => {
                 self.meters.received(Kind::Telemetry);
                 self.addresses.learn(device, Route::Greeting, from);
@@ -130,6 +130,7 @@ impl Worker {
                 let rtt_us = after.and_then(|after| u32::try_from(after.as_micros()).ok()).unwrap_or(u32::MAX);
                 self.tell(FromLink::Ack { ack, in_force, rtt_us });
             }
+            Some(Event::Copy { .. }) => {}
             Some(Event::Rejected(refusal)) => self.meters.rejected(refusal),
             // An ack that repeats what was told.
             None => self.meters.received(Kind::Ack),
@@ -182,6 +183,12 @@ impl Worker {
                 }
             }
             ToLink::StepDown => self.endpoint.step_down(),
+            ToLink::Follow { term } => self.endpoint.follow(term, now),
+            ToLink::Endorse { order, valid_for } => {
+                if self.endpoint.endorse(&order, left(valid_for), now).is_err() {
+                    self.meters.orders_refused.increment(1);
+                }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ const LEAD: ToLink = ToLink::Lead { term: 1, lease: Millis::new(400), valid_for:
 
 fn config(devices: u16) -> LinkConfig {
     let bind = "127.0.0.1:0".parse().expect("an address");
-    let mut config = LinkConfig::new(bind, REPLICA, secret(), (0..devices).map(kesm).collect());
+    let mut config = LinkConfig::new(bind, secret().replica(REPLICA), (0..devices).map(kesm).collect());
     config.session = SESSION;
     config.consumer = Some(std::thread::current());
     config

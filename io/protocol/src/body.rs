@@ -1,7 +1,7 @@
 //! What each kind of frame says. `io/PROTOCOL.md` has the layouts; the golden files pin them.
 
-use ridethrough_core::device::{Fence, Reading, Setpoint, Verdict};
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::device::{Fence, Reading, Setpoint, Verdict};
+use ridethrough_vocabulary::units::Millis;
 
 use crate::datagram::Datagram;
 use crate::header::Kind;
@@ -16,18 +16,20 @@ pub(crate) enum Body {
     Order(OrderBody),
     Telemetry(TelemetryBody),
     Ack(AckBody),
+    /// The same as an order, in the words of a replica that need not lead.
+    Endorsement(OrderBody),
 }
 
-/// Opens a session and, from a leader, renews the lease.
+/// Opens a session, says the sender's term and, from a leader, renews the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Beat {
-    /// Term of the leader; zero from a replica that does not lead.
+    /// The sender's present term; zero while it knows none.
     pub(crate) term: u64,
     /// Until when the device may go on, on its own clock; zero from a replica that does not lead.
     pub(crate) lease_until: Millis,
 }
 
-/// One committed order.
+/// One committed order. In an endorsement the fence's term is the endorser's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OrderBody {
     pub(crate) fence: Fence,
@@ -48,14 +50,14 @@ pub(crate) struct TelemetryBody {
     pub(crate) in_force: Option<Setpoint>,
     pub(crate) lease_remaining: Millis,
     pub(crate) refusals: Refusals,
+    /// Frames heard on each network since the boot, first and second copies.
+    pub(crate) heard: [u32; 2],
 }
 
 /// A device's word on one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AckBody {
     pub(crate) fence: Fence,
-    /// Sequence of the transmission that it answers.
-    pub(crate) answers: u64,
     pub(crate) device_at: Millis,
     pub(crate) verdict: Verdict,
     /// What the device does after its verdict.
@@ -69,6 +71,7 @@ impl Body {
             Self::Order(_) => Kind::Order,
             Self::Telemetry(_) => Kind::Telemetry,
             Self::Ack(_) => Kind::Ack,
+            Self::Endorsement(_) => Kind::Endorsement,
         }
     }
 
@@ -76,7 +79,7 @@ impl Body {
         let mut writer = Writer::new(out);
         match self {
             Self::Beat(beat) => beat.write(&mut writer),
-            Self::Order(order) => order.write(&mut writer),
+            Self::Order(order) | Self::Endorsement(order) => order.write(&mut writer),
             Self::Telemetry(telemetry) => telemetry.write(&mut writer),
             Self::Ack(ack) => ack.write(&mut writer),
         }
@@ -89,6 +92,7 @@ impl Body {
             Kind::Order => Self::Order(OrderBody::read(&mut reader)?),
             Kind::Telemetry => Self::Telemetry(TelemetryBody::read(&mut reader)?),
             Kind::Ack => Self::Ack(AckBody::read(&mut reader)?),
+            Kind::Endorsement => Self::Endorsement(OrderBody::read(&mut reader)?),
         };
         reader.end()?;
         Ok(body)
@@ -134,24 +138,28 @@ impl TelemetryBody {
         setpoint::write(self.in_force.as_ref(), writer);
         writer.millis(self.lease_remaining);
         write_refusals(&self.refusals, writer);
+        self.heard.into_iter().for_each(|count| writer.u32(count));
+        writer.reserved::<4>();
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
+        let said = Self {
             device_at: reader.millis()?,
             reading: reading::read(reader)?,
             fence: read_fence(reader)?,
             in_force: setpoint::read(reader)?,
             lease_remaining: reader.millis()?,
             refusals: read_refusals(reader)?,
-        })
+            heard: [reader.u32()?, reader.u32()?],
+        };
+        reader.reserved::<4>()?;
+        Ok(said)
     }
 }
 
 impl AckBody {
     fn write(&self, writer: &mut Writer<'_>) {
         write_fence(self.fence, writer);
-        writer.u64(self.answers);
         writer.millis(self.device_at);
         writer.u8(verdict_to_wire(self.verdict));
         writer.reserved::<7>();
@@ -159,10 +167,10 @@ impl AckBody {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (fence, answers, device_at) = (read_fence(reader)?, reader.u64()?, reader.millis()?);
+        let (fence, device_at) = (read_fence(reader)?, reader.millis()?);
         let verdict = verdict_from_wire(reader.u8()?)?;
         reader.reserved::<7>()?;
-        Ok(Self { fence, answers, device_at, verdict, in_force: setpoint::read(reader)? })
+        Ok(Self { fence, device_at, verdict, in_force: setpoint::read(reader)? })
     }
 }
 
@@ -212,10 +220,21 @@ fn write_refusals(refusals: &Refusals, writer: &mut Writer<'_>) {
         expired,
         beyond_limits,
         unavailable,
+        unendorsed,
     } = *refusals;
-    for count in
-        [malformed, misaddressed, bad_mac, replay, flooded, stale_fence, no_lease, expired, beyond_limits, unavailable]
-    {
+    for count in [
+        malformed,
+        misaddressed,
+        bad_mac,
+        replay,
+        flooded,
+        stale_fence,
+        no_lease,
+        expired,
+        beyond_limits,
+        unavailable,
+        unendorsed,
+    ] {
         writer.u32(count);
     }
 }
@@ -232,5 +251,6 @@ fn read_refusals(reader: &mut Reader<'_>) -> Result<Refusals, Malformed> {
         expired: reader.u32()?,
         beyond_limits: reader.u32()?,
         unavailable: reader.u32()?,
+        unendorsed: reader.u32()?,
     })
 }

@@ -1,6 +1,6 @@
-//! How many frames of one sender are worth a MAC: a flood must not cost the receiver its own control loop.
+//! How many frames of one sender on one network are worth a MAC: a flood must not cost the receiver its own control loop.
 
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::units::Millis;
 
 use crate::limits::{FRAMES_BURST, FRAMES_PER_MS};
 

@@ -9,6 +9,9 @@
 //!          ends when answered, superseded by a newer one, out of its time, or when leadership ends
 //! ```
 //!
+//! A replica that does not lead may endorse what its own log has committed, in the same schedule, until the device shows
+//! that it has acted; beside that it says its term, so that devices know which leader a majority has elected.
+//!
 //! Only a [`Committed`](ridethrough_core::ledger::Committed) order can be submitted (I1), and only a replica that was
 //! told it leads, and lately, sends any.
 
@@ -50,7 +53,9 @@ pub struct Outgoing<'a> {
     pub route: Route,
     /// What it is, for metrics.
     pub kind: Kind,
-    /// The datagram.
+    /// One for the first transmission of an order or an endorsement, two for the second; zero for what is not repeated.
+    pub transmission: u32,
+    /// The frame.
     pub bytes: &'a [u8],
 }
 
@@ -94,6 +99,8 @@ pub enum SubmitRefused {
     UnknownDevice(DeviceId),
     /// This replica was not told to lead in that term, or has stepped down since.
     NotLeading,
+    /// This replica was not told to follow, or has taken up leadership since.
+    NotFollowing,
     /// The order's entry is of a later term than its sender's, or has no index.
     Fence,
     /// The device is of another kind than the setpoint.
@@ -112,6 +119,7 @@ impl fmt::Display for SubmitRefused {
         match self {
             Self::UnknownDevice(device) => write!(f, "no key is shared with device {:#x}", device.to_wire()),
             Self::NotLeading => f.write_str("this replica does not lead in that term"),
+            Self::NotFollowing => f.write_str("this replica does not follow in any term"),
             Self::Fence => f.write_str("the entry is later than its sender, or has no index"),
             Self::WrongKind => f.write_str("the setpoint is for another kind of device"),
             Self::Overtaken { by } => write!(f, "the order of entry {by} is outstanding"),

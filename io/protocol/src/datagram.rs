@@ -1,13 +1,54 @@
-//! A buffer that any frame fits in, so that nothing is allocated to send one.
+//! A buffer that any frame fits in, so that nothing is allocated to send one; and what a datagram is made of.
 
-use crate::header::Kind;
+use crate::header::{Kind, MAGIC, VERSION};
+use crate::refusal::Malformed;
+use crate::wire::Reader;
 
 /// No frame is longer than this, in bytes.
-pub const FRAME_BYTES_MAX: usize = 200;
+pub const FRAME_BYTES_MAX: usize = 216;
 
 const _: () = assert!(Kind::Telemetry.frame_bytes() == FRAME_BYTES_MAX);
 const _: () = assert!(Kind::Beat.frame_bytes() < FRAME_BYTES_MAX && Kind::Order.frame_bytes() < FRAME_BYTES_MAX);
-const _: () = assert!(Kind::Ack.frame_bytes() < FRAME_BYTES_MAX);
+const _: () = assert!(Kind::Ack.frame_bytes() < FRAME_BYTES_MAX && FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+const _: () = assert!(Kind::Endorsement.frame_bytes() == Kind::Order.frame_bytes());
+
+/// No datagram is longer than this, in bytes: what fits into an Ethernet frame with IP and UDP.
+pub const DATAGRAM_BYTES_MAX: usize = 1_472;
+
+/// The frames of one datagram: whole ones, one after the other.
+#[derive(Clone, Debug)]
+pub struct Frames<'a>(&'a [u8]);
+
+/// Splits a datagram into its frames without believing any of it. Ends after the first thing that cannot be a frame;
+/// those before it stand. A datagram without a byte has no frame.
+pub const fn frames(datagram: &[u8]) -> Frames<'_> {
+    Frames(datagram)
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<&'a [u8], Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let split = frame_bytes(self.0).and_then(|bytes| self.0.split_at_checked(bytes).ok_or(Malformed::Length));
+        self.0 = split.map_or(&[], |(_, rest)| rest);
+        Some(split.map(|(frame, _)| frame))
+    }
+}
+
+/// How long the frame is that these bytes begin with.
+fn frame_bytes(bytes: &[u8]) -> Result<usize, Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.u32()? != MAGIC {
+        return Err(Malformed::Magic);
+    }
+    if reader.u8()? != VERSION {
+        return Err(Malformed::Version);
+    }
+    Kind::from_wire(reader.u8()?).map(Kind::frame_bytes).ok_or(Malformed::Kind)
+}
 
 /// One frame to send.
 #[derive(Clone, Debug)]

@@ -8,19 +8,25 @@
 //!                  expiry reached, or lease lapsed: `apply(None)`; the order never comes back
 //! ```
 //!
+//! An order that cannot be judged yet waits: for a lease, or for another replica's endorsement where the device demands
+//! the word of two. The next order takes its place.
+//!
 //! A device starts in its safe rule and tells every replica its telemetry from the start; a replica can open a
 //! session only with what it heard there.
 
+mod agreement;
 mod allegiance;
 mod endpoint;
 mod peer;
 
+pub use agreement::Orders;
 pub use allegiance::{Allegiance, Bearing, StaleBeat};
 pub use endpoint::DeviceEndpoint;
 
-use std::fmt;
+use core::fmt;
 
-use ridethrough_core::device::{Fence, ReplicaId, Setpoint, Verdict};
+use ridethrough_vocabulary::device::{Fence, ReplicaId, Setpoint, Verdict};
+use ridethrough_vocabulary::units::Millis;
 
 use crate::refusal::Refusal;
 
@@ -55,7 +61,7 @@ impl fmt::Display for StoreFailed {
     }
 }
 
-impl std::error::Error for StoreFailed {}
+impl core::error::Error for StoreFailed {}
 
 /// The device shares no key with this replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +73,7 @@ impl fmt::Display for UnknownReplica {
     }
 }
 
-impl std::error::Error for UnknownReplica {}
+impl core::error::Error for UnknownReplica {}
 
 /// A fence memory that lasts as long as its owner keeps it: for tests, and for devices without storage, which then
 /// may repeat an order after a reboot. An emulated reboot passes the old memory on to keep the fence.
@@ -85,11 +91,26 @@ impl FenceMemory for VolatileFence {
     }
 }
 
-/// What became of one datagram.
+/// An order that was answered, whatever the answer, for a device's own record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JudgedOrder {
+    /// Term of the leader that sent it, and index of the entry.
+    pub fence: Fence,
+    /// Term of the entry.
+    pub entry_term: u64,
+    /// When it is void, on the device's clock.
+    pub expires_at: Millis,
+    /// What it asked for.
+    pub setpoint: Setpoint,
+}
+
+/// What became of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handled {
     /// Believed; there is nothing to send.
     Nothing,
+    /// Believed before: the second copy, of the other network.
+    Copy,
     /// This replica has opened a session. Send it telemetry now rather than at the next tick: it can lead the device
     /// only once it has heard its own session named.
     Opened(ReplicaId),

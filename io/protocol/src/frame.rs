@@ -6,21 +6,21 @@
 use crate::body::Body;
 use crate::datagram::Datagram;
 use crate::header::{HEADER_BYTES, Header};
-use crate::keys::ChannelKey;
+use crate::keys::{Lock, Seal};
 use crate::refusal::Refusal;
 
 /// Writes a frame into `out`, over whatever was there.
-pub(crate) fn seal(header: &Header, body: &Body, key: &ChannelKey, out: &mut Datagram) {
+pub(crate) fn seal(header: &Header, body: &Body, seal: &mut Seal, out: &mut Datagram) {
     assert!(header.kind == body.kind(), "a {:?} header over a {:?} body", header.kind, body.kind());
     out.clear();
     header.write(out);
     body.write(out);
-    key.seal(out);
+    seal.close(header, out);
 }
 
 /// Checks the MAC of a frame whose header was parsed, and only then reads its body.
-pub(crate) fn open(header: &Header, datagram: &[u8], key: &ChannelKey) -> Result<Body, Refusal> {
-    let covered = key.verify(datagram)?;
+pub(crate) fn open(header: &Header, frame: &[u8], lock: &mut Lock) -> Result<Body, Refusal> {
+    let covered = lock.open(header, frame)?;
     let body = covered.get(HEADER_BYTES..).unwrap_or_default();
     Ok(Body::read(header.kind, body)?)
 }

@@ -1,8 +1,9 @@
 //! What can be known of a frame before its MAC is checked: whether it could be one at all, and whose it claims to be.
 
-use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_vocabulary::device::{DeviceId, ReplicaId};
 
 use crate::datagram::Datagram;
+use crate::keys::KeyEpoch;
 use crate::nonce::{BootNonce, SessionNonce};
 use crate::refusal::Malformed;
 use crate::wire::{Reader, Writer};
@@ -10,8 +11,8 @@ use crate::wire::{Reader, Writer};
 /// Opens every frame: "DPCN".
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DPCN");
 
-/// The only version there is.
-pub const VERSION: u8 = 2;
+/// The version that is spoken and believed.
+pub const VERSION: u8 = 3;
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 48;
@@ -30,6 +31,9 @@ pub enum Kind {
     Telemetry,
     /// Device to replica: its word on one order.
     Ack,
+    /// Replica to device: the same order as another replica has committed it, from its own log. It moves a device that
+    /// demands the word of two replicas only together with the leader's order.
+    Endorsement,
 }
 
 /// Which way a frame goes. The two ways have different keys, so that no frame can be reflected to its sender.
@@ -43,12 +47,12 @@ pub enum Way {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Beat, Self::Order, Self::Telemetry, Self::Ack];
+    pub const ALL: [Self; 5] = [Self::Beat, Self::Order, Self::Telemetry, Self::Ack, Self::Endorsement];
 
     /// Which way frames of this kind go.
     pub const fn way(self) -> Way {
         match self {
-            Self::Beat | Self::Order => Way::ToDevice,
+            Self::Beat | Self::Order | Self::Endorsement => Way::ToDevice,
             Self::Telemetry | Self::Ack => Way::ToReplica,
         }
     }
@@ -65,15 +69,15 @@ impl Kind {
             Self::Order => "order",
             Self::Telemetry => "telemetry",
             Self::Ack => "ack",
+            Self::Endorsement => "endorsement",
         }
     }
 
     const fn body_bytes(self) -> usize {
         match self {
             Self::Beat => 16,
-            Self::Order => 64,
-            Self::Telemetry => 136,
-            Self::Ack => 72,
+            Self::Order | Self::Endorsement | Self::Ack => 64,
+            Self::Telemetry => 152,
         }
     }
 
@@ -83,10 +87,11 @@ impl Kind {
             Self::Order => 2,
             Self::Telemetry => 3,
             Self::Ack => 4,
+            Self::Endorsement => 5,
         }
     }
 
-    fn from_wire(wire: u8) -> Option<Self> {
+    pub(crate) fn from_wire(wire: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.to_wire() == wire)
     }
 }
@@ -100,6 +105,8 @@ pub struct Header {
     pub replica: ReplicaId,
     /// The device at the other end.
     pub device: DeviceId,
+    /// Which of the site's secrets the MAC is under.
+    pub epoch: KeyEpoch,
     /// The replica's present life, as the sender knows it; [`SessionNonce::NONE`] while a device knows none.
     pub session: SessionNonce,
     /// The device's present life, as the sender knows it.
@@ -111,10 +118,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the head of a datagram without believing any of it. An error if the datagram cannot be a frame: wrong
-    /// length, magic, version, kind or device number.
-    pub fn parse(datagram: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(datagram);
+    /// Reads the head of a frame without believing any of it. An error if it cannot be one: wrong length, magic,
+    /// version, kind, device number or key epoch.
+    pub fn parse(frame: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(frame);
         if reader.u32()? != MAGIC {
             return Err(Malformed::Magic);
         }
@@ -122,16 +129,17 @@ impl Header {
             return Err(Malformed::Version);
         }
         let kind = Kind::from_wire(reader.u8()?).ok_or(Malformed::Kind)?;
-        if datagram.len() != kind.frame_bytes() {
+        if frame.len() != kind.frame_bytes() {
             return Err(Malformed::Length);
         }
         let replica = ReplicaId(reader.u16()?);
         let device = DeviceId::from_wire(reader.u32()?).ok_or(Malformed::Device)?;
-        reader.reserved::<4>()?;
+        let epoch = KeyEpoch::new(reader.u32()?).ok_or(Malformed::Epoch)?;
         Ok(Self {
             kind,
             replica,
             device,
+            epoch,
             session: SessionNonce::from_wire(reader.u64()?),
             boot: BootNonce::new(reader.u64()?),
             sequence: reader.u64()?,
@@ -146,7 +154,7 @@ impl Header {
         writer.u8(self.kind.to_wire());
         writer.u16(self.replica.0);
         writer.u32(self.device.to_wire());
-        writer.reserved::<4>();
+        writer.u32(self.epoch.get());
         writer.u64(self.session.to_wire());
         writer.u64(self.boot.to_wire());
         writer.u64(self.sequence);

@@ -1,86 +1,112 @@
 //! Who shares which key with whom.
 //!
-//! Every pair of one replica and one device has two keys, one for each way, all derived with HKDF-SHA256:
+//! Every pair of one replica and one device has two keys in every epoch, one for each way, and each life of the two has
+//! keys of its own, all derived with HKDF-SHA256:
 //!
 //! ```text
-//! SiteSecret ──replica──► ReplicaSecret ──device, way──► ChannelKey
+//! Keyring ──replica──► ReplicaKeys ──device, way──► channel key ──session, boot──► session key ──► MACs
+//!  one or two epochs
 //! ```
 //!
-//! A replica needs only its own [`ReplicaSecret`] and a device only its own [`DeviceKeys`], so that what is stolen from
+//! A replica needs only its own [`ReplicaKeys`] and a device only its own [`DeviceKeys`], so that what is stolen from
 //! one of them speaks for nobody else. No type here can be printed.
 
+mod epochs;
+mod parse;
+mod session;
+
+pub(crate) use epochs::Epochs;
+pub use epochs::{EpochsClash, KeyEpoch};
+pub use parse::KeyringError;
+pub(crate) use session::{Lock, Seal};
+
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
-use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_vocabulary::device::{DeviceId, ReplicaId};
 use sha2::Sha256;
 
-use crate::datagram::Datagram;
-use crate::header::MAC_BYTES;
-use crate::refusal::Refusal;
+use crate::limits::REPLICAS_MAX;
 
-const SALT: &[u8] = b"ridethrough dpcn 1";
+const SALT: &[u8] = b"ridethrough dpcn 3";
 
-/// The secret that all keys of a site come from.
+/// The secret that all keys of a site in one epoch come from.
 #[derive(Clone)]
 pub struct SiteSecret([u8; 32]);
 
-/// The secret that all keys of one replica come from.
+/// The secrets of a site: one is spoken with, and while they are being changed another is believed, too.
 #[derive(Clone)]
-pub struct ReplicaSecret {
+pub struct Keyring(Epochs<SiteSecret>);
+
+/// The secrets that all keys of one replica come from.
+#[derive(Clone)]
+pub struct ReplicaKeys {
     replica: ReplicaId,
-    bytes: [u8; 32],
+    secrets: Epochs<[u8; 32]>,
 }
 
 /// The keys that a device shares with each replica.
 #[derive(Clone)]
 pub struct DeviceKeys {
     device: DeviceId,
-    pairs: Vec<(ReplicaId, KeyPair)>,
+    pairs: heapless::Vec<(ReplicaId, Epochs<KeyPair>), REPLICAS_MAX>,
 }
 
-/// Both keys of one replica and one device.
+/// Both keys of one replica and one device in one epoch.
 #[derive(Clone)]
 pub(crate) struct KeyPair {
     pub(crate) to_device: ChannelKey,
     pub(crate) to_replica: ChannelKey,
 }
 
-/// The key of one way between one replica and one device, expanded once so that a MAC costs no key schedule.
+/// The key of one way between one replica and one device, from which those of their sessions come.
 #[derive(Clone)]
-pub(crate) struct ChannelKey(Hmac<Sha256>);
+pub(crate) struct ChannelKey([u8; 32]);
 
 impl SiteSecret {
     /// The secret made of these 32 random bytes.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+}
 
-    /// What one replica needs of it.
-    pub fn replica(&self, replica: ReplicaId) -> ReplicaSecret {
-        let [low, high] = replica.0.to_le_bytes();
-        ReplicaSecret { replica, bytes: derive(&self.0, &[b'r', low, high]) }
+impl Keyring {
+    /// A keyring with one secret.
+    pub const fn new(epoch: KeyEpoch, secret: SiteSecret) -> Self {
+        Self(Epochs::one(epoch, secret))
     }
 
-    /// What one device needs of it to speak with these replicas.
+    /// The same keyring, which believes another secret, too. An error if both are of one epoch.
+    pub fn with_accepted(self, epoch: KeyEpoch, secret: SiteSecret) -> Result<Self, EpochsClash> {
+        self.0.with_accepted(epoch, secret).map(Self)
+    }
+
+    /// What one replica needs of it.
+    pub fn replica(&self, replica: ReplicaId) -> ReplicaKeys {
+        let secrets = self.0.map(|epoch, secret| {
+            let [a, b, c, d] = epoch.get().to_le_bytes();
+            let [low, high] = replica.0.to_le_bytes();
+            derive(&secret.0, &[b'r', a, b, c, d, low, high])
+        });
+        ReplicaKeys { replica, secrets }
+    }
+
+    /// What one device needs of it to speak with these replicas, at most [`REPLICAS_MAX`].
     pub fn device(&self, device: DeviceId, replicas: &[ReplicaId]) -> DeviceKeys {
+        assert!(replicas.len() <= REPLICAS_MAX, "a device has at most {REPLICAS_MAX} replicas");
         let pairs = replicas.iter().map(|&replica| (replica, self.replica(replica).pair(device))).collect();
         DeviceKeys { device, pairs }
     }
 }
 
-impl ReplicaSecret {
-    /// Whose it is.
+impl ReplicaKeys {
+    /// Whose they are.
     pub const fn replica(&self) -> ReplicaId {
         self.replica
     }
 
-    pub(crate) fn pair(&self, device: DeviceId) -> KeyPair {
-        KeyPair { to_device: self.key(device, b'd'), to_replica: self.key(device, b'c') }
-    }
-
-    fn key(&self, device: DeviceId, way: u8) -> ChannelKey {
+    pub(crate) fn pair(&self, device: DeviceId) -> Epochs<KeyPair> {
         let [a, b, c, d] = device.to_wire().to_le_bytes();
-        ChannelKey::new(&derive(&self.bytes, &[way, a, b, c, d]))
+        let key = |secret: &[u8; 32], way: u8| ChannelKey(derive(secret, &[way, a, b, c, d]));
+        self.secrets.map(|_, secret| KeyPair { to_device: key(secret, b'd'), to_replica: key(secret, b'c') })
     }
 }
 
@@ -90,32 +116,8 @@ impl DeviceKeys {
         self.device
     }
 
-    pub(crate) fn into_pairs(self) -> Vec<(ReplicaId, KeyPair)> {
+    pub(crate) fn into_pairs(self) -> heapless::Vec<(ReplicaId, Epochs<KeyPair>), REPLICAS_MAX> {
         self.pairs
-    }
-}
-
-impl ChannelKey {
-    fn new(key: &[u8; 32]) -> Self {
-        // HMAC fills a short key up with zeros to one block; doing it here leaves no error to handle.
-        let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
-        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-        Self(Hmac::new(&block))
-    }
-
-    /// Closes a frame: appends the MAC of all that was written.
-    pub(crate) fn seal(&self, out: &mut Datagram) {
-        let mac = self.0.clone().chain_update(out.as_bytes()).finalize().into_bytes();
-        out.push(mac.get(..MAC_BYTES).unwrap_or_default());
-    }
-
-    /// Compares the MAC in constant time and gives the bytes that it covers.
-    pub(crate) fn verify<'a>(&self, datagram: &'a [u8]) -> Result<&'a [u8], Refusal> {
-        let (covered, mac) = datagram.split_last_chunk::<MAC_BYTES>().ok_or(Refusal::BadMac)?;
-        match self.0.clone().chain_update(covered).verify_truncated_left(mac) {
-            Ok(()) => Ok(covered),
-            Err(_) => Err(Refusal::BadMac),
-        }
     }
 }
 

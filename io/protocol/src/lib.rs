@@ -1,7 +1,8 @@
 //! DPCN, the protocol between the controller replicas and the field devices: frames, keys, sessions, fences, leases.
 //!
 //! Everything here takes bytes and `now` and gives bytes and the next deadline. There is no socket, clock, thread or
-//! dice, nothing allocates once an endpoint is built, and no input makes it panic. `io/PROTOCOL.md` has the layouts
+//! dice, nothing allocates once an endpoint is built, and no input makes it panic. Without the feature `controller` the
+//! crate is the device's half alone, for firmware: no `std`, and nothing allocates at all. `io/PROTOCOL.md` has the layouts
 //! to the byte and the reasons behind every rule.
 //!
 //! ```text
@@ -19,8 +20,10 @@
 //! | [`header`] | what can be known of a frame before its MAC is checked |
 //! | [`refusal`] | why a frame was not believed, and how often |
 
+#![cfg_attr(not(any(feature = "controller", test)), no_std)]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "controller")]
 pub mod controller;
 pub mod device;
 pub mod header;
@@ -32,19 +35,26 @@ mod body;
 mod budget;
 mod datagram;
 mod frame;
+mod network;
 mod nonce;
 mod reading;
+mod recent;
 mod setpoint;
+#[cfg(feature = "controller")]
 mod window;
 mod wire;
 
+#[cfg(feature = "controller")]
 pub use controller::{ControllerEndpoint, Event, LeadRefused, Leadership, Outgoing, Route, SubmitRefused, Telemetry};
-pub use datagram::{Datagram, FRAME_BYTES_MAX};
-pub use device::{Actuator, DeviceEndpoint, FenceMemory, Handled, StoreFailed, UnknownReplica, VolatileFence};
+pub use datagram::{DATAGRAM_BYTES_MAX, Datagram, FRAME_BYTES_MAX, Frames, frames};
+pub use device::{
+    Actuator, DeviceEndpoint, FenceMemory, Handled, JudgedOrder, Orders, StoreFailed, UnknownReplica, VolatileFence,
+};
 pub use header::{Header, Kind};
-pub use keys::{DeviceKeys, ReplicaSecret, SiteSecret};
+pub use keys::{DeviceKeys, EpochsClash, KeyEpoch, Keyring, KeyringError, ReplicaKeys, SiteSecret};
+pub use network::Lan;
 pub use nonce::{BootNonce, SessionNonce};
 pub use refusal::{Malformed, Refusal, Refusals};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "controller"))]
 mod tests;

@@ -1,6 +1,9 @@
 //! Every limit of the protocol, with who set it.
 
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::units::Millis;
+
+/// A device shares keys with at most so many replicas.
+pub const REPLICAS_MAX: usize = 7;
 
 /// No order may expire further ahead than this on the device's clock; set by the site policy's longest transfer.
 pub const EXPIRY_AHEAD_MAX: Millis = Millis::seconds(600);
@@ -18,6 +21,9 @@ pub const CLOCK_ROUNDING: Millis = Millis::new(1);
 /// A leader sends so many beats in one lease, so that several may be lost.
 pub const BEATS_PER_LEASE: i64 = 5;
 
+/// A replica that follows says its term so often to devices that demand the word of two, beside at once when it rises.
+pub const VOUCH_GAP: Millis = Millis::new(100);
+
 /// An unanswered order is sent again after this, then after twice as long each time.
 pub const RETRANSMIT_FIRST: Millis = Millis::new(5);
 
@@ -27,7 +33,8 @@ pub const RETRANSMIT_MAX: Millis = Millis::new(200);
 /// Greetings of one device are answered at most this often: enough for a reconnect, too little to amplify anything.
 pub const GREETING_GAP: Millis = Millis::new(10);
 
-/// Frames from one sender that may be authenticated in one millisecond; more is a flood and is dropped unread.
+/// Frames from one sender on one network that may be authenticated in one millisecond; more is a flood and is dropped
+/// unread.
 pub const FRAMES_PER_MS: u32 = 8;
 
 /// Frames that a quiet sender may save up for.

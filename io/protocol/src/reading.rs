@@ -1,7 +1,7 @@
 //! A reading in 32 bytes: kind, flag, permille, speed or what a supply does, three quantities.
 
-use ridethrough_core::device::{DeviceId, GeneratorPhase, Reading, SupplySource};
-use ridethrough_core::units::{Joules, Millivolts, Watts};
+use ridethrough_vocabulary::device::{GeneratorPhase, Reading, SupplySource};
+use ridethrough_vocabulary::units::{Joules, Millivolts, Watts};
 
 use crate::refusal::Malformed;
 use crate::wire::{Reader, Writer};
@@ -12,7 +12,9 @@ const TIE: u8 = 3;
 const SUPPLY: u8 = 4;
 
 /// Whether a device of this kind can have measured it.
-pub(crate) const fn fits(reading: &Reading, device: DeviceId) -> bool {
+#[cfg(feature = "controller")]
+pub(crate) const fn fits(reading: &Reading, device: ridethrough_vocabulary::device::DeviceId) -> bool {
+    use ridethrough_vocabulary::device::DeviceId;
     matches!(
         (reading, device),
         (Reading::Pdu { .. }, DeviceId::Pdu(_))

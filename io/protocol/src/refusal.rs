@@ -1,6 +1,6 @@
 //! Why a frame was not believed or an order not taken, and how often that happened.
 
-use std::fmt;
+use core::fmt;
 
 /// What made a datagram no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,8 @@ pub enum Malformed {
     Kind,
     /// No device has this number.
     Device,
+    /// Key epochs begin at one.
+    Epoch,
     /// A byte that must be zero is not.
     Reserved,
     /// A field has a value that it cannot have.
@@ -28,6 +30,8 @@ pub enum Refusal {
     Malformed(Malformed),
     /// For another receiver, of an unknown sender, or reflected.
     Misaddressed,
+    /// Of a key epoch that is not in use here.
+    UnknownEpoch,
     /// Its MAC is not the one that the sender's key gives.
     BadMac,
     /// Of an earlier life of either end, or heard before, or overtaken.
@@ -38,23 +42,38 @@ pub enum Refusal {
     StaleTerm,
     /// An order to a device that holds no lease. It is not answered: the sender repeats it, and a beat will come.
     NoLease,
+    /// An order, or a leader's term, that too few replicas have spoken for yet. It is not answered: the others may.
+    Unendorsed,
 }
 
 impl Refusal {
     /// Every reason, once each.
-    pub const NAMES: [&'static str; 7] =
-        ["malformed", "misaddressed", "bad_mac", "replay", "flooded", "stale_term", "no_lease"];
+    pub const NAMES: [&'static str; 10] = [
+        "malformed",
+        "version",
+        "misaddressed",
+        "unknown_epoch",
+        "bad_mac",
+        "replay",
+        "flooded",
+        "stale_term",
+        "no_lease",
+        "unendorsed",
+    ];
 
     /// Its name in metrics.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Malformed(Malformed::Version) => "version",
             Self::Malformed(_) => "malformed",
             Self::Misaddressed => "misaddressed",
+            Self::UnknownEpoch => "unknown_epoch",
             Self::BadMac => "bad_mac",
             Self::Replay => "replay",
             Self::Flooded => "flooded",
             Self::StaleTerm => "stale_term",
             Self::NoLease => "no_lease",
+            Self::Unendorsed => "unendorsed",
         }
     }
 }
@@ -65,7 +84,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl core::error::Error for Refusal {}
 
 impl From<Malformed> for Refusal {
     fn from(malformed: Malformed) -> Self {
@@ -80,7 +99,7 @@ pub struct Refusals {
     pub malformed: u32,
     /// Frames for another device, of an unknown replica, or reflected.
     pub misaddressed: u32,
-    /// Frames whose MAC was wrong.
+    /// Frames whose MAC was wrong, or of a key epoch that is not in use.
     pub bad_mac: u32,
     /// Frames heard before, overtaken, or of an earlier life.
     pub replay: u32,
@@ -96,6 +115,8 @@ pub struct Refusals {
     pub beyond_limits: u32,
     /// Orders to a device that has failed, is locked by somebody at it, or cannot store its fence.
     pub unavailable: u32,
+    /// Orders and terms of leaders that too few replicas had spoken for when they came.
+    pub unendorsed: u32,
 }
 
 impl Refusals {
@@ -103,11 +124,12 @@ impl Refusals {
         let counter = match refusal {
             Refusal::Malformed(_) => &mut self.malformed,
             Refusal::Misaddressed => &mut self.misaddressed,
-            Refusal::BadMac => &mut self.bad_mac,
+            Refusal::UnknownEpoch | Refusal::BadMac => &mut self.bad_mac,
             Refusal::Replay => &mut self.replay,
             Refusal::Flooded => &mut self.flooded,
             Refusal::StaleTerm => &mut self.stale_fence,
             Refusal::NoLease => &mut self.no_lease,
+            Refusal::Unendorsed => &mut self.unendorsed,
         };
         *counter = counter.saturating_add(1);
     }

@@ -1,7 +1,7 @@
 //! A setpoint, or none, in 32 bytes: kind, way, 6 reserved, three quantities.
 
-use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Setpoint};
-use ridethrough_core::units::Watts;
+use ridethrough_vocabulary::device::{DeviceId, Direction, GeneratorDuty, Setpoint};
+use ridethrough_vocabulary::units::Watts;
 
 use crate::refusal::Malformed;
 use crate::wire::{Reader, Writer};

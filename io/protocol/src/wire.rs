@@ -1,6 +1,6 @@
 //! Reading and writing little-endian fields one after the other.
 
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::units::Millis;
 
 use crate::datagram::Datagram;
 use crate::refusal::Malformed;

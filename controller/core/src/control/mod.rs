@@ -13,6 +13,7 @@
 //! in a simulation on virtual time. `now` is always the replica's own monotonic clock in milliseconds.
 
 mod devices;
+mod endorsing;
 mod leadership;
 mod ledger_clock;
 mod supervision;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 pub use self::leadership::{Duty, LEAD_REFRESH, Leadership, Standing};
 
 use self::devices::Devices;
+use self::endorsing::Endorsing;
 use self::ledger_clock::LedgerClock;
 use self::supervision::Supervision;
 use crate::command::{Command, Entry, Founding, Outcome, Plan, Stamp, TimedAck, TransferId};
@@ -51,6 +53,7 @@ pub struct Control {
     supervision: Supervision,
     /// Transfers whose outcome is on its way or in the log, so that it is proposed once.
     noted: BTreeSet<TransferId>,
+    endorsing: Endorsing,
 }
 
 impl Control {
@@ -65,6 +68,7 @@ impl Control {
             planner: Planner::new(ledger.site()),
             supervision: Supervision::new(ledger.site()),
             noted: BTreeSet::new(),
+            endorsing: Endorsing::default(),
             ledger,
         }
     }
@@ -175,6 +179,26 @@ impl Control {
             let valid_for = order.get().until.saturating_sub(ledger_now);
             if valid_for > Millis::ZERO && self.may_go(order, now) && send(order, valid_for) {
                 self.devices.submitted(order.get(), now);
+            }
+        }
+    }
+
+    /// Takes in what consensus says; returns the term that this replica has newly begun to follow in, which devices that
+    /// demand the word of two replicas are to hear.
+    pub fn follow_standing(&mut self, standing: Standing) -> Option<u64> {
+        self.endorsing.follow(standing)
+    }
+
+    /// Hands every committed order that this replica has not endorsed yet in its present term to `send`, with the time
+    /// for which it is still valid; none while it leads. `send` says whether it took the order. When an order may go is
+    /// for the leader to say: an endorsement alone moves nothing.
+    pub fn endorse_orders(&mut self, now: Millis, send: &mut dyn FnMut(&Committed<Order>, Millis) -> bool) {
+        let ledger = Arc::clone(&self.ledger);
+        let ledger_now = self.clock.at(now);
+        for order in ledger.orders() {
+            let valid_for = order.get().until.saturating_sub(ledger_now);
+            if valid_for > Millis::ZERO && self.endorsing.is_new(order.get()) && send(order, valid_for) {
+                self.endorsing.endorsed(order.get());
             }
         }
     }

@@ -22,6 +22,7 @@ use ridethrough_core::units::{Millis, Watts};
 use ridethrough_dashboard::{Counters, Snapshot};
 use ridethrough_link::{FromLink, Link, ToLink};
 use ridethrough_model::{Keep, site_samples};
+use ridethrough_protocol::Orders;
 use ridethrough_raft::{Replica, Role, Status};
 
 use self::meters::Meters;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub replica: Arc<Replica>,
     /// The field network.
     pub link: Link,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
     /// The forecast.
     pub forecasting: Forecasting,
     /// Where the web view looks.
@@ -96,6 +99,8 @@ impl ControlThread {
             if let Some(term) = self.leadership.acting() {
                 self.send_orders(term);
                 self.note_outcomes();
+            } else if self.parts.orders == Orders::TwoOfThree {
+                self.endorse_orders();
             }
             std::thread::park_timeout(self.rest());
         }
@@ -168,6 +173,12 @@ impl ControlThread {
                 self.parts.link.send(ToLink::StepDown);
             }
             None => {}
+        }
+        // After stepping down: the link forgets what it was told before.
+        if self.parts.orders == Orders::TwoOfThree
+            && let Some(term) = self.control.follow_standing(standing(&self.status))
+        {
+            self.parts.link.send(ToLink::Follow { term });
         }
     }
 
@@ -242,6 +253,13 @@ impl ControlThread {
             let taken = link.send(ToLink::Order { order: *order, term, valid_for });
             counters.orders_sent += u64::from(taken);
             taken
+        });
+    }
+
+    fn endorse_orders(&mut self) {
+        let link = &self.parts.link;
+        self.control.endorse_orders(self.clock.now(), &mut |order, valid_for| {
+            link.send(ToLink::Endorse { order: *order, valid_for })
         });
     }
 

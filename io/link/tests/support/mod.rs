@@ -13,7 +13,8 @@ use ridethrough_core::ledger::{Committed, Ledger, Parts};
 use ridethrough_core::site::{KesmId, Policy, Site};
 use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
 use ridethrough_protocol::{
-    Actuator, BootNonce, Datagram, DeviceEndpoint, Handled, SessionNonce, SiteSecret, VolatileFence,
+    Actuator, BootNonce, Datagram, DeviceEndpoint, Handled, KeyEpoch, Keyring, Lan, Orders, SessionNonce, SiteSecret,
+    VolatileFence,
 };
 
 /// The replica that all tests play.
@@ -21,9 +22,9 @@ pub const REPLICA: ReplicaId = ReplicaId(1);
 /// Its present life.
 pub const SESSION: SessionNonce = SessionNonce::new(0x1234_5678_9abc_def0);
 
-/// The site's secret.
-pub fn secret() -> SiteSecret {
-    SiteSecret::new([7; 32])
+/// The site's secrets.
+pub fn secret() -> Keyring {
+    Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32]))
 }
 
 /// A KESM.
@@ -95,7 +96,8 @@ impl Actuator for Recorder {
 /// One device's end with its actuator.
 pub fn device(number: u16) -> (DeviceEndpoint<VolatileFence>, Recorder) {
     let keys = secret().device(kesm(number), &[REPLICA]);
-    let endpoint = DeviceEndpoint::new(keys, BootNonce::new(0xb007 + u64::from(number)), VolatileFence::default());
+    let boot = BootNonce::new(0xb007 + u64::from(number));
+    let endpoint = DeviceEndpoint::new(keys, boot, Orders::One, VolatileFence::default());
     (endpoint, Recorder::default())
 }
 
@@ -135,7 +137,7 @@ fn run(count: u16, replica: SocketAddr, ending: &AtomicBool) -> Vec<Recorder> {
             let now = Millis::new(i64::try_from(began.elapsed().as_millis()).expect("short"));
             let number = u16::from_le_bytes([buffer[8], buffer[9]]);
             let (endpoint, recorder) = &mut devices[usize::from(number)];
-            let handled = endpoint.handle(&buffer[..length], now, recorder, &mut out);
+            let handled = endpoint.handle(&buffer[..length], Lan::A, now, recorder, &mut out);
             if let Handled::Opened(replica) = handled {
                 endpoint.telemetry(replica, &reading(), now, &mut out).expect("a known replica");
             }

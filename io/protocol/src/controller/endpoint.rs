@@ -7,13 +7,16 @@ use ridethrough_core::ledger::Committed;
 use ridethrough_core::units::Millis;
 
 use super::event::{Event, Telemetry};
-use super::remote::{Leading, NEVER, Own, Remote, Settled, Standing};
+use super::outstanding::Outstanding;
+use super::remote::{Admitted, NEVER, Own, Remote, Role, Settled, Standing};
 use super::{LeadRefused, Leadership, Outgoing, SubmitRefused};
 use crate::body::{AckBody, Body, TelemetryBody};
 use crate::datagram::Datagram;
-use crate::header::{Header, Way};
-use crate::keys::ReplicaSecret;
+use crate::device::Orders;
+use crate::header::{Header, Kind, Way};
+use crate::keys::ReplicaKeys;
 use crate::limits::{EXPIRY_AHEAD_MAX, LEASE_MAX};
+use crate::network::Lan;
 use crate::nonce::SessionNonce;
 use crate::refusal::{Malformed, Refusal};
 use crate::{reading, setpoint};
@@ -30,7 +33,11 @@ pub struct ControllerEndpoint {
     dues: Vec<Millis>,
     /// The earliest of them.
     next_due: Millis,
-    leadership: Option<(Leading, Millis)>,
+    role: Role,
+    /// When leave to lead lapses.
+    leads_until: Millis,
+    /// Whether devices demand the word of two replicas, so that followers speak, too.
+    orders: Orders,
     /// The highest term ever led in.
     term_max: u64,
     unanswered: u64,
@@ -40,18 +47,20 @@ pub struct ControllerEndpoint {
 
 impl ControllerEndpoint {
     /// A replica that has just started: it has heard no device and does not lead. `session` is drawn at this start,
-    /// `devices` are all that it may speak with.
-    pub fn new(secret: &ReplicaSecret, session: SessionNonce, devices: &[DeviceId]) -> Self {
+    /// `devices` are all that it may speak with, and `orders` says how many replicas they demand the word of.
+    pub fn new(keys: &ReplicaKeys, session: SessionNonce, devices: &[DeviceId], orders: Orders) -> Self {
         let mut devices = devices.to_vec();
         devices.sort_unstable_by_key(|device| device.to_wire());
         devices.dedup();
-        let remotes: Vec<_> = devices.into_iter().map(|device| Remote::new(device, secret.pair(device))).collect();
+        let remotes: Vec<_> = devices.into_iter().map(|device| Remote::new(device, &keys.pair(device))).collect();
         Self {
-            own: Own { replica: secret.replica(), session },
+            own: Own { replica: keys.replica(), session },
             dues: vec![NEVER; remotes.len()],
             remotes,
             next_due: NEVER,
-            leadership: None,
+            role: Role::Silent,
+            leads_until: Millis::ZERO,
+            orders,
             term_max: 0,
             unanswered: 0,
             clock: Millis::ZERO,
@@ -59,26 +68,24 @@ impl ControllerEndpoint {
         }
     }
 
-    /// Takes in one datagram. Nothing if it repeats an ack that was told before.
-    pub fn observe(&mut self, datagram: &[u8], now: Millis) -> Option<Event> {
+    /// Takes in one frame that came over this network. Nothing if it repeats an ack that was told before.
+    pub fn observe(&mut self, frame: &[u8], lan: Lan, now: Millis) -> Option<Event> {
         self.clock = self.clock.max(now);
-        match self.admit(datagram) {
-            Ok((slot, Standing::Greets, _)) => {
-                self.reschedule(slot);
-                self.remotes.get(slot).map(|remote| Event::Greeting { device: remote.device })
+        let (slot, device, admitted) = match self.admit(frame, lan) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Some(Event::Rejected(refusal)),
+        };
+        let event = match admitted {
+            Admitted::Copy => return Some(Event::Copy { device }),
+            Admitted::New(Standing::Greets, _) => Some(Event::Greeting { device }),
+            Admitted::New(standing, Body::Telemetry(body)) => Some(telemetry(device, standing, &body)),
+            Admitted::New(_, Body::Ack(body)) => self.settle(slot, &body),
+            Admitted::New(_, Body::Beat(_) | Body::Order(_) | Body::Endorsement(_)) => {
+                Some(Event::Rejected(Refusal::Misaddressed))
             }
-            Ok((slot, standing, Body::Telemetry(body))) => {
-                self.reschedule(slot);
-                self.remotes.get(slot).map(|remote| telemetry(remote.device, standing, &body))
-            }
-            Ok((slot, _, Body::Ack(body))) => {
-                let event = self.settle(slot, &body);
-                self.reschedule(slot);
-                event
-            }
-            Ok((_, _, Body::Beat(_) | Body::Order(_))) => Some(Event::Rejected(Refusal::Misaddressed)),
-            Err(refusal) => Some(Event::Rejected(refusal)),
-        }
+        };
+        self.reschedule(slot);
+        event
     }
 
     /// Takes in a committed order; the next [`Self::poll`] sends it if its device has been heard, else it waits for
@@ -103,21 +110,36 @@ impl ControllerEndpoint {
         if leadership.term == 0 || leadership.term < self.term_max {
             return Err(LeadRefused::StaleTerm { highest: self.term_max });
         }
-        let leading = Leading { term: leadership.term, lease: leadership.lease };
-        let goes_on = self.leading().is_some_and(|old| old.term == leading.term && old.lease == leading.lease);
-        self.leadership = Some((leading, self.clock.saturating_add(leadership.valid_for)));
+        let role = Role::Leads { term: leadership.term, lease: leadership.lease };
+        let goes_on = self.role == role && self.leads_until > self.clock;
+        self.leads_until = self.clock.saturating_add(leadership.valid_for);
         self.term_max = leadership.term;
         if !goes_on {
-            self.take_over(leading.term);
+            self.take_up(role);
         }
         Ok(())
     }
 
     /// Gives leadership up: no more beats, no more orders. Leases run out by themselves.
     pub fn step_down(&mut self) {
-        self.leadership = None;
-        self.remotes.iter_mut().for_each(Remote::forget_order);
-        self.reschedule_all();
+        self.take_up(Role::Silent);
+    }
+
+    /// Says that this replica is in this term and does not lead. Where devices demand the word of two replicas it then
+    /// vouches for that term, and may [`Self::endorse`]; endorsements of another term are dropped.
+    pub fn follow(&mut self, term: u64, now: Millis) {
+        self.clock = self.clock.max(now);
+        let speaks = self.orders == Orders::TwoOfThree && term > 0;
+        let role = if speaks { Role::Follows { term } } else { Role::Silent };
+        if self.role != role {
+            self.take_up(role);
+        }
+    }
+
+    /// Takes in an order that this replica's own log has committed, to be endorsed until its device shows that it has
+    /// acted, or until it is void `valid_for` after `now`.
+    pub fn endorse(&mut self, order: &Committed<Order>, valid_for: Millis, now: Millis) -> Result<(), SubmitRefused> {
+        self.take_in_endorsement(order.get(), valid_for, now)
     }
 
     /// Gives `sink` every frame that is due at `now`, and says when to ask again, unless a datagram comes before.
@@ -148,58 +170,67 @@ impl ControllerEndpoint {
         now: Millis,
     ) -> Result<(), SubmitRefused> {
         self.clock = self.clock.max(now);
+        // Leave that has lapsed may be given again: until then the order waits.
+        if !matches!(self.role, Role::Leads { term, .. } if term == leader_term) {
+            return Err(SubmitRefused::NotLeading);
+        }
+        self.keep(Kind::Order, order, leader_term, valid_for)
+    }
+
+    /// What [`Self::endorse`] does.
+    pub(crate) fn take_in_endorsement(
+        &mut self,
+        order: &Order,
+        valid_for: Millis,
+        now: Millis,
+    ) -> Result<(), SubmitRefused> {
+        self.clock = self.clock.max(now);
+        let Role::Follows { term } = self.role else { return Err(SubmitRefused::NotFollowing) };
         let slot = self.slot(order.device).ok_or(SubmitRefused::UnknownDevice(order.device))?;
-        self.check(order, leader_term, valid_for)?;
+        if self.remotes.get(slot).is_some_and(|remote| remote.accepted_index() >= order.index) {
+            return Ok(());
+        }
+        self.keep(Kind::Endorsement, order, term, valid_for)
+    }
+
+    fn keep(&mut self, kind: Kind, order: &Order, term: u64, valid_for: Millis) -> Result<(), SubmitRefused> {
+        let slot = self.slot(order.device).ok_or(SubmitRefused::UnknownDevice(order.device))?;
+        check(order, term, valid_for)?;
         let until = self.clock.saturating_add(valid_for);
         let remote = self.remotes.get_mut(slot).ok_or(SubmitRefused::UnknownDevice(order.device))?;
-        match remote.outstanding() {
-            Some(other) if other.order.index > order.index => {
-                return Err(SubmitRefused::Overtaken { by: other.order.index });
-            }
-            Some(same) if same.order.index == order.index => {}
-            _ => remote.order(*order, leader_term, self.clock, until),
+        match remote.outstanding().map(|other| other.order.index) {
+            Some(other) if other > order.index => return Err(SubmitRefused::Overtaken { by: other }),
+            Some(same) if same == order.index => {}
+            _ => remote.order(Outstanding::new(kind, *order, term, self.clock, until)),
         }
         self.reschedule(slot);
         Ok(())
     }
 
-    fn check(&self, order: &Order, leader_term: u64, valid_for: Millis) -> Result<(), SubmitRefused> {
-        // Leave that has lapsed may be given again: until then the order waits.
-        if self.leadership.is_none_or(|(leading, _)| leading.term != leader_term) {
-            Err(SubmitRefused::NotLeading)
-        } else if order.term > leader_term || order.index == 0 {
-            Err(SubmitRefused::Fence)
-        } else if !setpoint::fits(&order.setpoint, order.device) {
-            Err(SubmitRefused::WrongKind)
-        } else if valid_for <= Millis::ZERO || valid_for > EXPIRY_AHEAD_MAX {
-            Err(SubmitRefused::ValidityOutOfRange)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn admit(&mut self, datagram: &[u8]) -> Result<(usize, Standing, Body), Refusal> {
-        let header = Header::parse(datagram)?;
+    fn admit(&mut self, frame: &[u8], lan: Lan) -> Result<(usize, DeviceId, Admitted), Refusal> {
+        let header = Header::parse(frame)?;
         if header.replica != self.own.replica || header.kind.way() != Way::ToReplica {
             return Err(Refusal::Misaddressed);
         }
         let slot = self.slot(header.device).ok_or(Refusal::Misaddressed)?;
         let remote = self.remotes.get_mut(slot).ok_or(Refusal::Misaddressed)?;
-        let (standing, body) = remote.admit(self.own, &header, datagram, self.clock)?;
-        Ok((slot, standing, body))
+        let admitted = remote.admit(self.own, &header, frame, lan, self.clock)?;
+        Ok((slot, header.device, admitted))
     }
 
     fn settle(&mut self, slot: usize, body: &AckBody) -> Option<Event> {
         let remote = self.remotes.get_mut(slot)?;
-        let Settled::Told { rtt } = remote.settle(body, self.clock) else { return None };
+        let Settled::Told { transmissions } = remote.settle(body) else { return None };
         let ack = Ack { device: remote.device, fence: body.fence, verdict: body.verdict, device_at: body.device_at };
-        Some(Event::Ack { ack, in_force: body.in_force, rtt })
+        Some(Event::Ack { ack, in_force: body.in_force, transmissions })
     }
 
-    fn take_over(&mut self, term: u64) {
+    /// What is outstanding stays only if it is said in the same words: an order by the leader of the same term.
+    fn take_up(&mut self, role: Role) {
+        self.role = role;
         for remote in &mut self.remotes {
             remote.hurry_beat(self.clock);
-            if remote.outstanding().is_some_and(|order| order.leader_term != term) {
+            if remote.outstanding().is_some_and(|said| !role.says(said.kind, said.said_in_term)) {
                 remote.forget_order();
             }
         }
@@ -207,21 +238,25 @@ impl ControllerEndpoint {
     }
 
     fn transmit(&mut self, sink: &mut impl FnMut(Outgoing<'_>)) {
-        let (own, now, leading) = (self.own, self.clock, self.leading());
+        let (own, now, role) = (self.own, self.clock, self.present_role());
         let mut next_due = NEVER;
         for (remote, due) in self.remotes.iter_mut().zip(&mut self.dues) {
             if *due <= now {
                 self.unanswered += u64::from(remote.expire(now));
-                speak(remote, own, leading, now, &mut self.out, sink);
-                *due = remote.due(leading, now);
+                remote.speak(own, role, now, &mut self.out, sink);
+                *due = remote.due(role, now);
             }
             next_due = next_due.min(*due);
         }
         self.next_due = next_due;
     }
 
-    fn leading(&self) -> Option<Leading> {
-        self.leadership.filter(|(_, until)| *until > self.clock).map(|(leading, _)| leading)
+    /// What this replica is now: leave to lead lapses by itself.
+    fn present_role(&self) -> Role {
+        match self.role {
+            Role::Leads { .. } if self.leads_until <= self.clock => Role::Silent,
+            role => role,
+        }
     }
 
     fn slot(&self, device: DeviceId) -> Option<usize> {
@@ -229,9 +264,9 @@ impl ControllerEndpoint {
     }
 
     fn reschedule(&mut self, slot: usize) {
-        let leading = self.leading();
+        let role = self.present_role();
         if let (Some(remote), Some(due)) = (self.remotes.get(slot), self.dues.get_mut(slot)) {
-            *due = remote.due(leading, self.clock);
+            *due = remote.due(role, self.clock);
             self.next_due = self.next_due.min(*due);
         }
     }
@@ -250,28 +285,17 @@ impl fmt::Debug for ControllerEndpoint {
     }
 }
 
-/// Everything that one device is due to hear, in the order in which it can take it.
-fn speak(
-    remote: &mut Remote,
-    own: Own,
-    leading: Option<Leading>,
-    now: Millis,
-    out: &mut Datagram,
-    sink: &mut impl FnMut(Outgoing<'_>),
-) {
-    let device = remote.device;
-    let mut send = |said: Option<_>, out: &Datagram| {
-        if let Some((route, kind)) = said {
-            sink(Outgoing { device, route, kind, bytes: out.as_bytes() });
-        }
-    };
-    let said = remote.say_offer(own, now, out);
-    send(said, out);
-    let Some(leading) = leading else { return };
-    let said = remote.say_beat(own, leading, now, out);
-    send(said, out);
-    let said = remote.say_order(own, now, out);
-    send(said, out);
+/// Whether an order may be said in this term at all.
+fn check(order: &Order, term: u64, valid_for: Millis) -> Result<(), SubmitRefused> {
+    if order.term > term || order.index == 0 {
+        Err(SubmitRefused::Fence)
+    } else if !setpoint::fits(&order.setpoint, order.device) {
+        Err(SubmitRefused::WrongKind)
+    } else if valid_for <= Millis::ZERO || valid_for > EXPIRY_AHEAD_MAX {
+        Err(SubmitRefused::ValidityOutOfRange)
+    } else {
+        Ok(())
+    }
 }
 
 /// Telemetry that was overtaken is old news, and a reading of another kind of device is none.
@@ -290,5 +314,6 @@ fn telemetry(device: DeviceId, standing: Standing, body: &TelemetryBody) -> Even
         lease_remaining: body.lease_remaining,
         device_at: body.device_at,
         counters: body.refusals,
+        heard: body.heard,
     })
 }

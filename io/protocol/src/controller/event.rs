@@ -22,8 +22,13 @@ pub enum Event {
         ack: Ack,
         /// What the device does after its verdict; nothing while it follows its local safe rule.
         in_force: Option<Setpoint>,
-        /// Time since the order was first sent, if it was outstanding.
-        rtt: Option<Millis>,
+        /// How often the order was sent, if it was outstanding; zero for word on a superseded one.
+        transmissions: u32,
+    },
+    /// What was believed before: the second copy, of the other network.
+    Copy {
+        /// Whose.
+        device: DeviceId,
     },
     /// Not believed.
     Rejected(Refusal),
@@ -46,4 +51,6 @@ pub struct Telemetry {
     pub device_at: Millis,
     /// What it has refused since it booted.
     pub counters: Refusals,
+    /// Frames that it heard on each network since it booted, first and second copies.
+    pub heard: [u32; 2],
 }

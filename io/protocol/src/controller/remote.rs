@@ -1,19 +1,21 @@
 //! What a replica knows of one device: its present life, its clock, the order that it has not answered.
 
-use ridethrough_core::device::{DeviceId, Fence, Order, ReplicaId};
+use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
 use ridethrough_core::units::Millis;
 
-use super::Route;
 use super::clock::DeviceClock;
 use super::outstanding::Outstanding;
+use super::{Outgoing, Route};
 use crate::body::{AckBody, Beat, Body, OrderBody};
 use crate::budget::Budget;
 use crate::datagram::Datagram;
 use crate::frame;
 use crate::header::{Header, Kind};
-use crate::keys::KeyPair;
-use crate::limits::{BEATS_PER_LEASE, GREETING_GAP};
+use crate::keys::{Epochs, KeyPair, Lock, Seal};
+use crate::limits::{BEATS_PER_LEASE, GREETING_GAP, VOUCH_GAP};
+use crate::network::Lan;
 use crate::nonce::{BootNonce, SessionNonce};
+use crate::recent::Recent;
 use crate::refusal::Refusal;
 use crate::window::Window;
 
@@ -27,17 +29,46 @@ pub(super) struct Own {
     pub(super) session: SessionNonce,
 }
 
-/// The part of leadership that beats and orders carry, while it lasts.
-#[derive(Clone, Copy)]
-pub(super) struct Leading {
-    pub(super) term: u64,
-    pub(super) lease: Millis,
+/// What a replica is to the devices at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It only answers greetings: it knows no term, or its leave to lead has lapsed.
+    Silent,
+    /// It endorses, and says its term.
+    Follows { term: u64 },
+    /// It orders, and grants leases.
+    Leads { term: u64, lease: Millis },
+}
+
+impl Role {
+    /// The present term, zero for none.
+    const fn term(self) -> u64 {
+        match self {
+            Self::Silent => 0,
+            Self::Follows { term } | Self::Leads { term, .. } => term,
+        }
+    }
+
+    /// Whether it goes on saying something of this kind and term.
+    pub(super) fn says(self, kind: Kind, term: u64) -> bool {
+        self.order_kind() == Some(kind) && self.term() == term
+    }
+
+    /// What an outstanding order goes out as.
+    const fn order_kind(self) -> Option<Kind> {
+        match self {
+            Self::Silent => None,
+            Self::Follows { .. } => Some(Kind::Endorsement),
+            Self::Leads { .. } => Some(Kind::Order),
+        }
+    }
 }
 
 /// One device, as the replica sees it.
 pub(super) struct Remote {
     pub(super) device: DeviceId,
-    keys: KeyPair,
+    lock: Lock,
+    seal: Seal,
     /// The last sequence said to this device, in any of its lives.
     said: u64,
     live: Option<Live>,
@@ -48,17 +79,23 @@ pub(super) struct Remote {
     outstanding: Option<Outstanding>,
     /// The last ack passed on, so that repetitions are not.
     reported: Option<(Fence, bool)>,
-    budget: Budget,
+    /// Of each network, so that a flood on one does not silence the other.
+    budgets: [Budget; 2],
+    /// The same for frames of no known life, so that forged greetings do not silence a device that is known.
+    greeting_budgets: [Budget; 2],
 }
 
 /// The life of a device in which it has shown that it hears us.
 struct Live {
     boot: BootNonce,
     window: Window,
+    recent: Recent,
     /// From its newest telemetry or ack.
     clock: DeviceClock,
     /// What `said` was when this life was adopted. A life that shows it has heard more is younger.
     said_at_adoption: u64,
+    /// Index of the last order that the device has accepted.
+    accepted_index: u64,
 }
 
 /// A life of a device that does not know our session yet.
@@ -79,20 +116,36 @@ pub(super) enum Standing {
     Greets,
 }
 
+/// What a frame of this device is.
+pub(super) enum Admitted {
+    /// Believed.
+    New(Standing, Body),
+    /// Believed before; it came over the other network, too.
+    Copy,
+}
+
+/// One frame that was just written.
+struct Said {
+    route: Route,
+    kind: Kind,
+    transmission: u32,
+}
+
 /// What an ack says that was not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settled {
     /// Nothing.
     Repeated,
-    /// The end of the outstanding order, so long after it was first sent, or late word on a superseded one.
-    Told { rtt: Option<Millis> },
+    /// The end of the outstanding order, sent so often, or late word on a superseded one (zero).
+    Told { transmissions: u32 },
 }
 
 impl Remote {
-    pub(super) fn new(device: DeviceId, keys: KeyPair) -> Self {
+    pub(super) fn new(device: DeviceId, keys: &Epochs<KeyPair>) -> Self {
         Self {
             device,
-            keys,
+            lock: Lock::new(keys.map(|_, pair| pair.to_replica.clone())),
+            seal: Seal::new(keys.map(|_, pair| pair.to_device.clone())),
             said: 0,
             live: None,
             offer: None,
@@ -100,7 +153,8 @@ impl Remote {
             beat_due: NEVER,
             outstanding: None,
             reported: None,
-            budget: Budget::full(),
+            budgets: [Budget::full(); 2],
+            greeting_budgets: [Budget::full(); 2],
         }
     }
 
@@ -114,16 +168,28 @@ impl Remote {
         &mut self,
         own: Own,
         header: &Header,
-        datagram: &[u8],
+        frame: &[u8],
+        lan: Lan,
         now: Millis,
-    ) -> Result<(Standing, Body), Refusal> {
+    ) -> Result<Admitted, Refusal> {
+        let known = self.live.as_mut().filter(|live| live.boot == header.boot);
+        if known.is_some_and(|live| live.recent.completes(header, frame, lan)) {
+            return Ok(Admitted::Copy);
+        }
         let standing = self.standing(own, header).ok_or(Refusal::Replay)?;
-        if !self.budget.spend(now) {
+        let budgets = match standing {
+            Standing::Continues { .. } => &mut self.budgets,
+            Standing::Adopted | Standing::Greets => &mut self.greeting_budgets,
+        };
+        if !lan.of_mut(budgets).spend(now) {
             return Err(Refusal::Flooded);
         }
-        let body = frame::open(header, datagram, &self.keys.to_replica)?;
+        let body = frame::open(header, frame, &mut self.lock)?;
         self.note(standing, header, &body, now);
-        Ok((standing, body))
+        if let Some(live) = self.live.as_mut().filter(|live| live.boot == header.boot) {
+            live.recent.note(header, frame, lan);
+        }
+        Ok(Admitted::New(standing, body))
     }
 
     /// Where a frame that claims this header would stand, if it can still be believed. A new life must name our
@@ -151,10 +217,11 @@ impl Remote {
     }
 
     fn note(&mut self, standing: Standing, header: &Header, body: &Body, now: Millis) {
-        let device_at = match body {
-            Body::Telemetry(telemetry) => telemetry.device_at,
-            Body::Ack(ack) => ack.device_at,
-            Body::Beat(_) | Body::Order(_) => return,
+        let (device_at, accepted) = match body {
+            Body::Telemetry(telemetry) => (telemetry.device_at, telemetry.fence),
+            Body::Ack(ack) if ack.verdict.in_force() => (ack.device_at, ack.fence),
+            Body::Ack(ack) => (ack.device_at, Fence::default()),
+            Body::Beat(_) | Body::Order(_) | Body::Endorsement(_) => return,
         };
         let clock = DeviceClock { device_at, heard_at: now };
         match standing {
@@ -168,11 +235,30 @@ impl Remote {
                 }
             }
         }
+        if !matches!(standing, Standing::Greets) {
+            self.accepted(accepted.index);
+        }
+    }
+
+    /// An endorsement has served when the device has accepted what it endorses, or more.
+    fn accepted(&mut self, index: u64) {
+        let Some(live) = self.live.as_mut() else { return };
+        live.accepted_index = live.accepted_index.max(index);
+        let accepted_index = live.accepted_index;
+        let served = |said: &Outstanding| said.kind == Kind::Endorsement && said.order.index <= accepted_index;
+        self.outstanding = self.outstanding.filter(|said| !served(said));
     }
 
     fn adopt(&mut self, header: &Header, clock: DeviceClock, now: Millis) {
         let window = Window::beginning_at(header.sequence);
-        self.live = Some(Live { boot: header.boot, window, clock, said_at_adoption: self.said });
+        self.live = Some(Live {
+            boot: header.boot,
+            window,
+            recent: Recent::new(),
+            clock,
+            said_at_adoption: self.said,
+            accepted_index: 0,
+        });
         self.offer = self.offer.filter(|offer| offer.boot != header.boot);
         self.beat_due = now;
         if let Some(outstanding) = self.outstanding.as_mut() {
@@ -189,9 +275,14 @@ impl Remote {
         self.offer = Some(Offer { boot: header.boot, heard });
     }
 
-    /// Takes in an order, in place of an older one.
-    pub(super) fn order(&mut self, order: Order, leader_term: u64, now: Millis, until: Millis) {
-        self.outstanding = Some(Outstanding::new(order, leader_term, now, until));
+    /// Takes in an order or an endorsement, in place of an older one.
+    pub(super) fn order(&mut self, outstanding: Outstanding) {
+        self.outstanding = Some(outstanding);
+    }
+
+    /// Index of the last order that the device is known to have accepted in its present life.
+    pub(super) fn accepted_index(&self) -> u64 {
+        self.live.as_ref().map_or(0, |live| live.accepted_index)
     }
 
     pub(super) const fn outstanding(&self) -> Option<&Outstanding> {
@@ -208,8 +299,8 @@ impl Remote {
     }
 
     /// Ends the outstanding order if this answers it.
-    pub(super) fn settle(&mut self, ack: &AckBody, now: Millis) -> Settled {
-        let answered = self.outstanding.filter(|outstanding| outstanding.fence() == ack.fence);
+    pub(super) fn settle(&mut self, ack: &AckBody) -> Settled {
+        let answered = self.outstanding.filter(|said| said.kind == Kind::Order && said.fence() == ack.fence);
         let report = (ack.fence, ack.verdict.in_force());
         if answered.is_none() && self.reported == Some(report) {
             return Settled::Repeated;
@@ -218,59 +309,85 @@ impl Remote {
         if answered.is_some() {
             self.outstanding = None;
         }
-        let sent = answered.and_then(|order| order.first_sent);
-        Settled::Told { rtt: sent.map(|sent| now.saturating_sub(sent).or_zero()) }
+        Settled::Told { transmissions: answered.map_or(0, |order| order.transmissions) }
     }
 
     /// When something is to be done next, unless something is heard before.
-    pub(super) fn due(&self, leading: Option<Leading>, now: Millis) -> Millis {
+    pub(super) fn due(&self, role: Role, now: Millis) -> Millis {
         let offer = self.offer.map_or(NEVER, |_| self.offers_from);
         let void = self.outstanding.map_or(NEVER, |order| order.until);
-        let told = match leading {
-            Some(_) if self.is_live(now) => self.outstanding.map_or(NEVER, |order| order.due).min(self.beat_due),
+        let told = match role.order_kind() {
+            Some(kind) if self.is_live(now) => {
+                let order = self.outstanding.filter(|order| order.kind == kind);
+                order.map_or(NEVER, |order| order.due).min(self.beat_due)
+            }
             _ => NEVER,
         };
         offer.min(void).min(told)
     }
 
-    /// Drops the outstanding order if its time is over; true if it was never answered.
+    /// Drops what is outstanding if its time is over; true if that is an order that was never answered.
     pub(super) fn expire(&mut self, now: Millis) -> bool {
-        let over = self.outstanding.is_some_and(|order| order.until <= now);
-        if over {
+        let over = self.outstanding.filter(|order| order.until <= now);
+        if over.is_some() {
             self.outstanding = None;
         }
-        over
+        over.is_some_and(|order| order.kind == Kind::Order)
+    }
+
+    /// Everything that the device is due to hear, in the order in which it can take it.
+    pub(super) fn speak(
+        &mut self,
+        own: Own,
+        role: Role,
+        now: Millis,
+        out: &mut Datagram,
+        sink: &mut impl FnMut(Outgoing<'_>),
+    ) {
+        let device = self.device;
+        let mut send = |said: Option<Said>, out: &Datagram| {
+            if let Some(Said { route, kind, transmission }) = said {
+                sink(Outgoing { device, route, kind, transmission, bytes: out.as_bytes() });
+            }
+        };
+        let said = self.say_offer(own, role, now, out);
+        send(said, out);
+        let said = self.say_beat(own, role, now, out);
+        send(said, out);
+        let said = self.say_order(own, role, now, out);
+        send(said, out);
     }
 
     /// Offers our session to whoever greeted last, if that is due.
-    pub(super) fn say_offer(&mut self, own: Own, now: Millis, out: &mut Datagram) -> Option<(Route, Kind)> {
+    fn say_offer(&mut self, own: Own, role: Role, now: Millis, out: &mut Datagram) -> Option<Said> {
         let offer = self.offer.filter(|_| self.offers_from <= now)?;
         self.offer = None;
         self.offers_from = now.saturating_add(GREETING_GAP);
-        let body = Body::Beat(Beat { term: 0, lease_until: Millis::ZERO });
+        let body = Body::Beat(Beat { term: role.term(), lease_until: Millis::ZERO });
         self.say(own, offer.boot, offer.heard, &body, out);
-        Some((Route::Greeting, Kind::Beat))
+        Some(Said { route: Route::Greeting, kind: Kind::Beat, transmission: 0 })
     }
 
-    /// Renews the lease, if that is due. Before the order, which the device takes only under a lease.
-    pub(super) fn say_beat(
-        &mut self,
-        own: Own,
-        leading: Leading,
-        now: Millis,
-        out: &mut Datagram,
-    ) -> Option<(Route, Kind)> {
+    /// Renews the lease, or says the term, if that is due. Before the order, which the device takes only under a lease.
+    fn say_beat(&mut self, own: Own, role: Role, now: Millis, out: &mut Datagram) -> Option<Said> {
         let (boot, heard, device_now) = self.addressee(now).filter(|_| self.beat_due <= now)?;
-        self.beat_due = now.saturating_add(Millis::new((leading.lease.get() / BEATS_PER_LEASE).max(1)));
-        let lease_until = device_now.saturating_add(leading.lease);
-        self.say(own, boot, heard, &Body::Beat(Beat { term: leading.term, lease_until }), out);
-        Some((Route::Live, Kind::Beat))
+        let (pause, lease_until) = match role {
+            Role::Silent => return None,
+            Role::Follows { .. } => (VOUCH_GAP, Millis::ZERO),
+            Role::Leads { lease, .. } => {
+                (Millis::new((lease.get() / BEATS_PER_LEASE).max(1)), device_now.saturating_add(lease))
+            }
+        };
+        self.beat_due = now.saturating_add(pause);
+        self.say(own, boot, heard, &Body::Beat(Beat { term: role.term(), lease_until }), out);
+        Some(Said { route: Route::Live, kind: Kind::Beat, transmission: 0 })
     }
 
-    /// Sends the outstanding order, if that is due.
-    pub(super) fn say_order(&mut self, own: Own, now: Millis, out: &mut Datagram) -> Option<(Route, Kind)> {
+    /// Sends the outstanding order or endorsement, if that is due.
+    fn say_order(&mut self, own: Own, role: Role, now: Millis, out: &mut Datagram) -> Option<Said> {
         let (boot, heard, device_now) = self.addressee(now)?;
-        let outstanding = self.outstanding.as_mut().filter(|order| order.due <= now)?;
+        let due = |order: &&mut Outstanding| order.due <= now && Some(order.kind) == role.order_kind();
+        let outstanding = self.outstanding.as_mut().filter(due)?;
         let left = outstanding.until.saturating_sub(now);
         assert!(left > Millis::ZERO, "an order is dropped before its time is over");
         let order = OrderBody {
@@ -280,8 +397,10 @@ impl Remote {
             setpoint: outstanding.order.setpoint,
         };
         outstanding.sent(now);
-        self.say(own, boot, heard, &Body::Order(order), out);
-        Some((Route::Live, Kind::Order))
+        let (kind, transmission) = (outstanding.kind, outstanding.transmissions);
+        let body = if kind == Kind::Order { Body::Order(order) } else { Body::Endorsement(order) };
+        self.say(own, boot, heard, &body, out);
+        Some(Said { route: Route::Live, kind, transmission })
     }
 
     /// The life to speak to, the last sequence heard from it, and a time that its clock has reached.
@@ -296,11 +415,12 @@ impl Remote {
             kind: body.kind(),
             replica: own.replica,
             device: self.device,
+            epoch: self.seal.epoch(),
             session: own.session,
             boot,
             sequence: self.said,
             heard,
         };
-        frame::seal(&header, body, &self.keys.to_device, out);
+        frame::seal(&header, body, &mut self.seal, out);
     }
 }

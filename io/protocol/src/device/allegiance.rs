@@ -2,8 +2,8 @@
 //!
 //! Apart from the endpoint so that the model of `tests/models` checks the rules that ship.
 
-use ridethrough_core::device::Fence;
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::device::Fence;
+use ridethrough_vocabulary::units::Millis;
 
 use crate::limits::LEASE_MAX;
 

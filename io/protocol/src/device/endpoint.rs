@@ -1,18 +1,20 @@
 //! The state machine of one device.
 
-use std::fmt;
+use core::fmt;
 
-use ridethrough_core::device::{DeviceId, Fence, Reading, ReplicaId, Setpoint, Verdict};
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::device::{DeviceId, Fence, Reading, ReplicaId, Setpoint, Verdict};
+use ridethrough_vocabulary::units::Millis;
 
+use super::agreement::{Agreement, Orders};
 use super::allegiance::{Allegiance, Bearing};
-use super::peer::{Peer, Standing};
-use super::{Actuator, FenceMemory, Handled, UnknownReplica};
+use super::peer::{Admitted, Peer, Standing};
+use super::{Actuator, FenceMemory, Handled, JudgedOrder, UnknownReplica};
 use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
 use crate::datagram::Datagram;
 use crate::header::{Header, Way};
 use crate::keys::DeviceKeys;
-use crate::limits::EXPIRY_AHEAD_MAX;
+use crate::limits::{EXPIRY_AHEAD_MAX, REPLICAS_MAX};
+use crate::network::Lan;
 use crate::nonce::BootNonce;
 use crate::refusal::{Refusal, Refusals};
 use crate::setpoint;
@@ -24,11 +26,15 @@ use crate::setpoint;
 pub struct DeviceEndpoint<M> {
     device: DeviceId,
     boot: BootNonce,
-    peers: Vec<Peer>,
+    peers: heapless::Vec<Peer, REPLICAS_MAX>,
     memory: M,
     allegiance: Allegiance,
+    agreement: Agreement,
     in_force: Option<InForce>,
+    judged: Option<JudgedOrder>,
     refusals: Refusals,
+    /// Frames heard on each network, first and second copies.
+    heard: [u32; 2],
     clock: Millis,
 }
 
@@ -40,40 +46,46 @@ struct InForce {
 
 impl<M: FenceMemory> DeviceEndpoint<M> {
     /// A device that has just booted, in its local safe rule, with `boot` freshly drawn and the fence that its memory
-    /// has kept.
-    pub fn new(keys: DeviceKeys, boot: BootNonce, memory: M) -> Self {
+    /// has kept. `orders` says how many replicas must agree before it acts.
+    pub fn new(keys: DeviceKeys, boot: BootNonce, orders: Orders, memory: M) -> Self {
         let allegiance = Allegiance::remembered(memory.load());
         let device = keys.device();
-        let peers = keys.into_pairs().into_iter().map(|(replica, pair)| Peer::new(replica, pair)).collect();
+        let peers = keys.into_pairs().iter().map(|(replica, pairs)| Peer::new(*replica, pairs)).collect();
         Self {
             device,
             boot,
             peers,
             memory,
             allegiance,
+            agreement: Agreement::new(orders),
             in_force: None,
+            judged: None,
             refusals: Refusals::default(),
+            heard: [0; 2],
             clock: Millis::ZERO,
         }
     }
 
-    /// Takes in one datagram. What lapsed before `now` lapses first. [`Handled::Answer`] says that `out` holds an ack.
+    /// Takes in one frame that came over this network. What lapsed before `now` lapses first. [`Handled::Answer`] says
+    /// that `out` holds an ack.
     pub fn handle(
         &mut self,
-        datagram: &[u8],
+        frame: &[u8],
+        lan: Lan,
         now: Millis,
         actuator: &mut impl Actuator,
         out: &mut Datagram,
     ) -> Handled {
         self.advance(now, actuator);
-        let handled = match self.admit(datagram) {
-            Ok((peer, standing, _, Body::Beat(beat))) => self.take_beat(peer, standing, beat),
-            Ok((peer, _, header, Body::Order(order))) => self.take_order(peer, &header, &order, actuator, out),
-            Ok((_, _, _, Body::Telemetry(_) | Body::Ack(_))) => Handled::Ignored(Refusal::Misaddressed),
+        let handled = match self.admit(frame, lan) {
+            Ok((_, Admitted::Copy)) => Handled::Copy,
+            Ok((peer, Admitted::New(standing, body))) => self.take(peer, standing, &body, actuator, out),
             Err(refusal) => Handled::Ignored(refusal),
         };
-        if let Handled::Ignored(refusal) = handled {
-            self.refusals.count(refusal);
+        match handled {
+            Handled::Ignored(refusal) => self.refusals.count(refusal),
+            Handled::Answer { verdict, .. } => self.count(verdict),
+            Handled::Nothing | Handled::Copy | Handled::Opened(_) => {}
         }
         handled
     }
@@ -95,6 +107,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             in_force: self.in_force(),
             lease_remaining: self.lease_remaining(),
             refusals: self.refusals,
+            heard: self.heard,
         });
         let peer = self.peers.iter_mut().find(|peer| peer.replica == replica).ok_or(UnknownReplica(replica))?;
         peer.say(self.device, self.boot, &body, out);
@@ -115,6 +128,11 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
     /// The setpoint in force at the last `now`; nothing while the device follows its local safe rule.
     pub fn in_force(&self) -> Option<Setpoint> {
         self.in_force.map(|order| order.setpoint)
+    }
+
+    /// The order that the last [`Handled::Answer`] was about.
+    pub const fn judged(&self) -> Option<JudgedOrder> {
+        self.judged
     }
 
     /// The fence of the last accepted order.
@@ -146,8 +164,8 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         }
     }
 
-    fn admit(&mut self, datagram: &[u8]) -> Result<(usize, Standing, Header, Body), Refusal> {
-        let header = Header::parse(datagram)?;
+    fn admit(&mut self, frame: &[u8], lan: Lan) -> Result<(usize, Admitted), Refusal> {
+        let header = Header::parse(frame)?;
         if header.device != self.device || header.kind.way() != Way::ToDevice {
             return Err(Refusal::Misaddressed);
         }
@@ -156,44 +174,80 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         if header.boot != self.boot {
             return Err(Refusal::Replay);
         }
-        let (standing, body) = peer.admit(&header, datagram, self.clock)?;
-        Ok((index, standing, header, body))
+        let admitted = peer.admit(&header, frame, lan, self.clock)?;
+        let heard = lan.of_mut(&mut self.heard);
+        *heard = heard.saturating_add(1);
+        Ok((index, admitted))
     }
 
-    /// A beat opens a session whatever its term; a lease comes only from a leader that none has replaced.
-    fn take_beat(&mut self, peer: usize, standing: Standing, beat: Beat) -> Handled {
-        let leads = beat.lease_until > Millis::ZERO;
-        let stale = leads && self.allegiance.renew(beat.term, beat.lease_until, self.clock).is_err();
-        match (standing, self.peers.get(peer)) {
-            (Standing::Opens, Some(peer)) => Handled::Opened(peer.replica),
-            _ if stale => Handled::Ignored(Refusal::StaleTerm),
+    fn take(
+        &mut self,
+        peer: usize,
+        standing: Standing,
+        body: &Body,
+        actuator: &mut impl Actuator,
+        out: &mut Datagram,
+    ) -> Handled {
+        let taken = match body {
+            Body::Beat(beat) => self.take_beat(peer, *beat),
+            Body::Order(order) => {
+                self.agreement.ordered(peer, *order);
+                Ok(())
+            }
+            Body::Endorsement(order) => {
+                self.agreement.endorsed(peer, *order);
+                Ok(())
+            }
+            Body::Telemetry(_) | Body::Ack(_) => Err(Refusal::Misaddressed),
+        };
+        if let Some(beat) = self.agreement.take_vouched_beat() {
+            // Kept from when its term was new; if another has overtaken it since, there is nobody to tell.
+            let _ = self.allegiance.renew(beat.term, beat.lease_until, self.clock);
+        }
+        let judged = self.judge_pending(actuator, out);
+        match (standing, self.peers.get(peer), judged, taken) {
+            (_, _, Some(Ok(answer)), _) => answer,
+            (Standing::Opens, Some(peer), ..) => Handled::Opened(peer.replica),
+            (_, _, _, Err(refusal)) => Handled::Ignored(refusal),
+            // Only the order itself is refused, not what came while it waits.
+            (_, _, Some(Err(refusal)), _) if matches!(body, Body::Order(_)) => Handled::Ignored(refusal),
             _ => Handled::Nothing,
         }
     }
 
-    fn take_order(
-        &mut self,
-        peer: usize,
-        header: &Header,
-        order: &OrderBody,
-        actuator: &mut impl Actuator,
-        out: &mut Datagram,
-    ) -> Handled {
-        let verdict = match self.judge(order, actuator) {
+    /// A beat opens a session whatever its term; a lease comes only from a leader that none has replaced, in a term that
+    /// enough replicas have reached.
+    fn take_beat(&mut self, peer: usize, beat: Beat) -> Result<(), Refusal> {
+        self.agreement.name_term(peer, beat.term);
+        if beat.lease_until == Millis::ZERO {
+            return Ok(());
+        }
+        if beat.term > self.agreement.vouched_term() {
+            self.agreement.keep_beat(peer, beat);
+            return Err(Refusal::Unendorsed);
+        }
+        self.allegiance.renew(beat.term, beat.lease_until, self.clock).map_err(|_| Refusal::StaleTerm)
+    }
+
+    /// Judges the order that waits, if there is one: it may have just come, or what it waited for.
+    fn judge_pending(&mut self, actuator: &mut impl Actuator, out: &mut Datagram) -> Option<Result<Handled, Refusal>> {
+        let (sender, order) = self.agreement.pending()?;
+        let verdict = match self.judge(&order, actuator) {
             Ok(verdict) | Err(Refused::Finally(verdict)) => verdict,
-            Err(Refused::ForNow(refusal)) => return Handled::Ignored(refusal),
+            Err(Refused::ForNow(refusal)) => return Some(Err(refusal)),
         };
-        self.count(verdict);
-        let body = Body::Ack(AckBody {
+        self.agreement.answered();
+        self.judged = Some(JudgedOrder {
             fence: order.fence,
-            answers: header.sequence,
-            device_at: self.clock,
-            verdict,
-            in_force: self.in_force(),
+            entry_term: order.entry_term,
+            expires_at: order.expires_at,
+            setpoint: order.setpoint,
         });
-        let Some(peer) = self.peers.get_mut(peer) else { return Handled::Ignored(Refusal::Misaddressed) };
+        let device_at = self.clock;
+        let body = Body::Ack(AckBody { fence: order.fence, device_at, verdict, in_force: self.in_force() });
+        let peer = self.peers.get_mut(sender)?;
         peer.say(self.device, self.boot, &body, out);
-        Handled::Answer { replica: peer.replica, verdict }
+        Some(Ok(Handled::Answer { replica: peer.replica, verdict }))
     }
 
     fn judge(&mut self, order: &OrderBody, actuator: &mut impl Actuator) -> Result<Verdict, Refused> {
@@ -203,8 +257,12 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             Bearing::Ahead => {}
         }
         self.check(order, actuator)?;
+        let expires_at = self.agreement.expiry(order).ok_or(Refused::ForNow(Refusal::Unendorsed))?;
+        if expires_at <= self.clock {
+            return Err(Refused::Finally(Verdict::Expired));
+        }
         self.store(order.fence)?;
-        self.in_force = Some(InForce { setpoint: order.setpoint, expires_at: order.expires_at });
+        self.in_force = Some(InForce { setpoint: order.setpoint, expires_at });
         actuator.apply(Some(order.setpoint));
         Ok(Verdict::Executed)
     }
@@ -215,7 +273,9 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         if self.in_force.is_none() {
             return Err(Refused::Finally(Verdict::Expired));
         }
-        if order.fence.term > self.allegiance.fence.term {
+        // The next leader's resend shuts the old one out, if enough replicas are in its term. The order need not be
+        // spoken for again: it is in force already.
+        if order.fence.term > self.allegiance.fence.term && self.agreement.vouched_term() >= order.fence.term {
             self.store(order.fence)?;
         }
         Ok(Verdict::Duplicate)

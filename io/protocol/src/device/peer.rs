@@ -1,29 +1,34 @@
 //! What a device knows of one replica: keys, the replica's present session, sequences both ways.
 
-use ridethrough_core::device::{DeviceId, ReplicaId};
-use ridethrough_core::units::Millis;
+use ridethrough_vocabulary::device::{DeviceId, ReplicaId};
+use ridethrough_vocabulary::units::Millis;
 
 use crate::body::Body;
 use crate::budget::Budget;
 use crate::datagram::Datagram;
 use crate::frame;
 use crate::header::{Header, Kind};
-use crate::keys::KeyPair;
+use crate::keys::{Epochs, KeyPair, Lock, Seal};
+use crate::network::Lan;
 use crate::nonce::{BootNonce, SessionNonce};
+use crate::recent::Recent;
 use crate::refusal::Refusal;
 
 /// One replica, as the device sees it.
 pub(super) struct Peer {
     pub(super) replica: ReplicaId,
-    keys: KeyPair,
+    lock: Lock,
+    seal: Seal,
     session: SessionNonce,
     /// The highest sequence believed in this session.
     heard: u64,
+    recent: Recent,
     /// The last sequence said to this replica, in any session of this boot.
     said: u64,
     /// What `said` was when the session opened. A session that shows it has heard more is younger.
     said_at_opening: u64,
-    budget: Budget,
+    /// Of each network, so that a flood on one does not silence the other.
+    budgets: [Budget; 2],
 }
 
 /// How a believed frame relates to the session.
@@ -35,32 +40,47 @@ pub(super) enum Standing {
     Opens,
 }
 
+/// What a frame of this replica is.
+pub(super) enum Admitted {
+    /// Believed.
+    New(Standing, Body),
+    /// Believed before; it came over the other network, too.
+    Copy,
+}
+
 impl Peer {
-    pub(super) fn new(replica: ReplicaId, keys: KeyPair) -> Self {
+    pub(super) fn new(replica: ReplicaId, keys: &Epochs<KeyPair>) -> Self {
         Self {
             replica,
-            keys,
+            lock: Lock::new(keys.map(|_, pair| pair.to_device.clone())),
+            seal: Seal::new(keys.map(|_, pair| pair.to_replica.clone())),
             session: SessionNonce::NONE,
             heard: 0,
+            recent: Recent::new(),
             said: 0,
             said_at_opening: 0,
-            budget: Budget::full(),
+            budgets: [Budget::full(); 2],
         }
     }
 
     /// Believes a frame or says why not. The session's state changes only after the MAC was right.
-    pub(super) fn admit(&mut self, header: &Header, datagram: &[u8], now: Millis) -> Result<(Standing, Body), Refusal> {
+    pub(super) fn admit(&mut self, header: &Header, frame: &[u8], lan: Lan, now: Millis) -> Result<Admitted, Refusal> {
+        if header.session == self.session && header.sequence <= self.heard {
+            return self.recent.completes(header, frame, lan).then_some(Admitted::Copy).ok_or(Refusal::Replay);
+        }
         let standing = self.standing(header).ok_or(Refusal::Replay)?;
-        if !self.budget.spend(now) {
+        if !lan.of_mut(&mut self.budgets).spend(now) {
             return Err(Refusal::Flooded);
         }
-        let body = frame::open(header, datagram, &self.keys.to_device)?;
+        let body = frame::open(header, frame, &mut self.lock)?;
         if standing == Standing::Opens {
             self.session = header.session;
             self.said_at_opening = self.said;
+            self.recent = Recent::new();
         }
         self.heard = header.sequence;
-        Ok((standing, body))
+        self.recent.note(header, frame, lan);
+        Ok(Admitted::New(standing, body))
     }
 
     /// Where a frame that claims this header would stand, if it can still be believed. Strictly rising sequences in
@@ -84,11 +104,12 @@ impl Peer {
             kind: body.kind(),
             replica: self.replica,
             device,
+            epoch: self.seal.epoch(),
             session: self.session,
             boot,
             sequence: self.said,
             heard: self.heard,
         };
-        frame::seal(&header, body, &self.keys.to_replica, out);
+        frame::seal(&header, body, &mut self.seal, out);
     }
 }

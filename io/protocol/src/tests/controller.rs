@@ -5,7 +5,7 @@ use ridethrough_core::units::Millis;
 
 use super::support::*;
 use crate::controller::{LeadRefused, SubmitRefused};
-use crate::{ControllerEndpoint, Event, Header, Kind, Leadership, Outgoing};
+use crate::{ControllerEndpoint, Event, Header, Kind, Lan, Leadership, Outgoing};
 
 const LEAVE: Leadership = Leadership { term: 4, lease: Millis::new(500), valid_for: Millis::seconds(60) };
 
@@ -52,10 +52,12 @@ fn an_answer_ends_an_order_and_is_told_once() {
     let lost = field.out.as_bytes().to_vec();
     field.handle(&again[0], 8);
     let ack = field.out.as_bytes().to_vec();
-    let Some(Event::Ack { ack, in_force, rtt }) = controller.observe(&ack, ms(10)) else { panic!("no ack") };
+    let Some(Event::Ack { ack, in_force, transmissions }) = controller.observe(&ack, Lan::A, ms(10)) else {
+        panic!("no ack")
+    };
     assert_eq!((ack.verdict, ack.fence), (Verdict::Duplicate, Fence { term: 4, index: 5 }));
-    assert_eq!((in_force, rtt), (Some(supply(5)), Some(ms(10))));
-    assert_eq!(controller.observe(&lost, ms(11)), None, "the same news, late");
+    assert_eq!((in_force, transmissions), (Some(supply(5)), 2));
+    assert_eq!(controller.observe(&lost, Lan::A, ms(11)), None, "the same news, late");
     assert!(order_times(&mut controller, 3_000).is_empty());
     assert_eq!((field.recorder.applied.len(), controller.unanswered()), (1, 0));
 }
@@ -68,7 +70,7 @@ fn a_final_refusal_ends_an_order() {
     controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
     let frames = due(&mut controller, 0);
     field.handle(&frames[0], 0);
-    let event = controller.observe(field.out.as_bytes(), ms(1));
+    let event = controller.observe(field.out.as_bytes(), Lan::A, ms(1));
     assert!(matches!(event, Some(Event::Ack { ack, in_force: None, .. }) if ack.verdict == Verdict::BeyondLimits));
     assert!(order_times(&mut controller, 2_000).is_empty());
 }
@@ -86,11 +88,11 @@ fn a_newer_order_takes_the_place_of_an_older_one() {
     let newer = due(&mut controller, 1);
     assert_eq!(newer.len(), 1);
     field.handle(&older[0], 2);
-    let late = controller.observe(field.out.as_bytes(), ms(2));
-    assert!(matches!(late, Some(Event::Ack { ack, rtt: None, .. }) if ack.fence.index == 5), "{late:?}");
+    let late = controller.observe(field.out.as_bytes(), Lan::A, ms(2));
+    assert!(matches!(late, Some(Event::Ack { ack, transmissions: 0, .. }) if ack.fence.index == 5), "{late:?}");
     field.handle(&newer[0], 3);
-    let event = controller.observe(field.out.as_bytes(), ms(3));
-    assert!(matches!(event, Some(Event::Ack { ack, rtt: Some(_), .. }) if ack.fence.index == 6));
+    let event = controller.observe(field.out.as_bytes(), Lan::A, ms(3));
+    assert!(matches!(event, Some(Event::Ack { ack, transmissions: 1, .. }) if ack.fence.index == 6));
     assert_eq!(field.recorder.applied, [Some(supply(5)), Some(supply(6))]);
 }
 
@@ -155,7 +157,7 @@ fn an_order_waits_for_leave_that_has_lapsed() {
     let mut controller = leading(&mut field);
     let lapsed = LEAVE.valid_for.get() + 1;
     let telemetry = field.telemetry(R1, lapsed);
-    controller.observe(&telemetry, ms(lapsed));
+    controller.observe(&telemetry, Lan::A, ms(lapsed));
     controller.take_in(&order(5, 4), 4, ms(1_000), ms(lapsed)).expect("it may wait");
     assert!(due(&mut controller, lapsed).is_empty());
     controller.lead(LEAVE, ms(lapsed + 10)).expect("it may go on");
@@ -217,7 +219,7 @@ fn a_device_that_fell_silent_is_told_nothing_with_a_time_in_it() {
     assert!(!due(&mut controller, heard_until).is_empty());
     assert!(due(&mut controller, heard_until + 1).is_empty());
     let telemetry = field.telemetry(R1, heard_until + 2);
-    controller.observe(&telemetry, ms(heard_until + 2));
+    controller.observe(&telemetry, Lan::A, ms(heard_until + 2));
     assert!(!due(&mut controller, heard_until + 100).is_empty());
 }
 
@@ -227,7 +229,7 @@ fn greetings_are_answered_at_a_bounded_rate() {
     let mut controller = controller(R1, 1);
     let mut answers = 0;
     for now in 0..1_000 {
-        controller.observe(&field.telemetry(R1, now), ms(now));
+        controller.observe(&field.telemetry(R1, now), Lan::A, ms(now));
         answers += due(&mut controller, now).len();
     }
     assert_eq!(answers, 100);

@@ -5,7 +5,7 @@ use ridethrough_core::device::Verdict::{self, Duplicate, Executed, StaleFence};
 
 use super::support::*;
 use crate::device::FenceMemory;
-use crate::{DeviceEndpoint, Handled, Refusal, StoreFailed, VolatileFence};
+use crate::{DeviceEndpoint, Handled, Lan, Orders, Refusal, StoreFailed, VolatileFence};
 
 /// Every order of one script with its `term.index`, sent by whoever leads in that term, and the verdict.
 fn check(orders: &[(u64, u64, Verdict)], executed: &[i64]) {
@@ -118,14 +118,14 @@ impl FenceMemory for Broken {
 #[test]
 fn a_fence_that_cannot_be_stored_moves_nothing() {
     let mut field = Field::new(DEVICE);
-    let mut endpoint = DeviceEndpoint::new(secret().device(DEVICE, &REPLICAS), field.boot(), Broken);
+    let mut endpoint = DeviceEndpoint::new(secret().device(DEVICE, &REPLICAS), field.boot(), Orders::One, Broken);
     let mut leader = Scripted::new(R1, session(1), field.boot());
     endpoint.telemetry(R1, &reading(), ms(0), &mut field.out).expect("the replica is known");
     leader.hear(field.out.as_bytes());
     for frame in [leader.beat(0, 0), leader.beat(1, 900)] {
-        endpoint.handle(&frame, ms(0), &mut field.recorder, &mut field.out);
+        endpoint.handle(&frame, Lan::A, ms(0), &mut field.recorder, &mut field.out);
     }
-    let handled = endpoint.handle(&leader.order(1, 1, 800), ms(1), &mut field.recorder, &mut field.out);
+    let handled = endpoint.handle(&leader.order(1, 1, 800), Lan::A, ms(1), &mut field.recorder, &mut field.out);
     assert_eq!(handled, Handled::Answer { replica: R1, verdict: Verdict::Unavailable });
     assert!(field.recorder.applied.is_empty() && endpoint.fence() == Fence::default());
 }

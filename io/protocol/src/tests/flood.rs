@@ -4,7 +4,7 @@ use ridethrough_core::device::Verdict;
 
 use super::support::*;
 use crate::limits::{FRAMES_BURST, FRAMES_PER_MS};
-use crate::{Event, Handled, Refusal};
+use crate::{Event, Handled, Lan, Refusal};
 
 #[test]
 fn a_blind_flood_costs_no_mac() {
@@ -42,11 +42,11 @@ fn a_babbling_device_does_not_silence_another() {
     let mut controller = controller(R1, 1);
     introduce(&mut controller, R1, &mut babbler, 0);
     let told = (0..10_000).filter(|_| {
-        let event = controller.observe(&babbler.telemetry(R1, 1), ms(1));
+        let event = controller.observe(&babbler.telemetry(R1, 1), Lan::A, ms(1));
         matches!(event, Some(Event::Telemetry(_)))
     });
     assert!(told.count() <= (FRAMES_BURST + FRAMES_PER_MS) as usize);
     let mut other = Field::new(OTHER_DEVICE);
     let greeting = other.telemetry(R1, 1);
-    assert_eq!(controller.observe(&greeting, ms(1)), Some(Event::Greeting { device: OTHER_DEVICE }));
+    assert_eq!(controller.observe(&greeting, Lan::A, ms(1)), Some(Event::Greeting { device: OTHER_DEVICE }));
 }

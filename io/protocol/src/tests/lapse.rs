@@ -56,8 +56,8 @@ fn without_a_lease_an_order_waits_for_the_next_beat() {
     let mut leader = Scripted::leading(&mut field, R1, 1, 0, 0);
     assert_eq!(field.handle(&leader.order(1, 5, 800), 1), Handled::Ignored(Refusal::NoLease));
     assert_eq!(field.endpoint.counters().no_lease, 1);
-    field.handle(&leader.beat(1, 500), 2);
-    assert_eq!(field.handle(&leader.order(1, 5, 800), 3), EXECUTED);
+    assert_eq!(field.handle(&leader.beat(1, 500), 2), EXECUTED, "it had been kept");
+    assert_eq!(field.recorder.applied, [Some(supply(5))]);
 }
 
 #[test]

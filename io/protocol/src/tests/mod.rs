@@ -1,10 +1,13 @@
 //! Tests of both halves together; what concerns one small type stands beside it.
 
 mod controller;
+mod epochs;
 mod fence;
 mod flood;
 mod frames;
 mod lapse;
 mod lossy;
+mod networks;
 mod sessions;
 mod support;
+mod two_of_three;

@@ -4,7 +4,7 @@ use ridethrough_core::device::Verdict;
 use ridethrough_core::units::Millis;
 
 use super::support::*;
-use crate::{Event, Handled, Leadership, Refusal};
+use crate::{Event, Handled, Lan, Leadership, Refusal};
 
 const REPLAY: Handled = Handled::Ignored(Refusal::Replay);
 const MISADDRESSED: Handled = Handled::Ignored(Refusal::Misaddressed);
@@ -95,8 +95,8 @@ fn a_frame_is_for_one_device_of_one_replica_one_way() {
     assert_eq!(field.handle(&telemetry, 1), MISADDRESSED, "reflected to the device");
     let mut controller = controller(R1, 1);
     let refused = Some(Event::Rejected(Refusal::Misaddressed));
-    assert_eq!(controller.observe(&order, ms(1)), refused, "reflected to the replica");
-    assert_eq!(controller.observe(&field.telemetry(R2, 1), ms(1)), refused, "for another replica");
+    assert_eq!(controller.observe(&order, Lan::A, ms(1)), refused, "reflected to the replica");
+    assert_eq!(controller.observe(&field.telemetry(R2, 1), Lan::A, ms(1)), refused, "for another replica");
 
     // Dressed up as the other way's kind, it meets the other way's key.
     let mut disguised = telemetry;
@@ -112,17 +112,17 @@ fn a_controller_believes_only_what_names_its_session() {
     let mut first = controller(R1, 1);
     introduce(&mut first, R1, &mut field, 0);
     let recorded = field.telemetry(R1, 5);
-    assert!(matches!(first.observe(&recorded, ms(5)), Some(Event::Telemetry(_))));
-    assert_eq!(first.observe(&recorded, ms(5)), Some(Event::Rejected(Refusal::Replay)));
+    assert!(matches!(first.observe(&recorded, Lan::A, ms(5)), Some(Event::Telemetry(_))));
+    assert_eq!(first.observe(&recorded, Lan::A, ms(5)), Some(Event::Rejected(Refusal::Replay)));
 
     let mut restarted = controller(R1, 2);
-    assert_eq!(restarted.observe(&recorded, ms(6)), Some(Event::Greeting { device: DEVICE }), "no news");
+    assert_eq!(restarted.observe(&recorded, Lan::A, ms(6)), Some(Event::Greeting { device: DEVICE }), "no news");
     assert_eq!(restarted.live_devices(), 0);
     // The beat that answers the recording still opens the session: it proves that this life of the device was heard.
     let offers = due(&mut restarted, 6);
     assert_eq!(field.handle(&offers[0], 6), Handled::Opened(R1));
-    assert!(matches!(restarted.observe(&field.telemetry(R1, 7), ms(7)), Some(Event::Telemetry(_))));
-    assert_eq!(restarted.observe(&recorded, ms(8)), Some(Event::Rejected(Refusal::Replay)));
+    assert!(matches!(restarted.observe(&field.telemetry(R1, 7), Lan::A, ms(7)), Some(Event::Telemetry(_))));
+    assert_eq!(restarted.observe(&recorded, Lan::A, ms(8)), Some(Event::Rejected(Refusal::Replay)));
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn telemetry_that_was_overtaken_is_no_news() {
     let mut controller = controller(R1, 1);
     introduce(&mut controller, R1, &mut field, 0);
     let (older, newer) = (field.telemetry(R1, 10), field.telemetry(R1, 20));
-    assert!(matches!(controller.observe(&newer, ms(21)), Some(Event::Telemetry(_))));
-    assert_eq!(controller.observe(&older, ms(22)), Some(Event::Rejected(Refusal::Replay)));
+    assert!(matches!(controller.observe(&newer, Lan::A, ms(21)), Some(Event::Telemetry(_))));
+    assert_eq!(controller.observe(&older, Lan::A, ms(22)), Some(Event::Rejected(Refusal::Replay)));
 }
 
 #[test]
@@ -147,13 +147,13 @@ fn a_controller_follows_a_device_through_reboots_and_not_back() {
             recorded.push(field.telemetry(R1, now + at));
             // One in three never arrives and is kept by the attacker.
             if at != 2 {
-                let event = controller.observe(&recorded[recorded.len() - 1], ms(now + at));
+                let event = controller.observe(&recorded[recorded.len() - 1], Lan::A, ms(now + at));
                 assert!(matches!(event, Some(Event::Telemetry(_))), "{event:?}");
             }
         }
         let dead = recorded.len().saturating_sub(3);
         for frame in &recorded[dead.saturating_sub(9)..dead] {
-            let event = controller.observe(frame, ms(now + 10));
+            let event = controller.observe(frame, Lan::A, ms(now + 10));
             assert!(!matches!(event, Some(Event::Telemetry(_))), "of a dead life: {event:?}");
         }
         due(&mut controller, now + 20);
@@ -165,23 +165,27 @@ fn a_controller_follows_a_device_through_reboots_and_not_back() {
 fn a_held_back_frame_of_a_dead_life_does_not_lock_the_living_one_out() {
     let mut field = Field::new(DEVICE);
     let mut controller = controller(R1, 1);
-    controller.observe(&field.telemetry(R1, 0), ms(0));
+    controller.observe(&field.telemetry(R1, 0), Lan::A, ms(0));
     let offers = due(&mut controller, 0);
     field.handle(&offers[0], 0);
     let held_back = field.telemetry(R1, 1);
 
     field.reboot(field.memory());
-    controller.observe(&field.telemetry(R1, 20), ms(20));
+    controller.observe(&field.telemetry(R1, 20), Lan::A, ms(20));
     let offers = due(&mut controller, 20);
     assert_eq!(field.handle(&offers[0], 20), Handled::Opened(R1));
     // Now the dead life's frame is let through, before the living one's.
-    assert!(matches!(controller.observe(&held_back, ms(21)), Some(Event::Telemetry(_))));
-    assert_eq!(controller.observe(&field.telemetry(R1, 22), ms(22)), Some(Event::Greeting { device: DEVICE }));
+    assert!(matches!(controller.observe(&held_back, Lan::A, ms(21)), Some(Event::Telemetry(_))));
+    assert_eq!(controller.observe(&field.telemetry(R1, 22), Lan::A, ms(22)), Some(Event::Greeting { device: DEVICE }));
     for offer in due(&mut controller, 40) {
         field.handle(&offer, 40);
     }
-    assert!(matches!(controller.observe(&field.telemetry(R1, 41), ms(41)), Some(Event::Telemetry(_))));
-    assert_eq!(controller.observe(&held_back, ms(42)), Some(Event::Greeting { device: DEVICE }), "and never again");
+    assert!(matches!(controller.observe(&field.telemetry(R1, 41), Lan::A, ms(41)), Some(Event::Telemetry(_))));
+    assert_eq!(
+        controller.observe(&held_back, Lan::A, ms(42)),
+        Some(Event::Greeting { device: DEVICE }),
+        "and never again"
+    );
 }
 
 #[test]

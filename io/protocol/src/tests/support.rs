@@ -7,10 +7,10 @@ use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
 use crate::body::{Beat, Body, OrderBody};
 use crate::device::Actuator;
 use crate::header::Header;
-use crate::keys::KeyPair;
+use crate::keys::Seal;
 use crate::{
-    BootNonce, ControllerEndpoint, Datagram, DeviceEndpoint, Event, Handled, Outgoing, SessionNonce, SiteSecret,
-    VolatileFence, frame,
+    BootNonce, ControllerEndpoint, Datagram, DeviceEndpoint, Event, Handled, KeyEpoch, Keyring, Lan, Orders, Outgoing,
+    SessionNonce, SiteSecret, VolatileFence, frame,
 };
 
 pub const DEVICE: DeviceId = DeviceId::Kesm(KesmId(3));
@@ -19,8 +19,8 @@ pub const REPLICAS: [ReplicaId; 3] = [ReplicaId(1), ReplicaId(2), ReplicaId(3)];
 pub const R1: ReplicaId = ReplicaId(1);
 pub const R2: ReplicaId = ReplicaId(2);
 
-pub fn secret() -> SiteSecret {
-    SiteSecret::new(*b"a secret of 32 bytes, for tests.")
+pub fn secret() -> Keyring {
+    Keyring::new(KeyEpoch::FIRST, SiteSecret::new(*b"a secret of 32 bytes, for tests."))
 }
 
 pub fn ms(value: i64) -> Millis {
@@ -80,17 +80,27 @@ pub struct Field {
     pub endpoint: DeviceEndpoint<VolatileFence>,
     pub recorder: Recorder,
     pub out: Datagram,
+    orders: Orders,
     boots: u64,
 }
 
 impl Field {
     pub fn new(device: DeviceId) -> Self {
-        let endpoint = DeviceEndpoint::new(secret().device(device, &REPLICAS), boot(1), VolatileFence::default());
-        Self { endpoint, recorder: Recorder::default(), out: Datagram::new(), boots: 1 }
+        Self::demanding(device, Orders::One)
     }
 
-    pub fn handle(&mut self, datagram: &[u8], now: i64) -> Handled {
-        self.endpoint.handle(datagram, ms(now), &mut self.recorder, &mut self.out)
+    pub fn demanding(device: DeviceId, orders: Orders) -> Self {
+        let keys = secret().device(device, &REPLICAS);
+        let endpoint = DeviceEndpoint::new(keys, boot(1), orders, VolatileFence::default());
+        Self { endpoint, recorder: Recorder::default(), out: Datagram::new(), orders, boots: 1 }
+    }
+
+    pub fn handle(&mut self, frame: &[u8], now: i64) -> Handled {
+        self.handle_from(Lan::A, frame, now)
+    }
+
+    pub fn handle_from(&mut self, lan: Lan, frame: &[u8], now: i64) -> Handled {
+        self.endpoint.handle(frame, lan, ms(now), &mut self.recorder, &mut self.out)
     }
 
     pub fn poll(&mut self, now: i64) -> Option<i64> {
@@ -107,7 +117,7 @@ impl Field {
     pub fn reboot(&mut self, memory: VolatileFence) {
         self.boots += 1;
         let keys = secret().device(self.endpoint.device(), &REPLICAS);
-        self.endpoint = DeviceEndpoint::new(keys, boot(self.boots), memory);
+        self.endpoint = DeviceEndpoint::new(keys, boot(self.boots), self.orders, memory);
     }
 
     pub fn memory(&self) -> VolatileFence {
@@ -121,14 +131,20 @@ impl Field {
 
 /// A replica that says what the test wants, with true keys.
 pub struct Scripted {
-    keys: KeyPair,
+    seal: Seal,
     pub header: Header,
 }
 
 impl Scripted {
     pub fn new(replica: ReplicaId, session: SessionNonce, boot: BootNonce) -> Self {
-        let header = Header { kind: crate::Kind::Beat, replica, device: DEVICE, session, boot, sequence: 0, heard: 0 };
-        Self { keys: secret().replica(replica).pair(DEVICE), header }
+        Self::with_keys(&secret(), replica, session, boot)
+    }
+
+    pub fn with_keys(keys: &Keyring, replica: ReplicaId, session: SessionNonce, boot: BootNonce) -> Self {
+        let seal = Seal::new(keys.replica(replica).pair(DEVICE).map(|_, pair| pair.to_device.clone()));
+        let (kind, epoch) = (crate::Kind::Beat, seal.epoch());
+        let header = Header { kind, replica, device: DEVICE, epoch, session, boot, sequence: 0, heard: 0 };
+        Self { seal, header }
     }
 
     /// A replica that has opened its session and holds the lease of `term` until `lease_until`.
@@ -159,17 +175,31 @@ impl Scripted {
         self.say(&Body::Order(OrderBody { fence, entry_term: 1, expires_at: ms(expires_at), setpoint }))
     }
 
+    pub fn endorsement(&mut self, term: u64, index: u64, expires_at: i64) -> Vec<u8> {
+        let setpoint = supply(i64::try_from(index).expect("small"));
+        self.endorsement_of(OrderBody {
+            fence: Fence { term, index },
+            entry_term: 1,
+            expires_at: ms(expires_at),
+            setpoint,
+        })
+    }
+
+    pub fn endorsement_of(&mut self, order: OrderBody) -> Vec<u8> {
+        self.say(&Body::Endorsement(order))
+    }
+
     fn say(&mut self, body: &Body) -> Vec<u8> {
         self.header.sequence += 1;
         self.header.kind = body.kind();
         let mut out = Datagram::new();
-        frame::seal(&self.header, body, &self.keys.to_device, &mut out);
+        frame::seal(&self.header, body, &mut self.seal, &mut out);
         out.as_bytes().to_vec()
     }
 }
 
 pub fn controller(replica: ReplicaId, number: u64) -> ControllerEndpoint {
-    ControllerEndpoint::new(&secret().replica(replica), session(number), &[OTHER_DEVICE, DEVICE])
+    ControllerEndpoint::new(&secret().replica(replica), session(number), &[OTHER_DEVICE, DEVICE], Orders::TwoOfThree)
 }
 
 /// Every frame that is due.
@@ -182,9 +212,9 @@ pub fn due(controller: &mut ControllerEndpoint, now: i64) -> Vec<Vec<u8>> {
 /// Makes a controller and a device know each other.
 pub fn introduce(controller: &mut ControllerEndpoint, replica: ReplicaId, field: &mut Field, now: i64) {
     let greeting = field.telemetry(replica, now);
-    assert_eq!(controller.observe(&greeting, ms(now)), Some(Event::Greeting { device: DEVICE }));
+    assert_eq!(controller.observe(&greeting, Lan::A, ms(now)), Some(Event::Greeting { device: DEVICE }));
     let mut opened = |frame: &Vec<u8>| field.handle(frame, now) == Handled::Opened(replica);
     assert_eq!(due(controller, now).iter().filter(|frame| opened(frame)).count(), 1);
     let telemetry = field.telemetry(replica, now);
-    assert!(matches!(controller.observe(&telemetry, ms(now)), Some(Event::Telemetry(_))));
+    assert!(matches!(controller.observe(&telemetry, Lan::A, ms(now)), Some(Event::Telemetry(_))));
 }
