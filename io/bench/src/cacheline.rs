@@ -2,10 +2,9 @@
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 use std::time::Instant;
 
-use crate::cores::{Core, pin};
+use crate::cores::on_both;
 use crate::latencies::{Latencies, Summary};
 
 /// Round trips that are timed together: one alone is not much longer than reading the clock.
@@ -16,12 +15,8 @@ const BATCHES: u32 = 200;
 pub fn round_trip() -> Option<Summary> {
     let line = AtomicU32::new(0);
     let mut latencies = Latencies::default();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(Core::Far);
-            (0..EXCHANGES * BATCHES).for_each(|nth| answer(&line, nth));
-        });
-        pin(Core::Near);
+    let far_end = |_: &_| (0..EXCHANGES * BATCHES).for_each(|nth| answer(&line, nth));
+    on_both(far_end, || {
         for batch in 0..BATCHES {
             let began = Instant::now();
             (batch * EXCHANGES..(batch + 1) * EXCHANGES).for_each(|nth| ask(&line, nth));

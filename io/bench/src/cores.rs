@@ -1,10 +1,14 @@
 //! Which core a thread runs on, and how it is scheduled.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, OnceLock};
+use std::thread;
+
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use thread_priority::{
-    NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
+    NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue,
+    ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
 };
 
 /// One of the two cores that a bench uses: the first and the last that the process may use.
@@ -27,6 +31,9 @@ pub enum Scheduling {
     Normal,
 }
 
+/// The crate counts from 0 to 99; this is its word for nice 0.
+const NICE_ZERO: u8 = 48;
+
 impl Scheduling {
     /// Its name in the output.
     pub const fn name(self) -> &'static str {
@@ -46,7 +53,10 @@ impl Scheduling {
             Self::Fifo => (ThreadPriority::Min, fifo),
             // The crate's word for nice -20.
             Self::Nice => (ThreadPriority::Max, other),
-            Self::Normal => return true,
+            Self::Normal => (
+                ThreadPriorityValue::try_from(NICE_ZERO).map_or(ThreadPriority::Min, ThreadPriority::Crossplatform),
+                other,
+            ),
         };
         set_thread_priority_and_policy(thread_native_id(), priority, policy).is_ok()
     }
@@ -54,9 +64,28 @@ impl Scheduling {
     /// The best that the system allows.
     pub fn best() -> Self {
         // Tried on a thread of its own, so that the caller stays as it is.
-        let allowed = |scheduling: Self| std::thread::spawn(move || scheduling.adopt()).join().unwrap_or(false);
+        let allowed = |scheduling: Self| thread::spawn(move || scheduling.adopt()).join().unwrap_or(false);
         [Self::Fifo, Self::Nice].into_iter().find(|scheduling| allowed(*scheduling)).unwrap_or(Self::Normal)
     }
+}
+
+/// Runs the far end on its core while the near end runs on its own, from the same moment. The far end is told when the near
+/// one is through.
+pub fn on_both<T>(far_end: impl FnOnce(&AtomicBool) + Send, near_end: impl FnOnce() -> T) -> T {
+    let (ending, ready) = (AtomicBool::new(false), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(Core::Far);
+            ready.wait();
+            far_end(&ending);
+        });
+        pin(Core::Near);
+        // Sleeps: a real-time thread that spun here would not let the new one leave its core.
+        ready.wait();
+        let result = near_end();
+        ending.store(true, Ordering::Relaxed);
+        result
+    })
 }
 
 /// Keeps the calling thread on one core. Where the system does not allow it, it stays where it is.
@@ -93,7 +122,7 @@ fn number(core: Core) -> Option<usize> {
 
 /// The main thread's, which no bench pins before it was read for the first time.
 fn allowed() -> Vec<usize> {
-    static ALLOWED: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
+    static ALLOWED: OnceLock<Vec<usize>> = OnceLock::new();
     let read = || {
         let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
         (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false)).collect()

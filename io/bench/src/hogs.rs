@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crate::cores::{count, unpin};
+use crate::cores::{Scheduling, count, unpin};
 
 /// As many busy threads as there are cores, until it is dropped.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Drop for Hogs {
 }
 
 fn work(ending: &AtomicBool) {
+    Scheduling::Normal.adopt();
     unpin();
     let mut sum = 0_u64;
     while !ending.load(Ordering::Relaxed) {

@@ -9,20 +9,22 @@ use anyhow::{Result, anyhow, ensure};
 use ridethrough_core::device::Order;
 use ridethrough_core::ledger::Committed;
 use ridethrough_dpcn_bench::batch::Outbox;
-use ridethrough_dpcn_bench::cores::{Core, Scheduling, pin, unpin};
+use ridethrough_dpcn_bench::cores::{Scheduling, on_both, unpin};
 use ridethrough_dpcn_bench::latencies::{Latencies, Summary};
 use ridethrough_dpcn_bench::memory::resident_bytes;
-use ridethrough_dpcn_bench::sockets::{self, End, bound};
-use ridethrough_protocol::Outgoing;
+use ridethrough_dpcn_bench::sockets::{self, End, Waiting, bound};
+use ridethrough_protocol::{Lan, Outgoing};
 
-use crate::hogged::{REST, WAITING};
 use crate::inline::obey;
 use crate::options::Effort;
-use crate::rounds::{orders_in_round, timed};
-use crate::session::{Device, Replica, open, orders_in_turn};
+use crate::session::{Device, Replica, freshen, open, orders_in_turn};
 
-/// A hundred times the control rate of one order in a millisecond, to each end.
-const FRAMES_PER_MS: u64 = 100;
+/// The control rate.
+const ORDERS_EVERY: Duration = Duration::from_millis(2);
+/// A hundred forged frames for each order, to the two ends in turn.
+const PAIRS_PER_ORDER: u64 = 50;
+/// As the link and a device wait: they leave the core to others when nothing comes.
+const WAITING: Waiting = Waiting::Adaptive(Duration::from_micros(20));
 /// How long an order is waited for; what takes longer counts as unanswered.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Fewer orders are tried under a sighted forger, which may cost the patience for each.
@@ -88,7 +90,6 @@ struct Ends {
     near: End,
     far: End,
     next_index: u64,
-    scheduling: Scheduling,
 }
 
 impl Ends {
@@ -97,54 +98,57 @@ impl Ends {
         let (near, far) = sockets::pair()?;
         // An order is sent again when it is due, not when the next datagram comes.
         near.block_at_most(Duration::from_millis(1))?;
-        Ok(Self { replica, devices, near, far, next_index: 1, scheduling: Scheduling::best() })
+        Ok(Self { replica, devices, near, far, next_index: 1 })
     }
 
     fn run(&mut self, samples: usize, forger: Option<Forger>) -> Result<Run> {
-        let count = orders_in_round(samples);
-        let mut orders = orders_in_turn(count, self.next_index).into_iter();
-        self.next_index += count as u64;
         let forged = self.forge(forger.unwrap_or(Forger::Blind))?;
-        let Self { replica, devices, near, far, scheduling, .. } = self;
-        let (ending, sent, unanswered) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        let orders = orders_in_turn(samples, self.next_index).into_iter();
+        self.next_index += samples as u64;
+        let Self { replica, devices, near, far, .. } = self;
+        let (ending, sent, mut unanswered) = (AtomicBool::new(false), AtomicU64::new(0), 0);
         let began = Instant::now();
-        let latencies: Result<Latencies> = thread::scope(|scope| {
-            scope.spawn(|| {
-                pin(Core::Far);
-                scheduling.adopt();
-                obey(devices, far, WAITING, &ending);
-            });
+        let taken: Result<Vec<Duration>> = thread::scope(|scope| {
             if forger.is_some() {
                 let victims = [(near.other(), &forged.order), (far.other(), &forged.ack)];
                 let (ending, sent) = (&ending, &sent);
                 scope.spawn(move || flood(victims, ending, sent));
             }
-            let timing = scope.spawn(|| {
-                scheduling.adopt();
-                timed(samples, REST, || {
-                    let order = orders.next().ok_or_else(|| anyhow!("an order for each round trip"))?;
-                    unanswered.fetch_add(u64::from(!exchange(replica, &order, near)?), Ordering::Relaxed);
-                    Ok(())
-                })
+            let far_end = |ending: &AtomicBool| obey(devices, far, WAITING, ending);
+            let latencies = on_both(far_end, || {
+                orders
+                    .map(|order| {
+                        let began = Instant::now();
+                        let answered = exchange(replica, &order, near)?;
+                        let took = began.elapsed();
+                        unanswered += u64::from(!answered);
+                        keep_hearing(replica, near, began + ORDERS_EVERY);
+                        Ok(took)
+                    })
+                    .collect()
             });
-            let latencies = timing.join().map_err(|_| anyhow!("the near end panicked"));
             ending.store(true, Ordering::Relaxed);
-            latencies?
+            latencies
         });
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
         let frames_per_s = sent.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
-        let summary = latencies?.summary().ok_or_else(|| anyhow!("no sample"))?;
-        Ok(Run { summary, unanswered: unanswered.load(Ordering::Relaxed), frames_per_s })
+        let mut latencies = Latencies::default();
+        taken?.into_iter().for_each(|took| latencies.push(took));
+        let summary = latencies.summary().ok_or_else(|| anyhow!("no sample"))?;
+        Ok(Run { summary, unanswered, frames_per_s })
     }
 
     /// An order and an ack as they go over the network, changed so that no MAC fits.
     fn forge(&mut self, forger: Forger) -> Result<Forged> {
+        // After a flood the budgets fill again.
+        thread::sleep(Duration::from_millis(100));
+        freshen(&mut self.replica, &mut self.devices)?;
         let order = orders_in_turn(1, self.next_index).into_iter().next().ok_or_else(|| anyhow!("an order"))?;
         self.next_index += 1;
         let mut frame = Vec::new();
         self.replica.order(&order, |bytes| frame = bytes.to_vec())?;
-        let ack = self.devices[0].answer(&frame).ok_or_else(|| anyhow!("an ack"))?.to_vec();
-        ensure!(self.replica.hears(&ack), "the ack is good before it is changed");
+        let ack = self.devices[0].answer(&frame, Lan::A).ok_or_else(|| anyhow!("an ack"))?.to_vec();
+        ensure!(self.replica.hears(&ack, Lan::A) == 1, "the ack is good before it is changed");
         Ok(Forged { order: change(frame, forger), ack: change(ack, forger) })
     }
 }
@@ -175,7 +179,7 @@ fn exchange(replica: &mut Replica, order: &Committed<Order>, near: &End) -> Resu
     replica.order(order, |bytes| sent = near.send(bytes))?;
     while began.elapsed() < PATIENCE {
         let received = near.attempt(&mut buffer, WAITING);
-        if received.is_some_and(|length| replica.hears(&buffer[..length])) {
+        if received.is_some_and(|length| replica.hears(&buffer[..length], Lan::A) > 0) {
             sent?;
             return Ok(true);
         }
@@ -185,15 +189,33 @@ fn exchange(replica: &mut Replica, order: &Committed<Order>, near: &End) -> Resu
     Ok(false)
 }
 
+/// What comes between two orders is taken in as it comes.
+fn keep_hearing(replica: &mut Replica, near: &End, until: Instant) {
+    let mut buffer = [0; 512];
+    while Instant::now() < until {
+        if let Some(length) = near.attempt(&mut buffer, WAITING) {
+            replica.hears(&buffer[..length], Lan::A);
+        }
+    }
+}
+
 /// Keeps the rate whatever the scheduler does; says how many were sent.
 fn flood(victims: [(SocketAddr, &Vec<u8>); 2], ending: &AtomicBool, sent: &AtomicU64) {
+    Scheduling::Normal.adopt();
     unpin();
     let Ok(socket) = bound() else { return };
     let mut outboxes = victims.map(|(to, frame)| (Outbox::new(to), frame));
     let began = Instant::now();
     let mut rounds = 0;
     while !ending.load(Ordering::Relaxed) {
-        let due = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX) * FRAMES_PER_MS / 1_000;
+        let orders = began.elapsed().as_secs_f64() / ORDERS_EVERY.as_secs_f64();
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a count"
+        )]
+        let due = (orders * PAIRS_PER_ORDER as f64) as u64;
         while rounds < due {
             for (outbox, frame) in &mut outboxes {
                 // A forger does not mind what is not sent.

@@ -1,10 +1,9 @@
 //! The floor: raw UDP of the same sizes, with the same waiting, without any check.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use ridethrough_dpcn_bench::cores::{Core, pin};
+use ridethrough_dpcn_bench::cores::on_both;
 use ridethrough_dpcn_bench::latencies::Latencies;
 use ridethrough_dpcn_bench::sockets::{self, End, Waiting};
 
@@ -54,21 +53,16 @@ fn echo(far: &End, waiting: Waiting, ending: &AtomicBool) {
     }
 }
 
-/// Times `once` on the near core while `far_end` runs on the far one; an empty datagram from `near` ends that.
+/// Times `once` on the near core while `far_end` runs on the far one.
 pub fn against(
     near: &End,
     far_end: impl FnOnce(&AtomicBool) + Send,
     once: impl FnMut() -> Result<()>,
     samples: usize,
 ) -> Result<Latencies> {
-    let ending = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(Core::Far);
-            far_end(&ending);
-        });
+    on_both(far_end, || {
         let latencies = timed(samples, Rest::Spinning, once);
-        ending.store(true, Ordering::Relaxed);
+        // Wakes it, so that it sees that it should end.
         near.send(&[])?;
         latencies
     })

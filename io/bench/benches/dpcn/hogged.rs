@@ -1,14 +1,14 @@
 //! Order to ack while other work keeps both cores busy.
 
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use ridethrough_dpcn_bench::cores::{Core, Scheduling, pin};
+use ridethrough_dpcn_bench::cores::{Scheduling, on_both};
 use ridethrough_dpcn_bench::hogs::Hogs;
 use ridethrough_dpcn_bench::latencies::{Latencies, Summary};
 use ridethrough_dpcn_bench::sockets::{self, Waiting};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::inline::{exchange, obey};
 use crate::options::Effort;
@@ -16,9 +16,9 @@ use crate::rounds::{Rest, orders_in_round, timed};
 use crate::session::{open, orders_in_turn};
 
 /// Spinning longer is no use when others want the core, and a real-time thread that never sleeps is stopped by the kernel.
-pub const WAITING: Waiting = Waiting::Adaptive(Duration::from_micros(20));
-/// The control rate: one order in so long.
-pub const REST: Rest = Rest::Sleeping(Duration::from_millis(1));
+const WAITING: Waiting = Waiting::Adaptive(Duration::from_micros(20));
+/// One order in so long.
+const REST: Rest = Rest::Sleeping(Duration::from_millis(1));
 
 /// What is told of it.
 #[derive(Clone, Copy, Debug)]
@@ -49,23 +49,21 @@ fn under(scheduling: Scheduling, samples: usize) -> Result<Latencies> {
     let (mut replica, mut devices) = open(1)?;
     let (near, far) = sockets::pair()?;
     let mut orders = orders_in_turn(orders_in_round(samples), 1).into_iter();
-    let ending = AtomicBool::new(false);
+    let far_end = |ending: &AtomicBool| {
+        scheduling.adopt();
+        obey(&mut devices, &far, WAITING, ending);
+    };
+    // In a thread of its own, which takes the scheduling with it.
     thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(Core::Far);
-            scheduling.adopt();
-            obey(&mut devices, &far, WAITING, &ending);
-        });
         let timing = scope.spawn(|| {
             scheduling.adopt();
-            timed(samples, REST, || {
-                let order = orders.next().ok_or_else(|| anyhow!("an order for each round trip"))?;
-                exchange(&mut replica, &order, &near, WAITING)
+            on_both(far_end, || {
+                timed(samples, REST, || {
+                    let order = orders.next().ok_or_else(|| anyhow!("an order for each round trip"))?;
+                    exchange(&mut replica, &order, &near, WAITING)
+                })
             })
         });
-        let latencies = timing.join().map_err(|_| anyhow!("the near end panicked"));
-        ending.store(true, Ordering::Relaxed);
-        near.send(&[])?;
-        latencies?
+        timing.join().map_err(|_| anyhow!("the near end panicked"))?
     })
 }

@@ -7,6 +7,7 @@ use ridethrough_core::device::Order;
 use ridethrough_core::ledger::Committed;
 use ridethrough_dpcn_bench::latencies::Latencies;
 use ridethrough_dpcn_bench::sockets::{self, End, Waiting};
+use ridethrough_protocol::{Lan, frames};
 
 use crate::floor::against;
 use crate::rounds::{Case, orders_in_round};
@@ -61,7 +62,7 @@ pub fn exchange(replica: &mut Replica, order: &Committed<Order>, near: &End, wai
     sent?;
     let mut buffer = [0; 512];
     let length = near.answer(&mut buffer, waiting).context("no answer")?;
-    ensure!(replica.hears(&buffer[..length]), "the answer is no word of the device that it does it");
+    ensure!(replica.hears(&buffer[..length], Lan::A) == 1, "the answer is no word of the device that it does it");
     Ok(())
 }
 
@@ -69,9 +70,11 @@ pub fn exchange(replica: &mut Replica, order: &Committed<Order>, near: &End, wai
 pub fn obey(devices: &mut [Device], far: &End, waiting: Waiting, ending: &AtomicBool) {
     let mut buffer = [0; 512];
     while let Some(length) = far.receive(&mut buffer, waiting, ending) {
-        if let Some(ack) = devices.first_mut().and_then(|device| device.answer(&buffer[..length])) {
-            // What is not sent is missed at the near end.
-            let _ = far.send(ack);
+        for frame in frames(&buffer[..length]).flatten() {
+            if let Some(ack) = devices.first_mut().and_then(|device| device.answer(frame, Lan::A)) {
+                // What is not sent is missed at the near end.
+                let _ = far.send(ack);
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ mod session;
 use std::process::ExitCode;
 
 use options::Options;
+use ridethrough_dpcn_bench::cores::Scheduling;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -36,7 +37,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match report::measure(&options) {
+    // Inherited by all threads and programs that the bench starts, so that the machine's other work disturbs none of them.
+    let scheduling = Scheduling::best();
+    scheduling.adopt();
+    match report::measure(&options, scheduling) {
         Ok(report) => {
             options.output.print(&report);
             ExitCode::SUCCESS

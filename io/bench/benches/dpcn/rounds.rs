@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ridethrough_dpcn_bench::cores::{Core, pin};
 use ridethrough_dpcn_bench::latencies::Latencies;
 
 use crate::options::Effort;
@@ -60,9 +59,8 @@ pub enum Rest {
     Sleeping(Duration),
 }
 
-/// Times round trips on the near core, at a steady pace.
+/// Times round trips at a steady pace.
 pub fn timed(samples: usize, rest: Rest, mut once: impl FnMut() -> Result<()>) -> Result<Latencies> {
-    pin(Core::Near);
     let mut latencies = Latencies::default();
     for nth in 0..samples + WARM_UP {
         let began = Instant::now();

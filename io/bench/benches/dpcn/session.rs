@@ -9,8 +9,8 @@ use ridethrough_core::ledger::{Committed, Ledger, Parts};
 use ridethrough_core::site::{KesmId, Policy, Site};
 use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
 use ridethrough_protocol::{
-    Actuator, BootNonce, ControllerEndpoint, Datagram, DeviceEndpoint, Event, Handled, Kind, Leadership, Outgoing,
-    SessionNonce, SiteSecret, VolatileFence,
+    Actuator, BootNonce, ControllerEndpoint, Datagram, DeviceEndpoint, Event, Handled, KeyEpoch, Keyring, Kind, Lan,
+    Leadership, Orders, Outgoing, SessionNonce, SiteSecret, VolatileFence, frames,
 };
 
 pub const ORDER_BYTES: usize = Kind::Order.frame_bytes();
@@ -67,7 +67,7 @@ impl Actuator for Obedient {
 pub fn open(devices: u16) -> Result<(Replica, Vec<Device>)> {
     let clock = Clock::start();
     let ids: Vec<_> = (0..devices).map(device_id).collect();
-    let endpoint = ControllerEndpoint::new(&secret().replica(REPLICA), SESSION, &ids);
+    let endpoint = ControllerEndpoint::new(&keyring().replica(REPLICA), SESSION, &ids, Orders::One);
     let mut replica = Replica { endpoint, clock };
     let mut devices: Vec<_> = (0..devices).map(|number| Device::new(number, clock)).collect();
     // Greeting and offer; telemetry and beat.
@@ -83,11 +83,11 @@ pub fn freshen(replica: &mut Replica, devices: &mut [Device]) -> Result<()> {
     let now = replica.clock.now();
     replica.endpoint.lead(Leadership { term: TERM, lease: LEASE, valid_for: LEASE }, now)?;
     for device in &mut *devices {
-        replica.endpoint.observe(device.telemetry()?, now);
+        replica.endpoint.observe(device.telemetry()?, Lan::A, now);
     }
     replica.endpoint.poll(now, &mut |outgoing: Outgoing<'_>| {
         if let DeviceId::Kesm(KesmId(number)) = outgoing.device {
-            devices[usize::from(number)].answer(outgoing.bytes);
+            devices[usize::from(number)].answer(outgoing.bytes, Lan::A);
         }
     });
     Ok(())
@@ -102,18 +102,19 @@ impl Replica {
         Ok(())
     }
 
-    /// Whether the datagram is a device's word that it does what it was told.
-    pub fn hears(&mut self, datagram: &[u8]) -> bool {
-        let event = self.endpoint.observe(datagram, self.clock.now());
-        matches!(event, Some(Event::Ack { ack, .. }) if ack.verdict.in_force())
+    /// How many devices say in this datagram for the first time that they do what they were told.
+    pub fn hears(&mut self, datagram: &[u8], lan: Lan) -> usize {
+        let now = self.clock.now();
+        let events = frames(datagram).flatten().map(|frame| self.endpoint.observe(frame, lan, now));
+        events.filter(|event| matches!(event, Some(Event::Ack { ack, .. }) if ack.verdict.in_force())).count()
     }
 }
 
 impl Device {
     fn new(number: u16, clock: Clock) -> Self {
-        let keys = secret().device(device_id(number), &[REPLICA]);
+        let keys = keyring().device(device_id(number), &[REPLICA]);
         let boot = BootNonce::new(0xb007_0000 + u64::from(number));
-        let endpoint = DeviceEndpoint::new(keys, boot, VolatileFence::default());
+        let endpoint = DeviceEndpoint::new(keys, boot, Orders::One, VolatileFence::default());
         Self { endpoint, actuator: Obedient::default(), out: Datagram::new(), clock }
     }
 
@@ -122,9 +123,9 @@ impl Device {
         Ok(self.out.as_bytes())
     }
 
-    /// What it answers, if anything.
-    pub fn answer(&mut self, datagram: &[u8]) -> Option<&[u8]> {
-        let handled = self.endpoint.handle(datagram, self.clock.now(), &mut self.actuator, &mut self.out);
+    /// What it answers to a frame, if anything.
+    pub fn answer(&mut self, frame: &[u8], lan: Lan) -> Option<&[u8]> {
+        let handled = self.endpoint.handle(frame, lan, self.clock.now(), &mut self.actuator, &mut self.out);
         matches!(handled, Handled::Answer { .. }).then(|| self.out.as_bytes())
     }
 }
@@ -133,8 +134,8 @@ pub fn device_id(number: u16) -> DeviceId {
     DeviceId::Kesm(KesmId(number))
 }
 
-pub fn secret() -> SiteSecret {
-    SiteSecret::new([7; 32])
+pub fn keyring() -> Keyring {
+    Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32]))
 }
 
 pub fn reading() -> Reading {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ridethrough_core::units::Millis;
 use ridethrough_dpcn_bench::batch::{Inbox, Outbox};
 use ridethrough_dpcn_bench::sockets::{self, End};
-use ridethrough_protocol::Outgoing;
+use ridethrough_protocol::{Lan, Outgoing, frames};
 
 use super::{Answers, Once, Way, tell_in_chunks, together};
 use crate::session::{Device, Replica, TERM, VALID_FOR, freshen, open, orders_to_each};
@@ -38,9 +38,11 @@ impl Way for Devices {
         freshen(&mut self.replica, &mut self.devices)?;
         let (near, far, devices) = (&self.near, &self.far, &mut self.devices);
         let (mut orders, mut answered) = (Outbox::new(near.other()), Inbox::default());
-        let far_end = |frame: &[u8], answers: &mut Answers<'_>| {
-            if let Some(ack) = addressed(devices, frame).and_then(|device| device.answer(frame)) {
-                answers.push(ack);
+        let far_end = |datagram: &[u8], answers: &mut Answers<'_>| {
+            for frame in frames(datagram).flatten() {
+                if let Some(ack) = addressed(devices, frame).and_then(|device| device.answer(frame, Lan::A)) {
+                    answers.push(ack);
+                }
             }
         };
         let replica = std::cell::RefCell::new(&mut self.replica);
@@ -56,7 +58,7 @@ impl Way for Devices {
             };
             let take = || {
                 let (replica, mut acked) = (&mut *replica.borrow_mut(), 0);
-                answered.receive(near.socket(), |ack| acked += usize::from(replica.hears(ack)));
+                answered.receive(near.socket(), |acks| acked += replica.hears(acks, Lan::A));
                 acked
             };
             tell_in_chunks(usize::from(self.count), send, take)

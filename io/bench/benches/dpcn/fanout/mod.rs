@@ -6,14 +6,12 @@ mod devices;
 mod floor;
 
 use std::net::UdpSocket;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ridethrough_dpcn_bench::batch::{Inbox, Outbox};
-use ridethrough_dpcn_bench::cores::{Core, pin};
+use ridethrough_dpcn_bench::batch::{BATCH, Inbox, Outbox};
+use ridethrough_dpcn_bench::cores::on_both;
 use ridethrough_dpcn_bench::latencies::{Latencies, Summary};
 use ridethrough_dpcn_bench::sockets::End;
 
@@ -133,24 +131,15 @@ fn together<T>(
     mut far_end: impl FnMut(&[u8], &mut Answers<'_>) + Send,
     near_end: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    let (ending, ready) = (AtomicBool::new(false), Barrier::new(2));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(Core::Far);
-            let (mut asked, mut outbox) = (Inbox::default(), Outbox::new(far.other()));
-            ready.wait();
-            while !ending.load(Ordering::Relaxed) {
-                let mut answers = Answers { outbox: &mut outbox, socket: far.socket() };
-                asked.receive(far.socket(), |datagram| far_end(datagram, &mut answers));
-                answers.leave();
-            }
-        });
-        pin(Core::Near);
-        ready.wait();
-        let result = near_end();
-        ending.store(true, Ordering::Relaxed);
-        result
-    })
+    let far_end = |ending: &AtomicBool| {
+        let (mut asked, mut outbox) = (Inbox::default(), Outbox::new(far.other()));
+        while !ending.load(Ordering::Relaxed) {
+            let mut answers = Answers { outbox: &mut outbox, socket: far.socket() };
+            asked.receive(far.socket(), |datagram| far_end(datagram, &mut answers));
+            answers.leave();
+        }
+    };
+    on_both(far_end, near_end)
 }
 
 /// Tells chunk by chunk and takes in answers in between, then waits for the rest.
@@ -165,7 +154,14 @@ fn tell_in_chunks(
         let sending = Instant::now();
         once.datagrams += send(first..devices.min(first + CHUNK))?;
         once.sending += sending.elapsed();
-        once.answered += take();
+        // An answer that waits unread looks lost, and its order would be sent again.
+        loop {
+            let taken = take();
+            once.answered += taken;
+            if taken < BATCH {
+                break;
+            }
+        }
     }
     while once.answered < devices && began.elapsed() < PATIENCE {
         once.answered += take();

@@ -11,6 +11,7 @@ use crate::flood::Flood;
 pub fn print(report: &Report) {
     let mut all = Map::new();
     all.insert("cacheline_us".into(), json!(report.cacheline.map(|summary| round(summary.p50_us))));
+    all.insert("scheduling".into(), json!(report.scheduling.name()));
     all.extend(report.ours.iter().map(|(name, summary)| ((*name).into(), summarised(*summary))));
     all.insert("fanout".into(), Value::Object(report.fanout.iter().map(fanned_out).collect()));
     let mut hogged = report.hogged.iter().map(|hogged| {

@@ -6,6 +6,7 @@ mod table;
 
 use anyhow::Result;
 use ridethrough_dpcn_bench::cacheline;
+use ridethrough_dpcn_bench::cores::Scheduling;
 use ridethrough_dpcn_bench::latencies::Summary;
 use ridethrough_dpcn_bench::sockets::Waiting;
 
@@ -28,6 +29,7 @@ const FANOUT_DEVICES: [u16; 2] = [1_000, 10_000];
 
 /// All that was measured.
 pub struct Report {
+    pub scheduling: Scheduling,
     pub cacheline: Option<Summary>,
     /// Order to ack, our own ways, in the order in which they are told.
     pub ours: Vec<(&'static str, Summary)>,
@@ -39,7 +41,7 @@ pub struct Report {
 }
 
 /// Measures what is wanted.
-pub fn measure(options: &Options) -> Result<Report> {
+pub fn measure(options: &Options, scheduling: Scheduling) -> Result<Report> {
     let turns = Turns::of(options.effort);
     let cacheline = cacheline::round_trip();
     let mut cases = ours(options)?;
@@ -52,6 +54,7 @@ pub fn measure(options: &Options) -> Result<Report> {
     };
     let (ours, peers) = taken.split_at(own);
     Ok(Report {
+        scheduling,
         cacheline,
         ours: ours.iter().filter_map(told).collect(),
         peers: peers.iter().filter_map(told).collect(),

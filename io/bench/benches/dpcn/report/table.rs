@@ -10,7 +10,12 @@ use crate::session::{ACK_BYTES, ORDER_BYTES};
 
 pub fn print(report: &Report) {
     let turns = report.turns;
-    println!("order {ORDER_BYTES} B there, ack {ACK_BYTES} B back; {} rounds of {}", turns.rounds, turns.samples);
+    println!(
+        "order {ORDER_BYTES} B there, ack {ACK_BYTES} B back; {} rounds of {}; {}",
+        turns.rounds,
+        turns.samples,
+        report.scheduling.name()
+    );
     if let Some(cacheline) = report.cacheline {
         println!("cache line there and back: {:.3} µs p50, {:.3} µs p99", cacheline.p50_us, cacheline.p99_us);
     }
