@@ -7,14 +7,16 @@ use toml::{Table, Value};
 
 /// Crate, folder, and all it may import of the project.
 const ARROWS: &[(&str, &str, &[&str])] = &[
-    ("core", "controller/core", &[]),
+    ("vocabulary", "controller/vocabulary", &[]),
+    ("core", "controller/core", &["vocabulary"]),
     ("raft-log", "raft/log", &[]),
     ("raft", "raft/adapter", &["core", "raft-log"]),
-    ("protocol", "io/protocol", &["core"]),
+    ("protocol", "io/protocol", &["core", "vocabulary"]),
+    ("firmware", "io/firmware", &["protocol", "vocabulary"]),
     ("link", "io/link", &["core", "protocol"]),
     ("model", "model", &["core"]),
     ("dashboard", "controller/dashboard", &[]),
-    ("cli", "controller/cli", &["core", "raft"]),
+    ("cli", "controller/cli", &["core", "raft", "protocol"]),
     ("node", "controller/node", &["core", "raft", "link", "protocol", "model", "dashboard"]),
     ("fault-injection", "fault-injection", &["core", "protocol", "dashboard", "model"]),
     ("tests", "tests", &["fault-injection"]),

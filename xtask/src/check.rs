@@ -3,20 +3,21 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step};
-use crate::{drill, runtime};
+use crate::{drill, firmware, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot.
 const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "order_ack", "inference", "step", "realtime"];
 
-/// Formatting, lints, docs, tests, benches. The tests start the real programs, so those are built first.
+/// Formatting, lints, firmware, docs, tests, benches. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     runtime::ensure()?;
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
+    firmware::build()?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     step("tests", &mut cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;

@@ -4,6 +4,7 @@
 
 mod check;
 mod drill;
+mod firmware;
 mod nightly;
 mod runtime;
 mod shell;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod check;
+mod keys;
 mod output;
 
 use std::process::ExitCode;
@@ -31,6 +32,9 @@ enum Command {
     /// Ask what would be done, without anything being done.
     #[command(subcommand)]
     Check(check::Command),
+    /// Make the field network's secrets and hand them out.
+    #[command(subcommand)]
+    Keys(keys::Command),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     let answered = match &arguments.command {
         Command::Audit(command) => audit::run(command, arguments.output),
         Command::Check(command) => check::run(command, arguments.output),
+        Command::Keys(command) => keys::run(command),
     };
     match answered {
         Ok(true) => ExitCode::SUCCESS,

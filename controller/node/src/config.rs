@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Fault;
-use ridethrough_protocol::{Keyring, Orders};
+use ridethrough_protocol::{Orders, ReplicaKeys};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -40,7 +40,7 @@ pub struct Config {
     pub dpcn_listen_b: Option<SocketAddr>,
     /// How many replicas' word the devices demand.
     pub dpcn_orders: Orders,
-    /// File with the site's DPCN secrets.
+    /// File with this replica's DPCN secrets.
     pub dpcn_secret: PathBuf,
     /// Where the web view listens.
     pub http_listen: SocketAddr,
@@ -162,12 +162,12 @@ impl Config {
         Checker { file, text: &text }.check(raw)
     }
 
-    /// Reads the site's DPCN secrets.
-    pub fn read_keyring(&self) -> Result<Keyring, ConfigError> {
+    /// Reads this replica's DPCN secrets.
+    pub fn read_keys(&self) -> Result<ReplicaKeys, ConfigError> {
         let wrong = |reason| ConfigError::File { file: self.dpcn_secret.clone(), field: "dpcn.secret", reason };
         let text =
             std::fs::read_to_string(&self.dpcn_secret).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        Keyring::parse(&text).map_err(|error| wrong(error.to_string()))
+        ReplicaKeys::parse(self.replica, &text).map_err(|error| wrong(error.to_string()))
     }
 }
 
@@ -319,7 +319,7 @@ listen = "127.0.0.1:7302"
         let dir = tempfile::tempdir().expect("a folder for the test");
         std::fs::write(dir.path().join("n2.toml"), GOOD).expect("a file");
         std::fs::write(dir.path().join("dpcn.key"), "beef").expect("a file");
-        let error = Config::load(&dir.path().join("n2.toml")).expect("good").read_keyring().err().expect("too short");
+        let error = Config::load(&dir.path().join("n2.toml")).expect("good").read_keys().err().expect("too short");
         let text = error.to_string();
         assert!(text.contains("dpcn.secret") && text.contains("64") && !text.contains("beef"), "{text}");
     }

@@ -20,7 +20,7 @@ use ridethrough_core::site::Site;
 use ridethrough_dashboard::{Server, Snapshot};
 use ridethrough_link::{Link, LinkConfig};
 use ridethrough_model::{Guarded, ModelFiles, OnnxForecast};
-use ridethrough_protocol::{Keyring, SessionNonce};
+use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,7 +39,7 @@ struct Checked {
     config: Config,
     site_text: String,
     site: Arc<Site>,
-    keyring: Keyring,
+    keys: ReplicaKeys,
     engine: Guarded,
 }
 
@@ -65,26 +65,25 @@ fn load(file: &Path) -> Result<Checked> {
     let site_text = std::fs::read_to_string(&config.site)
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
-    let keyring = config.read_keyring()?;
+    let keys = config.read_keys()?;
     let model = config.forecast.as_ref().map(|files| {
         let files = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
         OnnxForecast::load(files)
     });
     let named = || config.forecast.as_ref().map_or_else(String::new, ForecastFiles::describe);
     let engine = Guarded::new(model.transpose().with_context(named)?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keyring, engine })
+    Ok(Checked { config, site_text, site: Arc::new(site), keys, engine })
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keyring, engine } = load(file)?;
+    let Checked { config, site_text, site, keys, engine } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = runtime("raft", 2)?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
-    let mut link_config =
-        LinkConfig::new(config.dpcn_listen, keyring.replica(config.replica), site.devices().collect());
+    let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.orders = config.dpcn_orders;
     link_config.consumer = Some(std::thread::current());

@@ -10,7 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
+use ridethrough_protocol::Keyring;
 
 /// How many replicas the demo runs.
 pub const REPLICAS: u16 = 3;
@@ -65,7 +67,7 @@ pub struct Node {
 pub struct Cluster {
     /// By id.
     pub nodes: Vec<Node>,
-    /// File with the DPCN secret.
+    /// File with the site's DPCN secret, which the plant's devices are commissioned from.
     pub secret: PathBuf,
     program: PathBuf,
     agent: ureq::Agent,
@@ -79,9 +81,9 @@ impl Cluster {
             bail!("{} is missing: `cargo demo` builds it", program.display());
         }
         let secret = setup.home.join("dpcn.key");
-        write_secret(&secret)?;
+        let keyring = draw_keyring(&secret)?;
         let ports = free_ports()?;
-        let nodes = (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &secret)).collect::<Result<_>>()?;
+        let nodes = (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring)).collect::<Result<_>>()?;
         let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
         Ok(Self { nodes, secret, program, agent })
     }
@@ -216,20 +218,28 @@ fn free_ports() -> Result<Vec<Ports>> {
     Ok(ports)
 }
 
-fn write_secret(file: &Path) -> Result<()> {
+/// Draws the site's secret and leaves it in a file.
+fn draw_keyring(file: &Path) -> Result<Keyring> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
     let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_private(file, &digits)?;
+    Ok(Keyring::parse(&digits)?)
+}
+
+fn write_private(file: &Path, text: &str) -> Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    Ok(writeln!(file, "{digits}")?)
+    Ok(writeln!(file, "{}", text.trim_end())?)
 }
 
 impl Node {
-    fn prepare(setup: &Setup, id: u16, ports: &[Ports], secret: &Path) -> Result<Self> {
+    fn prepare(setup: &Setup, id: u16, ports: &[Ports], keyring: &Keyring) -> Result<Self> {
         let own = ports[usize::from(id - 1)];
         let (config, data) = (setup.home.join(format!("n{id}.toml")), setup.home.join(format!("n{id}")));
         let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        fs::write(&config, configuration(setup, id, ports, secret, &data))?;
+        let secret = setup.home.join(format!("n{id}.key"));
+        write_private(&secret, &keyring.replica(ReplicaId(id)).export())?;
+        fs::write(&config, configuration(setup, id, ports, &secret, &data))?;
         Ok(Self {
             id,
             log: setup.home.join(format!("n{id}.log")),

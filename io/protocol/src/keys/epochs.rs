@@ -64,6 +64,12 @@ impl<T> Epochs<T> {
         Epochs { spoken: each(&self.spoken), accepted: self.accepted.as_ref().map(each) }
     }
 
+    /// What there is, that of the spoken epoch first.
+    #[cfg(feature = "controller")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(KeyEpoch, T)> {
+        core::iter::once(&self.spoken).chain(&self.accepted)
+    }
+
     /// That of the epoch that is spoken.
     pub(crate) const fn spoken(&self) -> (KeyEpoch, &T) {
         (self.spoken.0, &self.spoken.1)

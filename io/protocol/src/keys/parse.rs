@@ -3,7 +3,9 @@
 use core::fmt;
 use core::num::ParseIntError;
 
-use super::{EpochsClash, KeyEpoch, Keyring, SiteSecret};
+use ridethrough_vocabulary::device::ReplicaId;
+
+use super::{Epochs, EpochsClash, KeyEpoch, Keyring, ReplicaKeys, SiteSecret};
 
 /// Why a text is no keyring. No message holds a digit of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,20 +61,41 @@ impl Keyring {
     /// assert!(Keyring::parse("beef").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
-        let lines = (1..).zip(text.lines()).map(|(line, text)| (line, text.split('#').next().unwrap_or("").trim()));
-        let mut secrets = lines.filter(|(_, text)| !text.is_empty()).map(|(line, text)| parse_line(line, text));
-        let (epoch, secret) = secrets.next().ok_or(KeyringError::Empty)??;
-        let keyring = Self::new(epoch, secret);
-        let Some(accepted) = secrets.next() else { return Ok(keyring) };
-        let (epoch, secret) = accepted?;
-        match secrets.next() {
-            Some(_) => Err(KeyringError::TooMany),
-            None => keyring.with_accepted(epoch, secret).map_err(KeyringError::Clash),
-        }
+        Ok(Self(parse_lines(text)?.map(|_, secret| SiteSecret::new(*secret))))
     }
 }
 
-fn parse_line(line: usize, text: &str) -> Result<(KeyEpoch, SiteSecret), KeyringError> {
+impl ReplicaKeys {
+    /// Reads the secrets of one replica alone, in lines like those of [`Keyring::parse`].
+    pub fn parse(replica: ReplicaId, text: &str) -> Result<Self, KeyringError> {
+        Ok(Self { replica, secrets: parse_lines(text)? })
+    }
+
+    /// The lines that [`Self::parse`] reads: for the file of this replica and nowhere else.
+    #[cfg(feature = "controller")]
+    pub fn export(&self) -> String {
+        let line = |epoch: KeyEpoch, secret: &[u8; 32]| {
+            let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{} {digits}\n", epoch.get())
+        };
+        self.secrets.iter().map(|(epoch, secret)| line(*epoch, secret)).collect()
+    }
+}
+
+fn parse_lines(text: &str) -> Result<Epochs<[u8; 32]>, KeyringError> {
+    let lines = (1..).zip(text.lines()).map(|(line, text)| (line, text.split('#').next().unwrap_or("").trim()));
+    let mut secrets = lines.filter(|(_, text)| !text.is_empty()).map(|(line, text)| parse_line(line, text));
+    let (epoch, secret) = secrets.next().ok_or(KeyringError::Empty)??;
+    let spoken = Epochs::one(epoch, secret);
+    let Some(accepted) = secrets.next() else { return Ok(spoken) };
+    let (epoch, secret) = accepted?;
+    match secrets.next() {
+        Some(_) => Err(KeyringError::TooMany),
+        None => spoken.with_accepted(epoch, secret).map_err(KeyringError::Clash),
+    }
+}
+
+fn parse_line(line: usize, text: &str) -> Result<(KeyEpoch, [u8; 32]), KeyringError> {
     let mut words = text.split_whitespace();
     let (first, second, rest) = (words.next().unwrap_or(""), words.next(), words.next());
     if rest.is_some() {
@@ -88,7 +111,7 @@ fn parse_line(line: usize, text: &str) -> Result<(KeyEpoch, SiteSecret), Keyring
     Ok((epoch, parse_secret(digits).ok_or(KeyringError::Secret { line })?))
 }
 
-fn parse_secret(digits: &str) -> Option<SiteSecret> {
+fn parse_secret(digits: &str) -> Option<[u8; 32]> {
     // `from_str_radix` would take a sign for a digit.
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -97,7 +120,7 @@ fn parse_secret(digits: &str) -> Option<SiteSecret> {
     for (byte, pair) in secret.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
         *byte = core::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())?;
     }
-    Some(SiteSecret::new(secret))
+    Some(secret)
 }
 
 #[cfg(test)]
@@ -123,5 +146,16 @@ mod tests {
         check(&format!("1 {secret}\n2 {secret}\n3 {secret}"), KeyringError::TooMany);
         let clash = EpochsClash(KeyEpoch::FIRST);
         check(&format!("1 {secret}\n{secret}"), KeyringError::Clash(clash));
+    }
+
+    #[cfg(feature = "controller")]
+    #[test]
+    fn a_replicas_own_file_holds_its_own_keys() {
+        let site = Keyring::parse(&format!("2 {}\n1 {}", "a5".repeat(32), "5a".repeat(32))).expect("a keyring");
+        let text = site.replica(ReplicaId(2)).export();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.starts_with("2 ") && !text.contains("a5a5a5") && text != site.replica(ReplicaId(1)).export());
+        let read = ReplicaKeys::parse(ReplicaId(2), &text).expect("what was written");
+        assert_eq!(read.export(), text);
     }
 }
