@@ -16,6 +16,7 @@ pub struct Outbox {
     datagrams: Box<[[u8; DATAGRAM_BYTES]; BATCH]>,
     lengths: [usize; BATCH],
     count: usize,
+    sent: usize,
     to: [Option<SockaddrIn>; BATCH],
     headers: MultiHeaders<SockaddrIn>,
 }
@@ -28,17 +29,36 @@ impl Outbox {
             datagrams: Box::new([[0; DATAGRAM_BYTES]; BATCH]),
             lengths: [0; BATCH],
             count: 0,
+            sent: 0,
             to: [Some(SockaddrIn::from(to)); BATCH],
             headers: MultiHeaders::preallocate(BATCH, None),
         }
     }
 
-    /// Adds a datagram, and sends all once there are enough.
+    /// Adds a datagram; sends those before it once there are enough.
     pub fn push(&mut self, socket: &UdpSocket, datagram: &[u8]) -> Result<()> {
+        if self.count == BATCH {
+            self.flush(socket)?;
+        }
         self.datagrams[self.count][..datagram.len()].copy_from_slice(datagram);
         self.lengths[self.count] = datagram.len();
         self.count += 1;
-        if self.count == BATCH { self.flush(socket) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Adds a frame to the last datagram while it fits into it.
+    pub fn pack(&mut self, socket: &UdpSocket, frame: &[u8]) -> Result<()> {
+        let Some(last) = self.count.checked_sub(1) else { return self.push(socket, frame) };
+        let (begin, end) = (self.lengths[last], self.lengths[last] + frame.len());
+        let Some(room) = self.datagrams[last].get_mut(begin..end) else { return self.push(socket, frame) };
+        room.copy_from_slice(frame);
+        self.lengths[last] = end;
+        Ok(())
+    }
+
+    /// How many datagrams were sent so far.
+    pub const fn sent(&self) -> usize {
+        self.sent
     }
 
     /// Sends what waits.
@@ -51,6 +71,7 @@ impl Outbox {
             let results = sendmmsg(socket.as_raw_fd(), &mut self.headers, waiting, &self.to, [], MsgFlags::empty())?;
             sent += results.count();
         }
+        self.sent += self.count;
         self.count = 0;
         Ok(())
     }
@@ -69,6 +90,11 @@ impl Default for Inbox {
 }
 
 impl Inbox {
+    /// Takes all that is there, without waiting: an answer that lies unread looks lost.
+    pub fn drain(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) {
+        while self.receive(socket, &mut take) == BATCH {}
+    }
+
     /// Takes what is there without waiting, and says how many that were.
     pub fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> usize {
         let mut lengths = [0; BATCH];

@@ -45,6 +45,11 @@ pub struct End {
     other: SocketAddr,
 }
 
+/// What has come, without waiting.
+pub fn try_receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<usize> {
+    recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).ok()
+}
+
 /// Two ends on loopback that talk to each other.
 pub fn pair() -> std::io::Result<(End, End)> {
     let (near, far) = (bound()?, bound()?);
@@ -89,6 +94,11 @@ impl End {
         }
     }
 
+    /// Lets what it sends go elsewhere.
+    pub const fn redirect(&mut self, to: SocketAddr) {
+        self.other = to;
+    }
+
     /// How long a blocked end sleeps at most.
     pub fn block_at_most(&self, span: Duration) -> std::io::Result<()> {
         self.socket.set_read_timeout(Some(span))
@@ -107,10 +117,10 @@ impl End {
     fn spin(&self, buffer: &mut [u8], span: Duration) -> Option<usize> {
         let began = Instant::now();
         loop {
-            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
-                Ok(length) => return Some(length),
-                Err(_) if began.elapsed() >= span => return None,
-                Err(_) => spin_loop(),
+            match try_receive(&self.socket, buffer) {
+                Some(length) => return Some(length),
+                None if began.elapsed() >= span => return None,
+                None => spin_loop(),
             }
         }
     }

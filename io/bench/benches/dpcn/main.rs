@@ -8,6 +8,7 @@
 //! | [`rounds`] | cases, turns, pace |
 //! | [`session`] | a replica's end and its devices' ends in one session, orders from a real ledger |
 //! | [`floor`], [`inline`] | one order to one device: raw UDP, and with all checks of both ends |
+//! | [`networks`] | the same over two networks at once, and with one of them dead |
 //! | [`fanout`] | one order to each of many devices |
 //! | [`hogged`], [`flood`] | with the cores busy, and under forged frames |
 //! | [`peers`] | other protocols |
@@ -18,6 +19,7 @@ mod flood;
 mod floor;
 mod hogged;
 mod inline;
+mod networks;
 mod options;
 mod peers;
 mod report;

@@ -6,7 +6,7 @@ use ridethrough_dpcn_bench::batch::{Inbox, Outbox};
 use ridethrough_dpcn_bench::sockets::{self, End};
 use ridethrough_protocol::{Lan, Outgoing, frames};
 
-use super::{Answers, Once, Way, tell_in_chunks, together};
+use super::{Answers, Datagrams, Once, Way, tell_in_chunks, together};
 use crate::session::{Device, Replica, TERM, VALID_FOR, freshen, open, orders_to_each};
 
 /// Where a frame's header has the low half of the device's number.
@@ -15,6 +15,7 @@ const DEVICE_AT: std::ops::Range<usize> = 8..10;
 /// A replica and its devices.
 pub(super) struct Devices {
     count: u16,
+    datagrams: Datagrams,
     next_index: u64,
     replica: Replica,
     devices: Vec<Device>,
@@ -23,10 +24,10 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    pub(super) fn new(count: u16) -> Result<Self> {
+    pub(super) fn new(count: u16, datagrams: Datagrams) -> Result<Self> {
         let (replica, devices) = open(count)?;
         let (near, far) = sockets::pair()?;
-        Ok(Self { count, next_index: 1, replica, devices, near, far })
+        Ok(Self { count, datagrams, next_index: 1, replica, devices, near, far })
     }
 }
 
@@ -37,6 +38,7 @@ impl Way for Devices {
         let committed = orders_to_each(self.count, index);
         freshen(&mut self.replica, &mut self.devices)?;
         let (near, far, devices) = (&self.near, &self.far, &mut self.devices);
+        let datagrams = self.datagrams;
         let (mut orders, mut answered) = (Outbox::new(near.other()), Inbox::default());
         let far_end = |datagram: &[u8], answers: &mut Answers<'_>| {
             for frame in frames(datagram).flatten() {
@@ -46,19 +48,19 @@ impl Way for Devices {
             }
         };
         let replica = std::cell::RefCell::new(&mut self.replica);
-        together(far, far_end, || {
+        together(far, datagrams, far_end, || {
             let send = |chunk: std::ops::Range<usize>| {
-                let (replica, count) = (&mut *replica.borrow_mut(), chunk.len());
+                let (replica, before) = (&mut *replica.borrow_mut(), orders.sent());
                 let now = replica.clock.now();
                 for order in &committed[chunk] {
                     replica.endpoint.submit(order, TERM, VALID_FOR, now)?;
                 }
-                transmit(replica, now, near, &mut orders)?;
-                Ok(count)
+                transmit(replica, now, near, datagrams, &mut orders)?;
+                Ok(orders.sent() - before)
             };
             let take = || {
                 let (replica, mut acked) = (&mut *replica.borrow_mut(), 0);
-                answered.receive(near.socket(), |acks| acked += replica.hears(acks, Lan::A));
+                answered.drain(near.socket(), |acks| acked += replica.hears(acks, Lan::A));
                 acked
             };
             tell_in_chunks(usize::from(self.count), send, take)
@@ -66,10 +68,10 @@ impl Way for Devices {
     }
 }
 
-fn transmit(replica: &mut Replica, now: Millis, near: &End, orders: &mut Outbox) -> Result<()> {
+fn transmit(replica: &mut Replica, now: Millis, near: &End, datagrams: Datagrams, orders: &mut Outbox) -> Result<()> {
     let mut sent = Ok(());
     replica.endpoint.poll(now, &mut |outgoing: Outgoing<'_>| {
-        if let Err(error) = orders.push(near.socket(), outgoing.bytes) {
+        if let Err(error) = datagrams.add(orders, near.socket(), outgoing.bytes) {
             sent = Err(error);
         }
     });

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ridethrough_dpcn_bench::batch::{BATCH, Inbox, Outbox};
+use ridethrough_dpcn_bench::batch::{Inbox, Outbox};
 use ridethrough_dpcn_bench::cores::on_both;
 use ridethrough_dpcn_bench::latencies::{Latencies, Summary};
 use ridethrough_dpcn_bench::sockets::End;
@@ -31,6 +31,7 @@ pub struct FanOut {
     pub devices: u16,
     pub floor: Told,
     pub unicast: Told,
+    pub gateway: Told,
 }
 
 /// What is told of one way to tell them.
@@ -41,6 +42,24 @@ pub struct Told {
     /// What the leader spent on it until all was handed to the kernel, for each device and for each datagram.
     pub send_ns_per_device: f64,
     pub send_ns_per_datagram: f64,
+}
+
+/// How frames go into datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Datagrams {
+    /// One each: every device has an address of its own.
+    OfOneFrame,
+    /// As many as fit: devices share a gateway.
+    OfMany,
+}
+
+impl Datagrams {
+    fn add(self, outbox: &mut Outbox, socket: &UdpSocket, frame: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::OfOneFrame => outbox.push(socket, frame),
+            Self::OfMany => outbox.pack(socket, frame),
+        }
+    }
 }
 
 /// One way to tell all devices.
@@ -72,10 +91,12 @@ pub fn measure(devices: u16, effort: Effort) -> Result<FanOut> {
         Effort::Quick => 5,
         Effort::Whole => 60,
     };
-    let (mut floor, mut unicast) = (Floor::new(devices)?, Devices::new(devices)?);
-    let mut taken = [Taken::default(), Taken::default()];
+    let mut floor = Floor::new(devices)?;
+    let mut unicast = Devices::new(devices, Datagrams::OfOneFrame)?;
+    let mut gateway = Devices::new(devices, Datagrams::OfMany)?;
+    let mut taken = [Taken::default(), Taken::default(), Taken::default()];
     for round in 0..=rounds {
-        for (way, taken) in [&mut floor as &mut dyn Way, &mut unicast].into_iter().zip(&mut taken) {
+        for (way, taken) in [&mut floor as &mut dyn Way, &mut unicast, &mut gateway].into_iter().zip(&mut taken) {
             let once = way.tell()?;
             // Memory is touched for the first time in the first round.
             if round > 0 {
@@ -83,8 +104,8 @@ pub fn measure(devices: u16, effort: Effort) -> Result<FanOut> {
             }
         }
     }
-    let [floor, unicast] = taken.map(|taken| taken.told(usize::from(devices)));
-    Ok(FanOut { devices, floor: floor?, unicast: unicast? })
+    let [floor, unicast, gateway] = taken.map(|taken| taken.told(usize::from(devices)));
+    Ok(FanOut { devices, floor: floor?, unicast: unicast?, gateway: gateway? })
 }
 
 impl Taken {
@@ -112,12 +133,13 @@ impl Taken {
 struct Answers<'a> {
     outbox: &'a mut Outbox,
     socket: &'a UdpSocket,
+    datagrams: Datagrams,
 }
 
 impl Answers<'_> {
     fn push(&mut self, datagram: &[u8]) {
         // What is not sent counts as lost at the near end.
-        let _ = self.outbox.push(self.socket, datagram);
+        let _ = self.datagrams.add(self.outbox, self.socket, datagram);
     }
 
     fn leave(&mut self) {
@@ -128,13 +150,14 @@ impl Answers<'_> {
 /// Runs the near end on its core while the far end runs on the other, from the same moment.
 fn together<T>(
     far: &End,
+    datagrams: Datagrams,
     mut far_end: impl FnMut(&[u8], &mut Answers<'_>) + Send,
     near_end: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     let far_end = |ending: &AtomicBool| {
         let (mut asked, mut outbox) = (Inbox::default(), Outbox::new(far.other()));
         while !ending.load(Ordering::Relaxed) {
-            let mut answers = Answers { outbox: &mut outbox, socket: far.socket() };
+            let mut answers = Answers { outbox: &mut outbox, socket: far.socket(), datagrams };
             asked.receive(far.socket(), |datagram| far_end(datagram, &mut answers));
             answers.leave();
         }
@@ -154,14 +177,7 @@ fn tell_in_chunks(
         let sending = Instant::now();
         once.datagrams += send(first..devices.min(first + CHUNK))?;
         once.sending += sending.elapsed();
-        // An answer that waits unread looks lost, and its order would be sent again.
-        loop {
-            let taken = take();
-            once.answered += taken;
-            if taken < BATCH {
-                break;
-            }
-        }
+        once.answered += take();
     }
     while once.answered < devices && began.elapsed() < PATIENCE {
         once.answered += take();

@@ -4,7 +4,7 @@ use ridethrough_dpcn_bench::cores::Scheduling;
 use ridethrough_dpcn_bench::latencies::Summary;
 
 use super::{FLOOR, ORDER_ACK, Report};
-use crate::fanout::FanOut;
+use crate::fanout::{FanOut, Told};
 use crate::flood::Flood;
 use crate::hogged::Hogged;
 
@@ -42,11 +42,15 @@ fn ratios(what: &str, ours: Summary, floor: Summary, at_most: [f64; 2]) -> [Bar;
 }
 
 fn fanned_out(fanout: &FanOut) -> Vec<Bar> {
-    let FanOut { devices, floor, unicast } = fanout;
+    let FanOut { devices, floor, unicast, gateway } = fanout;
     #[allow(clippy::cast_precision_loss, reason = "a count for people")]
-    let lost = Bar { what: format!("acks of {devices} devices lost"), figure: unicast.lost as f64, at_most: 0.0 };
-    let ratio = unicast.summary.p50_us / floor.summary.p50_us;
-    vec![Bar { what: format!("{devices} devices / floor, p50"), figure: ratio, at_most: 1.2 }, lost]
+    let lost = (unicast.lost + gateway.lost) as f64;
+    let ratio = |told: &Told| told.summary.p50_us / floor.summary.p50_us;
+    vec![
+        Bar { what: format!("{devices} devices / floor, p50"), figure: ratio(unicast), at_most: 1.2 },
+        Bar { what: format!("{devices} behind gateways / floor, p50"), figure: ratio(gateway), at_most: 1.2 },
+        Bar { what: format!("acks of {devices} devices lost"), figure: lost, at_most: 0.0 },
+    ]
 }
 
 fn hogged(hogged: &Hogged) -> Option<Bar> {

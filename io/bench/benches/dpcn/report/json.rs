@@ -36,16 +36,21 @@ fn summarised(summary: Summary) -> Value {
 }
 
 fn fanned_out(fanout: &FanOut) -> (String, Value) {
-    let FanOut { devices, floor, unicast } = fanout;
+    let FanOut { devices, floor, unicast, gateway } = fanout;
     let told = json!({
         "floor_p50_us": round(floor.summary.p50_us),
         "floor_p99_us": round(floor.summary.p99_us),
         "p50_us": round(unicast.summary.p50_us),
         "p99_us": round(unicast.summary.p99_us),
+        "gateway_p50_us": round(gateway.summary.p50_us),
+        "gateway_p99_us": round(gateway.summary.p99_us),
         "lost": unicast.lost,
+        "gateway_lost": gateway.lost,
         "floor_lost": floor.lost,
         "floor_send_ns_per_device": round(floor.send_ns_per_device),
         "send_ns_per_device": round(unicast.send_ns_per_device),
+        "gateway_send_ns_per_device": round(gateway.send_ns_per_device),
+        "gateway_send_ns_per_datagram": round(gateway.send_ns_per_datagram),
     });
     (devices.to_string(), told)
 }

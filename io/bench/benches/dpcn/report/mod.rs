@@ -15,12 +15,15 @@ use crate::flood::{self, Flood};
 use crate::floor::Floor;
 use crate::hogged::{self, Hogged};
 use crate::inline::Inline;
+use crate::networks::{LanB, TwoNetworks};
 use crate::options::{Effort, Options, Output};
 use crate::peers;
 use crate::rounds::{Case, Turns};
 
 pub const FLOOR: &str = "floor";
 pub const ORDER_ACK: &str = "order_ack";
+pub const TWO_NETWORKS: &str = "two_networks";
+pub const ONE_NETWORK_DEAD: &str = "one_network_dead";
 pub const FLOOR_BLOCKING: &str = "floor_blocking";
 pub const ORDER_ACK_BLOCKING: &str = "order_ack_blocking";
 
@@ -66,9 +69,11 @@ pub fn measure(options: &Options, scheduling: Scheduling) -> Result<Report> {
 }
 
 fn ours(options: &Options) -> Result<Vec<Box<dyn Case>>> {
-    let all: [Box<dyn Case>; 4] = [
+    let all: [Box<dyn Case>; 6] = [
         Box::new(Floor::new(FLOOR, Waiting::Spinning)?),
         Box::new(Inline::new(ORDER_ACK, Waiting::Spinning)?),
+        Box::new(TwoNetworks::new(TWO_NETWORKS, LanB::Works)?),
+        Box::new(TwoNetworks::new(ONE_NETWORK_DEAD, LanB::Dead)?),
         Box::new(Floor::new(FLOOR_BLOCKING, Waiting::Blocking)?),
         Box::new(Inline::new(ORDER_ACK_BLOCKING, Waiting::Blocking)?),
     ];

@@ -44,10 +44,11 @@ fn row(name: &str, summary: Summary, floor: Option<Summary>) {
 }
 
 fn fanned_out(fanout: &FanOut) {
-    let FanOut { devices, floor, unicast } = fanout;
+    let FanOut { devices, floor, unicast, gateway } = fanout;
     row(&format!("{devices} devices, raw"), floor.summary, Some(floor.summary));
     row(&format!("{devices} devices"), unicast.summary, Some(floor.summary));
-    for (name, told) in [("raw", floor), ("DPCN", unicast)] {
+    row(&format!("{devices} devices behind gateways"), gateway.summary, Some(floor.summary));
+    for (name, told) in [("raw", floor), ("DPCN", unicast), ("gateways", gateway)] {
         println!(
             "    sending, {name}: {:.0} ns a device, {:.0} ns a datagram; {} answers lost",
             told.send_ns_per_device, told.send_ns_per_datagram, told.lost
