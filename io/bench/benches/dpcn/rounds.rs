@@ -65,20 +65,42 @@ pub fn timed(samples: usize, rest: Rest, mut once: impl FnMut() -> Result<()>) -
     for nth in 0..samples + WARM_UP {
         let began = Instant::now();
         once()?;
-        let took = began.elapsed();
-        if nth >= WARM_UP {
-            latencies.push(took);
-        }
-        match rest {
-            Rest::Spinning => {
+        note(&mut latencies, nth, began.elapsed());
+        rest.after(began);
+    }
+    Ok(latencies)
+}
+
+/// The same where the round trip is a future.
+#[cfg(feature = "peers")]
+pub async fn timed_async(samples: usize, mut once: impl AsyncFnMut() -> Result<()>) -> Result<Latencies> {
+    let mut latencies = Latencies::default();
+    for nth in 0..samples + WARM_UP {
+        let began = Instant::now();
+        once().await?;
+        note(&mut latencies, nth, began.elapsed());
+        Rest::Spinning.after(began);
+    }
+    Ok(latencies)
+}
+
+fn note(latencies: &mut Latencies, nth: usize, took: Duration) {
+    if nth >= WARM_UP {
+        latencies.push(took);
+    }
+}
+
+impl Rest {
+    fn after(self, began: Instant) {
+        match self {
+            Self::Spinning => {
                 while began.elapsed() < PACE {
                     std::hint::spin_loop();
                 }
             }
-            Rest::Sleeping(span) => std::thread::sleep(span),
+            Self::Sleeping(span) => std::thread::sleep(span),
         }
     }
-    Ok(latencies)
 }
 
 /// How many orders a round of so many round trips needs.
