@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ridethrough_fault_injection::demo::Orders;
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS, Setup};
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 use ridethrough_tests::{
@@ -112,6 +113,7 @@ fn play(home: &Path) -> Left {
         programs: programs(),
         site: demo_scenario().join("site.toml"),
         model: model.iter().all(|file| file.exists()).then_some(model),
+        orders: Orders::TwoOfThree,
     };
     let mut cluster = Cluster::prepare(&setup).expect("configurations can be written");
     let (records, nvm, scenario) = (home.join("records"), home.join("nvm"), demo_scenario());
@@ -119,6 +121,7 @@ fn play(home: &Path) -> Left {
         drill: program("drill"),
         scenario: &scenario,
         replicas: cluster.nodes.iter().map(|node| node.dpcn).collect(),
+        orders: Orders::TwoOfThree,
         replicas_b: cluster.nodes.iter().map(|node| node.dpcn_b).collect(),
         secret: &cluster.secret.clone(),
         records: &records,

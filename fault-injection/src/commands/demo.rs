@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use ridethrough_fault_injection::demo::{self, Options};
+use ridethrough_fault_injection::demo::{self, Options, Orders};
 
 /// The demo. Exit status 0 only if no breaker tripped, nothing uncommitted ran and the audit verified.
 #[derive(Args)]
@@ -31,6 +31,9 @@ pub struct Demo {
     /// Let the leader live.
     #[arg(long)]
     no_kill: bool,
+    /// Let devices obey the leader alone, not only what two replicas say.
+    #[arg(long)]
+    one_word: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -54,6 +57,7 @@ impl Demo {
             model: self.model.clone(),
             runtime: self.runtime.clone(),
             kill_leader: !self.no_kill,
+            orders: if self.one_word { Orders::One } else { Orders::TwoOfThree },
         })?;
         match self.output {
             Output::Text => print!("\n{}", summary.text()),

@@ -14,6 +14,8 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::Keyring;
 
+use super::Orders;
+
 /// How many replicas the demo runs.
 pub const REPLICAS: u16 = 3;
 /// How long a replica that was told to stop may take.
@@ -42,6 +44,8 @@ pub struct Setup {
     pub site: PathBuf,
     /// The model, its manifest and the runtime library; none for the rule.
     pub model: Option<[PathBuf; 3]>,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
 }
 
 /// One replica.
@@ -266,7 +270,7 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &
         text += &format!("[[peer]]\nreplica = {}\naddress = \"127.0.0.1:{}\"\n\n", nth + 1, peer.raft);
     }
     text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
-    text += &format!("two_of_three = true\nsecret = {secret}\n\n");
+    text += &format!("two_of_three = {}\nsecret = {secret}\n\n", setup.orders == Orders::TwoOfThree);
     text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n", own.http);
     if let Some([model, manifest, runtime]) = &setup.model {
         let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));

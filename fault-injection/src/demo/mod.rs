@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+pub use ridethrough_protocol::Orders;
 use serde_json::Value;
 
 use self::cluster::{Cluster, REPLICAS, Setup};
@@ -54,6 +55,8 @@ pub struct Options {
     pub runtime: PathBuf,
     /// Whether the leader is killed half-way.
     pub kill_leader: bool,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
 }
 
 /// A demo under way. Dropping it ends every process it started.
@@ -120,6 +123,7 @@ impl Demo {
             programs,
             site: options.scenario.join(SITE_FILE).canonicalize()?,
             model: model(options)?,
+            orders: options.orders,
         };
         let with_model = setup.model.is_some();
         let mut cluster = Cluster::prepare(&setup)?;
@@ -129,6 +133,7 @@ impl Demo {
             scenario: &options.scenario,
             replicas: cluster.nodes.iter().map(|node| node.dpcn).collect(),
             replicas_b: cluster.nodes.iter().map(|node| node.dpcn_b).collect(),
+            orders: options.orders,
             secret: &cluster.secret,
             records: &records,
             nvm: &nvm,

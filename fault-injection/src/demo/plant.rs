@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::Orders;
+
 /// Lines of the plant that may wait to be read; it writes one a second.
 const LINES_MAX: usize = 64;
 /// How long the plant may take to bind its sockets, and to end.
@@ -39,6 +41,8 @@ pub struct PlantSetup<'a> {
     pub replicas: Vec<SocketAddr>,
     /// The same on the second network.
     pub replicas_b: Vec<SocketAddr>,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
     /// File with the DPCN secret.
     pub secret: &'a Path,
     /// Where devices keep their records.
@@ -53,7 +57,10 @@ impl Plant {
         let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let mut command = Command::new(&setup.drill);
         command.arg("plant").arg("--scenario").arg(setup.scenario).args(["--replicas", &list(&setup.replicas)]);
-        command.args(["--replicas-b", &list(&setup.replicas_b), "--two-of-three"]);
+        command.args(["--replicas-b", &list(&setup.replicas_b)]);
+        if setup.orders == Orders::TwoOfThree {
+            command.arg("--two-of-three");
+        }
         command.arg("--secret").arg(setup.secret).arg("--records").arg(setup.records).arg("--nvm").arg(setup.nvm);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().context("cannot start the plant")?;

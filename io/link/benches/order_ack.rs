@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use ridethrough_core::device::Order;
 use ridethrough_core::ledger::Committed;
 use ridethrough_core::units::Millis;
-use ridethrough_link::{FromLink, Link, LinkConfig, ToLink};
+use ridethrough_link::{FromLink, Link, LinkConfig, ToLink, Wake};
 use ridethrough_protocol::{ControllerEndpoint, Datagram, Event, Handled, Kind, Lan, Leadership, Orders, Outgoing};
 
 use support::{Plant, REPLICA, SESSION, committed, device, kesm, reading, secret};
@@ -217,8 +217,9 @@ fn linked(orders: &[Committed<Order>]) -> Vec<f64> {
     let mut config = LinkConfig::new(bind, secret().replica(REPLICA), vec![kesm(0)]);
     config.session = SESSION;
     config.consumer = Some(thread::current());
+    config.wake = Wake::Everything;
     let link = Link::start(config).expect("it starts");
-    let plant = Plant::start(1, link.local_addr());
+    let plant = Plant::start(1, support::addresses(&link));
     let next = || {
         loop {
             match link.poll() {

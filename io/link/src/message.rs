@@ -56,5 +56,7 @@ pub enum FromLink {
         /// Microseconds since the link was given the order, retransmissions included; the largest number where that
         /// cannot be told, as for an order that two newer ones have superseded.
         rtt_us: u32,
+        /// How often the order was sent until then; 0 where that is not known, as for one that was superseded.
+        transmissions: u32,
     },
 }

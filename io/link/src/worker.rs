@@ -1,226 +1,130 @@
 //! The link thread: receive, take orders, transmit, wait.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::net::UdpSocket;
 use mio::{Events, Poll, Token};
 use ridethrough_core::units::Millis;
-use ridethrough_protocol::{ControllerEndpoint, Event, FRAME_BYTES_MAX, Kind, Lan, Leadership, Outgoing, Route};
 
-use crate::addresses::Addresses;
-use crate::config::LinkConfig;
-use crate::message::{FromLink, ToLink};
-use crate::meters::Meters;
-use crate::rings::{Rings, Stamped};
-use crate::socket::Bound;
-use crate::timing::Timing;
+use crate::dialogue::{Dialogue, Origin};
+use crate::inbox::Inbox;
+use crate::network::Network;
+use crate::outbox::{BATCH, Outbox};
+use crate::rings::Rings;
 
-pub(crate) const SOCKET: Token = Token(0);
-pub(crate) const WAKER: Token = Token(1);
+/// Tokens of the sockets are the numbers of their networks.
+pub(crate) const WAKER: Token = Token(2);
 
-/// Datagrams received before orders get their turn; more gains nothing.
-const RECEIVE_BATCH: usize = 32;
-/// Messages taken before the socket gets its turn.
-const TAKE_BATCH: usize = 64;
+/// Messages taken before the sockets get their turn.
+const TAKE_BATCH: usize = 256;
+/// Batches received for one that is sent: an order has one answer, and telemetry goes on.
+const COLLECT_BATCHES: usize = 4;
 /// The thread looks around at least so often, even with nothing due.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// After a failure of the event queue itself, so that it cannot become a busy loop.
 const FAILED_WAIT: Duration = Duration::from_millis(1);
-/// How often the gauges are refreshed.
-const GAUGES_EVERY: Millis = Millis::seconds(1);
 
 /// The thread's state.
 pub(crate) struct Worker {
-    endpoint: ControllerEndpoint,
-    socket: UdpSocket,
-    addresses: Addresses,
-    timing: Timing,
+    dialogue: Dialogue,
+    networks: [Option<Network>; 2],
+    outbox: Outbox,
+    inbox: Inbox,
     rings: Arc<Rings>,
-    meters: Meters,
     poll: Poll,
     events: Events,
     spin: Duration,
-    began: Instant,
-    gauges_due: Millis,
-    unanswered: u64,
-    /// Whether the consumer has news since it was last woken.
-    news: bool,
 }
 
 impl Worker {
-    pub(crate) fn new(config: &LinkConfig, bound: Bound, poll: Poll, rings: Arc<Rings>) -> Self {
-        let meters = Meters::new();
-        #[allow(clippy::cast_precision_loss, reason = "a metric of some megabytes")]
-        meters.receive_buffer_bytes.set(bound.receive_buffer_bytes as f64);
-        Self {
-            endpoint: ControllerEndpoint::new(&config.keys, config.session, &config.devices, config.orders),
-            socket: bound.socket,
-            addresses: Addresses::new(&config.devices),
-            timing: Timing::new(&config.devices),
-            rings,
-            meters,
-            poll,
-            events: Events::with_capacity(4),
-            spin: config.spin,
-            began: Instant::now(),
-            gauges_due: Millis::ZERO,
-            unanswered: 0,
-            news: false,
-        }
+    pub(crate) fn new(
+        dialogue: Dialogue,
+        networks: [Option<Network>; 2],
+        rings: Arc<Rings>,
+        poll: Poll,
+        spin: Duration,
+    ) -> Self {
+        let (outbox, inbox, events) = (Outbox::new(), Inbox::new(), Events::with_capacity(4));
+        Self { dialogue, networks, outbox, inbox, rings, poll, events, spin }
     }
 
     pub(crate) fn run(mut self) {
-        let mut idle_since = Instant::now();
+        let mut busy_at = Instant::now();
         while !self.rings.stopping() {
-            let worked = self.receive() + self.take();
-            let deadline = self.transmit();
-            self.tell_consumer();
+            let (heard, taken) = (self.receive(), self.take());
             let now = Instant::now();
-            if worked > 0 {
-                idle_since = now;
+            let deadline = self.transmit(now);
+            let caught_up = self.catch_up();
+            self.dialogue.tell_consumer();
+            self.dialogue.reflect(now, &mut self.networks);
+            if heard + taken + caught_up > 0 {
+                busy_at = now;
             }
-            // The socket was empty before the orders were taken; what came since wakes the wait at once.
-            if worked == 0 && now.saturating_duration_since(idle_since) >= self.spin {
-                self.wait(deadline);
-                idle_since = Instant::now();
-            } else {
+            if self.has_more() || taken == TAKE_BATCH || caught_up > 0 {
+                continue;
+            }
+            if now.saturating_duration_since(busy_at) < self.spin {
+                // Who does not ask the event queue must look at the sockets.
+                self.networks.iter_mut().flatten().for_each(|network| network.ready = true);
                 std::hint::spin_loop();
+            } else {
+                self.wait(deadline);
+                busy_at = Instant::now();
             }
         }
     }
 
-    /// Takes in what the socket has, up to a batch; returns how many.
+    fn has_more(&self) -> bool {
+        self.networks.iter().flatten().any(|network| network.ready)
+    }
+
+    /// Takes in what the sockets have, up to a batch of each; returns how much.
     fn receive(&mut self) -> usize {
-        // One byte more than any frame, so that a longer datagram does not look like one.
-        let mut buffer = [0; FRAME_BYTES_MAX + 1];
-        for count in 0..RECEIVE_BATCH {
-            match self.socket.recv_from(&mut buffer) {
-                Ok((length, from)) => self.hear(buffer.get(..length).unwrap_or_default(), from),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return count,
-                Err(_) => {
-                    self.meters.receive_errors.increment(1);
-                    return count;
-                }
-            }
+        let mut count = 0;
+        for network in self.networks.iter_mut().flatten().filter(|network| network.ready) {
+            let (dialogue, lan, at) = (&mut self.dialogue, network.lan, Instant::now());
+            count += network.receive(|datagram, from| dialogue.hear(datagram, Origin { lan, from, at }));
         }
-        RECEIVE_BATCH
-    }
-
-    fn hear(&mut self, datagram: &[u8], from: SocketAddr) {
-        match self.endpoint.observe(datagram, Lan::A, self.now()) {
-            Some(Event::Greeting { device }) => {
-                self.meters.received(Kind::Telemetry);
-                self.addresses.learn(device, Route::Greeting, from);
-            }
-            Some(Event::Telemetry(telemetry)) => {
-                self.meters.received(Kind::Telemetry);
-                self.addresses.learn(telemetry.device, Route::Live, from);
-                self.tell(FromLink::Telemetry(telemetry));
-            }
-            Some(Event::Ack { ack, in_force, .. }) => {
-                self.meters.received(Kind::Ack);
-                self.addresses.learn(ack.device, Route::Live, from);
-                let after = self.timing.since(ack.device, ack.fence.index, Instant::now());
-                if let Some(after) = after.filter(|_| ack.verdict.in_force()) {
-                    self.meters.actuation.record(after);
-                }
-                let rtt_us = after.and_then(|after| u32::try_from(after.as_micros()).ok()).unwrap_or(u32::MAX);
-                self.tell(FromLink::Ack { ack, in_force, rtt_us });
-            }
-            Some(Event::Copy { .. }) => {}
-            Some(Event::Rejected(refusal)) => self.meters.rejected(refusal),
-            // An ack that repeats what was told.
-            None => self.meters.received(Kind::Ack),
-        }
-    }
-
-    fn tell(&mut self, message: FromLink) {
-        self.news = true;
-        if self.rings.tell(message) {
-            match message {
-                FromLink::Telemetry(_) => self.meters.dropped_telemetry.increment(1),
-                FromLink::Ack { .. } => self.meters.dropped_acks.increment(1),
-            }
-        }
-    }
-
-    fn tell_consumer(&mut self) {
-        if std::mem::take(&mut self.news) {
-            self.rings.wake_consumer();
-        }
+        count
     }
 
     /// Takes what the control thread has said, up to a batch; returns how much.
     fn take(&mut self) -> usize {
         for count in 0..TAKE_BATCH {
             match self.rings.take() {
-                Some(stamped) => self.obey(&stamped),
+                Some(stamped) => self.dialogue.obey(&stamped),
                 None => return count,
             }
         }
         TAKE_BATCH
     }
 
-    /// Spans count from when they were said, not from when they are heard here.
-    fn obey(&mut self, stamped: &Stamped) {
-        let said_at = self.millis(stamped.at);
-        let now = self.now();
-        let left = |span: Millis| said_at.saturating_add(span).saturating_sub(now);
-        match stamped.message {
-            ToLink::Order { order, term, valid_for } => {
-                self.timing.given(order.get().device, order.get().index, stamped.at);
-                if self.endpoint.submit(&order, term, left(valid_for), now).is_err() {
-                    self.meters.orders_refused.increment(1);
-                }
-            }
-            ToLink::Lead { term, lease, valid_for } => {
-                let leadership = Leadership { term, lease, valid_for: left(valid_for) };
-                if self.endpoint.lead(leadership, now).is_err() {
-                    self.meters.leadership_refused.increment(1);
-                }
-            }
-            ToLink::StepDown => self.endpoint.step_down(),
-            ToLink::Follow { term } => self.endpoint.follow(term, now),
-            ToLink::Endorse { order, valid_for } => {
-                if self.endpoint.endorse(&order, left(valid_for), now).is_err() {
-                    self.meters.orders_refused.increment(1);
-                }
-            }
-        }
-    }
-
     /// Sends what is due and says when to do so next.
-    fn transmit(&mut self) -> Option<Millis> {
-        let now = self.now();
-        let (socket, addresses, meters) = (&self.socket, &self.addresses, &self.meters);
-        let deadline = self.endpoint.poll(now, &mut |outgoing: Outgoing<'_>| {
-            let Some(to) = addresses.of(outgoing.device, outgoing.route) else { return };
-            match socket.send_to(outgoing.bytes, to) {
-                Ok(_) => meters.sent(outgoing.kind),
-                // What was not sent is lost like on any network, and what matters is sent again.
-                Err(_) => meters.send_errors.increment(1),
+    fn transmit(&mut self, now: Instant) -> Option<Millis> {
+        let Self { dialogue, networks, outbox, inbox, .. } = self;
+        let deadline = dialogue.speak(now, &mut |frame, to| {
+            if !outbox.push(frame, to) {
+                send(networks, outbox);
+                collect(networks, inbox);
+                outbox.push(frame, to);
             }
         });
-        if self.gauges_due <= now {
-            self.refresh_gauges(now);
-        }
+        send(networks, outbox);
         deadline
     }
 
-    fn refresh_gauges(&mut self, now: Millis) {
-        self.gauges_due = now.saturating_add(GAUGES_EVERY);
-        #[allow(clippy::cast_precision_loss, reason = "a metric of some thousands")]
-        self.meters.live_devices.set(self.endpoint.live_devices() as f64);
-        self.meters.unanswered.increment(self.endpoint.unanswered().saturating_sub(self.unanswered));
-        self.unanswered = self.endpoint.unanswered();
+    /// Hears what came in while it spoke; returns how much.
+    fn catch_up(&mut self) -> usize {
+        let dialogue = &mut self.dialogue;
+        self.inbox.drain(|arrival, datagram| {
+            dialogue.hear(datagram, Origin { lan: arrival.lan, from: arrival.from, at: arrival.at });
+        })
     }
 
-    /// Sleeps until the socket, a producer or the deadline wakes it.
+    /// Sleeps until a socket, a producer or the deadline wakes it.
     fn wait(&mut self, deadline: Option<Millis>) {
-        let until = deadline.map_or(WAIT_MAX, |deadline| self.until(deadline));
+        let until = deadline.map_or(WAIT_MAX, |deadline| self.dialogue.until(deadline).min(WAIT_MAX));
         if until.is_zero() || !self.rings.park() {
             return;
         }
@@ -229,19 +133,38 @@ impl Worker {
         if woken.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
             std::thread::sleep(FAILED_WAIT);
         }
+        for event in &self.events {
+            if let Some(Some(network)) = self.networks.get_mut(event.token().0) {
+                network.ready = true;
+            }
+        }
     }
+}
 
-    fn until(&self, deadline: Millis) -> Duration {
-        let at = Duration::from_millis(deadline.get().unsigned_abs());
-        at.saturating_sub(self.began.elapsed()).min(WAIT_MAX)
+/// Sends what was gathered, on every network: a copy that one cannot send does not hold the other's back.
+fn send(networks: &mut [Option<Network>; 2], outbox: &mut Outbox) {
+    if outbox.parcels().is_empty() {
+        return;
     }
-
-    fn now(&self) -> Millis {
-        self.millis(Instant::now())
+    for network in networks.iter_mut().flatten() {
+        network.send(outbox.parcels());
     }
+    outbox.clear();
+}
 
-    fn millis(&self, at: Instant) -> Millis {
-        let passed = at.saturating_duration_since(self.began).as_millis();
-        Millis::new(i64::try_from(passed).unwrap_or(i64::MAX))
+/// Takes what has come out of the sockets, so that a large fan-out does not overflow them with its acks.
+fn collect(networks: &mut [Option<Network>; 2], inbox: &mut Inbox) {
+    for network in networks.iter_mut().flatten() {
+        for _ in 0..COLLECT_BATCHES {
+            if !inbox.has_room(BATCH) {
+                network.ready = true;
+                break;
+            }
+            let (lan, at) = (network.lan, Instant::now());
+            network.receive(|datagram, from| inbox.push(lan, from, at, datagram));
+            if !network.ready {
+                break;
+            }
+        }
     }
 }

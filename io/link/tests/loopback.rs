@@ -6,62 +6,29 @@ use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use ridethrough_core::device::{Ack, Verdict};
+use ridethrough_core::device::Verdict;
 use ridethrough_core::units::Millis;
-use ridethrough_link::{FromLink, Link, LinkConfig, StartError, ToLink};
+use ridethrough_link::{FromLink, Lan, Link, LinkConfig, StartError, ToLink};
 
-use support::{Plant, REPLICA, SESSION, committed, kesm, secret, setpoint};
+use support::{Lans, Plant, addresses, kesm, order, setpoint, wait, wait_for_ack, wait_for_devices};
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const LEAD: ToLink = ToLink::Lead { term: 1, lease: Millis::new(400), valid_for: Millis::seconds(30) };
 
 fn config(devices: u16) -> LinkConfig {
-    let bind = "127.0.0.1:0".parse().expect("an address");
-    let mut config = LinkConfig::new(bind, secret().replica(REPLICA), (0..devices).map(kesm).collect());
-    config.session = SESSION;
-    config.consumer = Some(std::thread::current());
-    config
-}
-
-/// Waits, parked, for the first news that `wanted` takes.
-fn wait<T>(link: &Link, mut wanted: impl FnMut(FromLink) -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = std::iter::from_fn(|| link.poll()).find_map(&mut wanted) {
-            return found;
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "nothing came in {PATIENCE:?}");
-        std::thread::park_timeout(left);
-    }
-}
-
-fn wait_for_devices(link: &Link, count: u16) {
-    let mut heard = BTreeSet::new();
-    wait(link, |news| {
-        if let FromLink::Telemetry(telemetry) = news {
-            heard.insert(telemetry.device);
-        }
-        (heard.len() == usize::from(count)).then_some(())
-    });
-}
-
-fn wait_for_ack(link: &Link) -> (Ack, u32) {
-    wait(link, |news| match news {
-        FromLink::Ack { ack, rtt_us, .. } => Some((ack, rtt_us)),
-        FromLink::Telemetry(_) => None,
-    })
+    support::config(devices, Lans::One)
 }
 
 #[test]
 fn an_order_is_executed_once_and_acked() {
     let link = Link::start(config(1)).expect("it starts");
-    let plant = Plant::start(1, link.local_addr());
+    let plant = Plant::start(1, addresses(&link));
     wait_for_devices(&link, 1);
-    let order = |index| ToLink::Order { order: committed(kesm(0), index), term: 1, valid_for: Millis::seconds(5) };
     assert!(link.send(LEAD));
-    assert!(link.send(order(7)));
-    let (ack, rtt_us) = wait_for_ack(&link);
+    assert!(link.send(order(0, 7)));
+    let (ack, rtt_us) = wait(&link, |news| match news {
+        FromLink::Ack { ack, rtt_us, .. } => Some((ack, rtt_us)),
+        FromLink::Telemetry(_) => None,
+    });
     assert_eq!((ack.device, ack.fence.index, ack.verdict), (kesm(0), 7, Verdict::Executed));
     assert!(rtt_us < 1_000_000, "{rtt_us} µs");
     wait(&link, |news| match news {
@@ -83,13 +50,10 @@ fn an_order_is_executed_once_and_acked() {
 fn every_device_of_many_answers() {
     const COUNT: u16 = 300;
     let link = Link::start(config(COUNT)).expect("it starts");
-    let plant = Plant::start(COUNT, link.local_addr());
+    let plant = Plant::start(COUNT, addresses(&link));
     wait_for_devices(&link, COUNT);
     assert!(link.send(LEAD));
-    for number in 0..COUNT {
-        let valid_for = Millis::seconds(9);
-        assert!(link.send(ToLink::Order { order: committed(kesm(number), 9), term: 1, valid_for }));
-    }
+    assert_eq!(link.send_all((0..COUNT).map(|number| order(number, 9))), usize::from(COUNT));
     let acked: BTreeSet<_> = (0..COUNT).map(|_| wait_for_ack(&link).0.device).collect();
     assert_eq!(acked.len(), usize::from(COUNT));
     assert_eq!(link.stop(), Ok(()));
@@ -100,11 +64,12 @@ fn every_device_of_many_answers() {
 #[test]
 fn strangers_are_not_heard() {
     let link = Link::start(config(1)).expect("it starts");
+    let address = link.local_addr(Lan::A).expect("it is on A");
     let stranger = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     for length in 0..400 {
-        stranger.send_to(&vec![0x44; length], link.local_addr()).expect("loopback");
+        stranger.send_to(&vec![0x44; length], address).expect("loopback");
     }
-    let plant = Plant::start(1, link.local_addr());
+    let plant = Plant::start(1, addresses(&link));
     wait_for_devices(&link, 1);
     assert!(link.is_running());
     stranger.set_nonblocking(true).expect("nonblocking");
@@ -116,10 +81,11 @@ fn strangers_are_not_heard() {
 fn a_port_in_use_is_named() {
     let link = Link::start(config(1)).expect("it starts");
     let mut second = config(1);
-    second.bind = link.local_addr();
+    let address = link.local_addr(Lan::A).expect("it is on A");
+    second.lan_a = address;
     let error = Link::start(second).expect_err("the port is taken");
-    assert!(matches!(error, StartError::Bind { address, .. } if address == link.local_addr()));
-    assert!(error.to_string().contains(&link.local_addr().to_string()), "{error}");
+    assert!(matches!(error, StartError::Bind { address: named, .. } if named == address));
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 
 #[test]
@@ -136,11 +102,11 @@ fn what_is_missing_is_said() {
 #[test]
 fn a_link_stops_at_once_and_frees_its_port() {
     let link = Link::start(config(1)).expect("it starts");
-    let address = link.local_addr();
+    let address = link.local_addr(Lan::A).expect("it is on A");
     let began = Instant::now();
     assert_eq!(link.stop(), Ok(()));
     assert!(began.elapsed() < Duration::from_millis(900), "it was woken, it did not sleep its time out");
     let mut again = config(1);
-    again.bind = address;
+    again.lan_a = address;
     assert!(Link::start(again).is_ok());
 }

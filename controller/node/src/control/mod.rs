@@ -119,7 +119,7 @@ impl ControlThread {
                 FromLink::Telemetry(said) => {
                     self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
                 }
-                FromLink::Ack { ack, in_force, rtt_us } => {
+                FromLink::Ack { ack, in_force, rtt_us, .. } => {
                     let counter = if ack.verdict.in_force() {
                         &mut self.counters.orders_acked
                     } else {

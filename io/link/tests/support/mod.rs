@@ -2,19 +2,21 @@
 
 #![allow(dead_code, reason = "each test and bench uses some of it")]
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ridethrough_core::device::{DeviceId, Order, Reading, ReplicaId, Setpoint, Verdict};
+use ridethrough_core::device::{Ack, DeviceId, Order, Reading, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::ledger::{Committed, Ledger, Parts};
 use ridethrough_core::site::{KesmId, Policy, Site};
 use ridethrough_core::units::{Joules, Millis, Millivolts, Watts};
+use ridethrough_link::{FromLink, Lan, Link, LinkConfig, ToLink, Urgency, Wake};
 use ridethrough_protocol::{
-    Actuator, BootNonce, Datagram, DeviceEndpoint, Handled, KeyEpoch, Keyring, Lan, Orders, SessionNonce, SiteSecret,
-    VolatileFence,
+    Actuator, BootNonce, Datagram, DeviceEndpoint, Handled, KeyEpoch, Keyring, Orders, SessionNonce, SiteSecret,
+    VolatileFence, frames,
 };
 
 /// The replica that all tests play.
@@ -98,22 +100,47 @@ pub fn device(number: u16) -> (DeviceEndpoint<VolatileFence>, Recorder) {
     let keys = secret().device(kesm(number), &[REPLICA]);
     let boot = BootNonce::new(0xb007 + u64::from(number));
     let endpoint = DeviceEndpoint::new(keys, boot, Orders::One, VolatileFence::default());
-    (endpoint, Recorder::default())
+    // Room for all that a test tells it, so that tests can count who allocates.
+    (endpoint, Recorder(Vec::with_capacity(16_384)))
 }
 
-/// Devices that share a socket and a thread.
+/// Where a plant's devices send to, on each network.
+pub type Replica = [Option<SocketAddr>; 2];
+
+/// Whether the devices stand behind one gateway.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// All devices have one address on each network.
+    Shared,
+    /// Every device has its own.
+    Own,
+}
+
+/// Devices that share a thread.
 pub struct Plant {
     ending: Arc<AtomicBool>,
+    cut: Arc<[AtomicBool; 2]>,
     thread: Option<JoinHandle<Vec<Recorder>>>,
 }
 
 impl Plant {
     /// Starts so many KESMs, which send telemetry to `replica` every 20 ms.
-    pub fn start(count: u16, replica: SocketAddr) -> Self {
-        let ending = Arc::new(AtomicBool::new(false));
-        let end = Arc::clone(&ending);
-        let thread = std::thread::spawn(move || run(count, replica, &end));
-        Self { ending, thread: Some(thread) }
+    pub fn start(count: u16, replica: Replica) -> Self {
+        Self::start_with(count, replica, Sockets::Shared)
+    }
+
+    /// As [`Self::start`].
+    pub fn start_with(count: u16, replica: Replica, sockets: Sockets) -> Self {
+        let (ending, cut) = (Arc::new(AtomicBool::new(false)), Arc::new([const { AtomicBool::new(false) }; 2]));
+        let (end, cuts) = (Arc::clone(&ending), Arc::clone(&cut));
+        let thread = std::thread::spawn(move || Running::new(count, replica, sockets, cuts).run(&end));
+        Self { ending, cut, thread: Some(thread) }
+    }
+
+    /// From now on nothing goes through this network, in either direction.
+    pub fn cut(&self, lan: Lan) {
+        // Nothing else is published with it.
+        self.cut[lan.index()].store(true, Ordering::Relaxed);
     }
 
     /// Ends the devices; gives what each was told to do.
@@ -124,35 +151,189 @@ impl Plant {
     }
 }
 
-fn run(count: u16, replica: SocketAddr, ending: &AtomicBool) -> Vec<Recorder> {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
-    let mut devices: Vec<_> = (0..count).map(device).collect();
-    let (began, mut tick) = (Instant::now(), Duration::ZERO);
-    let (mut buffer, mut out) = ([0; 512], Datagram::new());
-    // Pairs with the Release in `stop`.
-    while !ending.load(Ordering::Acquire) {
-        let now = Millis::new(i64::try_from(began.elapsed().as_millis()).expect("short"));
-        if let Ok((length, _)) = socket.recv_from(&mut buffer) {
-            let now = Millis::new(i64::try_from(began.elapsed().as_millis()).expect("short"));
-            let number = u16::from_le_bytes([buffer[8], buffer[9]]);
-            let (endpoint, recorder) = &mut devices[usize::from(number)];
-            let handled = endpoint.handle(&buffer[..length], Lan::A, now, recorder, &mut out);
-            if let Handled::Opened(replica) = handled {
-                endpoint.telemetry(replica, &reading(), now, &mut out).expect("a known replica");
-            }
-            if matches!(handled, Handled::Answer { .. } | Handled::Opened(_)) {
-                socket.send_to(out.as_bytes(), replica).expect("loopback");
+/// Datagrams taken in before it may be time to report.
+const LISTEN_MAX: usize = 64;
+
+struct Running {
+    devices: Vec<(DeviceEndpoint<VolatileFence>, Recorder)>,
+    /// One pair for all, or one for each.
+    sockets: Vec<[Option<UdpSocket>; 2]>,
+    replica: Replica,
+    cut: Arc<[AtomicBool; 2]>,
+    began: Instant,
+    out: Datagram,
+    /// What a thread with one socket does until a datagram comes; with several it must look at all of them.
+    blocking: bool,
+}
+
+impl Running {
+    fn new(count: u16, replica: Replica, sockets: Sockets, cut: Arc<[AtomicBool; 2]>) -> Self {
+        let pairs = if sockets == Sockets::Shared { 1 } else { count };
+        let blocking = pairs == 1 && replica.iter().flatten().count() == 1;
+        Self {
+            devices: (0..count).map(device).collect(),
+            sockets: (0..pairs).map(|_| replica.map(|to| to.map(|to| socket_towards(to, blocking)))).collect(),
+            replica,
+            cut,
+            began: Instant::now(),
+            out: Datagram::new(),
+            blocking,
+        }
+    }
+
+    fn run(mut self, ending: &AtomicBool) -> Vec<Recorder> {
+        let mut tick = Duration::ZERO;
+        // Pairs with the Release in `stop`.
+        while !ending.load(Ordering::Acquire) {
+            let heard: usize = (0..self.sockets.len()).map(|pair| self.listen(pair)).sum();
+            if self.began.elapsed() >= tick {
+                // A slow machine reports less often, but it listens.
+                tick = self.began.elapsed() + Duration::from_millis(20);
+                (0..self.devices.len()).for_each(|number| self.report(number));
+            } else if heard == 0 && !self.blocking {
+                std::thread::sleep(Duration::from_micros(50));
             }
         }
-        if began.elapsed() >= tick {
-            tick += Duration::from_millis(20);
-            for (endpoint, recorder) in &mut devices {
-                endpoint.poll(now, recorder);
-                endpoint.telemetry(REPLICA, &reading(), now, &mut out).expect("a known replica");
-                socket.send_to(out.as_bytes(), replica).expect("loopback");
+        self.devices.into_iter().map(|(_, recorder)| recorder).collect()
+    }
+
+    /// Takes in what came to one pair of sockets, a few datagrams of each at most; returns how many.
+    fn listen(&mut self, pair: usize) -> usize {
+        let (mut count, mut buffer) = (0, [0; 2_048]);
+        for lan in Lan::ALL {
+            for _ in 0..LISTEN_MAX {
+                let Some(socket) = &self.sockets[pair][lan.index()] else { break };
+                let Ok((length, _)) = socket.recv_from(&mut buffer) else { break };
+                count += 1;
+                if !self.is_cut(lan) {
+                    frames(&buffer[..length]).for_each(|frame| self.handle(pair, lan, frame.expect("whole frames")));
+                }
+            }
+        }
+        count
+    }
+
+    fn handle(&mut self, pair: usize, lan: Lan, frame: &[u8]) {
+        let now = self.now();
+        let number = usize::from(u16::from_le_bytes([frame[8], frame[9]]));
+        let (endpoint, recorder) = &mut self.devices[number];
+        let handled = endpoint.handle(frame, lan, now, recorder, &mut self.out);
+        if let Handled::Opened(replica) = handled {
+            endpoint.telemetry(replica, &reading(), now, &mut self.out).expect("a known replica");
+        }
+        if matches!(handled, Handled::Answer { .. } | Handled::Opened(_)) {
+            self.send(pair);
+        }
+    }
+
+    fn report(&mut self, number: usize) {
+        let now = self.now();
+        let (endpoint, recorder) = &mut self.devices[number];
+        endpoint.poll(now, recorder);
+        endpoint.telemetry(REPLICA, &reading(), now, &mut self.out).expect("a known replica");
+        self.send(number.min(self.sockets.len() - 1));
+    }
+
+    fn send(&self, pair: usize) {
+        for lan in Lan::ALL {
+            if let (Some(socket), Some(to), false) =
+                (&self.sockets[pair][lan.index()], self.replica[lan.index()], self.is_cut(lan))
+            {
+                socket.send_to(self.out.as_bytes(), to).expect("loopback");
             }
         }
     }
-    devices.into_iter().map(|(_, recorder)| recorder).collect()
+
+    fn is_cut(&self, lan: Lan) -> bool {
+        self.cut[lan.index()].load(Ordering::Relaxed)
+    }
+
+    fn now(&self) -> Millis {
+        Millis::new(i64::try_from(self.began.elapsed().as_millis()).expect("short"))
+    }
+}
+
+/// On the same loopback address as the replica's.
+fn socket_towards(replica: SocketAddr, blocking: bool) -> UdpSocket {
+    let socket = UdpSocket::bind((replica.ip(), 0)).expect("a socket");
+    if blocking {
+        socket.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
+    } else {
+        socket.set_nonblocking(true).expect("nonblocking");
+    }
+    socket
+}
+
+/// A link's addresses.
+pub fn addresses(link: &Link) -> Replica {
+    Lan::ALL.map(|lan| link.local_addr(lan))
+}
+
+/// The configuration of all tests, with this thread as the consumer.
+pub fn config(devices: u16, lans: Lans) -> LinkConfig {
+    let mut config =
+        LinkConfig::new(any_port("127.0.0.1"), secret().replica(REPLICA), (0..devices).map(kesm).collect());
+    config.lan_b = (lans == Lans::Both).then(|| any_port("127.0.0.2"));
+    config.session = SESSION;
+    config.consumer = Some(std::thread::current());
+    config.wake = Wake::Everything;
+    // Tests run beside each other, and none of them measures time.
+    config.urgency_max = Urgency::Normal;
+    config
+}
+
+fn any_port(address: &str) -> SocketAddr {
+    SocketAddr::new(address.parse().expect("an address"), 0)
+}
+
+/// Which networks there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lans {
+    /// A alone.
+    One,
+    /// A and B.
+    Both,
+}
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits, parked, for the first news that `wanted` takes.
+pub fn wait<T>(link: &Link, mut wanted: impl FnMut(FromLink) -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = std::iter::from_fn(|| link.poll()).find_map(&mut wanted) {
+            return found;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "nothing came in {PATIENCE:?}");
+        std::thread::park_timeout(left);
+    }
+}
+
+/// Waits until so many devices have been heard.
+pub fn wait_for_devices(link: &Link, count: u16) {
+    let mut heard = BTreeSet::new();
+    wait(link, |news| {
+        if let FromLink::Telemetry(telemetry) = news {
+            heard.insert(telemetry.device);
+        }
+        (heard.len() == usize::from(count)).then_some(())
+    });
+}
+
+/// Waits for the next ack; gives how often its order had been sent, too.
+pub fn wait_for_ack(link: &Link) -> (Ack, u32) {
+    wait(link, |news| match news {
+        FromLink::Ack { ack, transmissions, .. } => Some((ack, transmissions)),
+        FromLink::Telemetry(_) => None,
+    })
+}
+
+/// Leadership for longer than any test takes.
+pub const LEAD: ToLink = ToLink::Lead { term: 1, lease: Millis::seconds(10), valid_for: Millis::seconds(60) };
+
+/// An order of the leader in term 1.
+pub fn order(number: u16, index: u64) -> ToLink {
+    ToLink::Order { order: committed(kesm(number), index), term: 1, valid_for: Millis::seconds(9) }
 }
