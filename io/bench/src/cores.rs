@@ -69,6 +69,13 @@ impl Scheduling {
     }
 }
 
+/// Puts the calling thread before those that have adopted [`Scheduling::Fifo`], where that is allowed.
+pub fn go_before() -> bool {
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    let priority = ThreadPriorityValue::try_from(2).map_or(ThreadPriority::Min, ThreadPriority::Crossplatform);
+    set_thread_priority_and_policy(thread_native_id(), priority, fifo).is_ok()
+}
+
 /// Runs the far end on its core while the near end runs on its own, from the same moment. The far end is told when the near
 /// one is through.
 pub fn on_both<T>(far_end: impl FnOnce(&AtomicBool) + Send, near_end: impl FnOnce() -> T) -> T {
@@ -112,7 +119,8 @@ pub fn count() -> usize {
     allowed().len()
 }
 
-fn number(core: Core) -> Option<usize> {
+/// The number that the system has for it.
+pub fn number(core: Core) -> Option<usize> {
     let allowed = allowed();
     match core {
         Core::Near => allowed.first().copied(),

@@ -45,16 +45,16 @@ pub struct End {
     other: SocketAddr,
 }
 
-/// What has come, without waiting.
-pub fn try_receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<usize> {
-    recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).ok()
-}
-
 /// Two ends on loopback that talk to each other.
 pub fn pair() -> std::io::Result<(End, End)> {
     let (near, far) = (bound()?, bound()?);
     let (near_at, far_at) = (near.local_addr()?, far.local_addr()?);
     Ok((End { socket: near, other: far_at }, End { socket: far, other: near_at }))
+}
+
+/// An end that talks to somebody who learns its address from that.
+pub fn towards(other: SocketAddr) -> std::io::Result<End> {
+    Ok(End { socket: bound()?, other })
 }
 
 impl End {
@@ -94,6 +94,11 @@ impl End {
         }
     }
 
+    /// What has come, without waiting.
+    pub fn try_receive(&self, buffer: &mut [u8]) -> Option<usize> {
+        recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).ok()
+    }
+
     /// Lets what it sends go elsewhere.
     pub const fn redirect(&mut self, to: SocketAddr) {
         self.other = to;
@@ -117,7 +122,7 @@ impl End {
     fn spin(&self, buffer: &mut [u8], span: Duration) -> Option<usize> {
         let began = Instant::now();
         loop {
-            match try_receive(&self.socket, buffer) {
+            match self.try_receive(buffer) {
                 Some(length) => return Some(length),
                 None if began.elapsed() >= span => return None,
                 None => spin_loop(),

@@ -45,7 +45,8 @@ impl Case for Floor {
     }
 }
 
-fn echo(far: &End, waiting: Waiting, ending: &AtomicBool) {
+/// The far end of it.
+pub fn echo(far: &End, waiting: Waiting, ending: &AtomicBool) {
     let mut buffer = [0; 512];
     while far.receive(&mut buffer, waiting, ending).is_some() {
         // What is not sent is missed at the near end.

@@ -8,9 +8,11 @@
 //! | [`rounds`] | cases, turns, pace |
 //! | [`session`] | a replica's end and its devices' ends in one session, orders from a real ledger |
 //! | [`floor`], [`inline`] | one order to one device: raw UDP, and with all checks of both ends |
+//! | [`rings`] | from a control thread through the link |
 //! | [`networks`] | the same over two networks at once, and with one of them dead |
 //! | [`fanout`] | one order to each of many devices |
 //! | [`hogged`], [`flood`] | with the cores busy, and under forged frames |
+//! | [`stages`] | what each stage of an order costs its end, without sockets |
 //! | [`peers`] | other protocols |
 //! | [`report`] | what is told, and the bars |
 
@@ -23,8 +25,10 @@ mod networks;
 mod options;
 mod peers;
 mod report;
+mod rings;
 mod rounds;
 mod session;
+mod stages;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ridethrough_dpcn_bench::cores::on_both;
 use ridethrough_dpcn_bench::latencies::Latencies;
-use ridethrough_dpcn_bench::sockets::{self, End, try_receive};
+use ridethrough_dpcn_bench::sockets::{self, End};
 use ridethrough_protocol::{Lan, frames};
 
 use crate::rounds::{Case, Rest, orders_in_round, timed};
@@ -106,7 +106,7 @@ fn send_on_both(ends: &[End; 2], frame: &[u8]) -> std::io::Result<()> {
 fn hear_once(ends: &[End; 2], mut hear: impl FnMut(Lan, &[u8])) {
     let mut buffer = [0; 512];
     for (lan, end) in Lan::ALL.into_iter().zip(ends) {
-        if let Some(length) = try_receive(end.socket(), &mut buffer) {
+        if let Some(length) = end.try_receive(&mut buffer) {
             hear(lan, &buffer[..length]);
         }
     }

@@ -21,6 +21,9 @@ pub const TERM: u64 = 1;
 pub const LEASE: Millis = Millis::seconds(60);
 pub const VALID_FOR: Millis = Millis::seconds(5);
 
+/// Where a frame's header has the low half of the device's number.
+const DEVICE_AT: std::ops::Range<usize> = 8..10;
+
 /// The clock of both ends.
 #[derive(Clone, Copy)]
 pub struct Clock(Instant);
@@ -111,22 +114,37 @@ impl Replica {
 }
 
 impl Device {
-    fn new(number: u16, clock: Clock) -> Self {
+    pub fn new(number: u16, clock: Clock) -> Self {
         let keys = keyring().device(device_id(number), &[REPLICA]);
         let boot = BootNonce::new(0xb007_0000 + u64::from(number));
         let endpoint = DeviceEndpoint::new(keys, boot, Orders::One, VolatileFence::default());
         Self { endpoint, actuator: Obedient::default(), out: Datagram::new(), clock }
     }
 
-    fn telemetry(&mut self) -> Result<&[u8]> {
+    /// Its report.
+    pub fn telemetry(&mut self) -> Result<&[u8]> {
         self.endpoint.telemetry(REPLICA, &reading(), self.clock.now(), &mut self.out)?;
         Ok(self.out.as_bytes())
     }
 
-    /// What it answers to a frame, if anything.
+    /// What it answers to a frame, if anything: its word on an order, or its report to a replica that it has just met.
     pub fn answer(&mut self, frame: &[u8], lan: Lan) -> Option<&[u8]> {
-        let handled = self.endpoint.handle(frame, lan, self.clock.now(), &mut self.actuator, &mut self.out);
-        matches!(handled, Handled::Answer { .. }).then(|| self.out.as_bytes())
+        match self.endpoint.handle(frame, lan, self.clock.now(), &mut self.actuator, &mut self.out) {
+            Handled::Answer { .. } => Some(self.out.as_bytes()),
+            Handled::Opened(_) => self.telemetry().ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether it has a leader.
+    pub fn holds_lease(&self) -> bool {
+        self.endpoint.lease_remaining() > Millis::ZERO
+    }
+
+    /// Whom a gateway hands a frame to.
+    pub fn addressed<'a>(devices: &'a mut [Self], frame: &[u8]) -> Option<&'a mut Self> {
+        let number = frame.get(DEVICE_AT)?.try_into().ok().map(u16::from_le_bytes)?;
+        devices.get_mut(usize::from(number))
     }
 }
 

@@ -9,9 +9,6 @@ use ridethrough_protocol::{Lan, Outgoing, frames};
 use super::{Answers, Datagrams, Once, Way, tell_in_chunks, together};
 use crate::session::{Device, Replica, TERM, VALID_FOR, freshen, open, orders_to_each};
 
-/// Where a frame's header has the low half of the device's number.
-const DEVICE_AT: std::ops::Range<usize> = 8..10;
-
 /// A replica and its devices.
 pub(super) struct Devices {
     count: u16,
@@ -42,7 +39,7 @@ impl Way for Devices {
         let (mut orders, mut answered) = (Outbox::new(near.other()), Inbox::default());
         let far_end = |datagram: &[u8], answers: &mut Answers<'_>| {
             for frame in frames(datagram).flatten() {
-                if let Some(ack) = addressed(devices, frame).and_then(|device| device.answer(frame, Lan::A)) {
+                if let Some(ack) = Device::addressed(devices, frame).and_then(|device| device.answer(frame, Lan::A)) {
                     answers.push(ack);
                 }
             }
@@ -78,10 +75,4 @@ fn transmit(replica: &mut Replica, now: Millis, near: &End, datagrams: Datagrams
     sent?;
     orders.flush(near.socket())?;
     Ok(())
-}
-
-/// Whom a gateway hands a frame to.
-fn addressed<'a>(devices: &'a mut [Device], frame: &[u8]) -> Option<&'a mut Device> {
-    let number = frame.get(DEVICE_AT)?.try_into().ok().map(u16::from_le_bytes)?;
-    devices.get_mut(usize::from(number))
 }

@@ -3,10 +3,11 @@
 use ridethrough_dpcn_bench::cores::Scheduling;
 use ridethrough_dpcn_bench::latencies::Summary;
 
-use super::{FLOOR, ORDER_ACK, Report};
+use super::{FLOOR, FLOOR_BLOCKING, ONE_NETWORK_DEAD, ORDER_ACK, Report, TWO_NETWORKS, VIA_RINGS, VIA_RINGS_BLOCKING};
 use crate::fanout::{FanOut, Told};
 use crate::flood::Flood;
 use crate::hogged::Hogged;
+use crate::peers;
 
 /// A figure and what it may be at most.
 pub struct Bar {
@@ -28,6 +29,14 @@ pub fn bars(report: &Report) -> Vec<Bar> {
     if let (Some(floor), Some(ours)) = (floor, report.ours(ORDER_ACK)) {
         bars.extend(ratios("order to ack / floor", ours, floor, [1.3, 1.5]));
     }
+    let over = |what: &str, ours: &str, base: &str, at_most: f64| {
+        let figure = report.ours(ours)?.p50_us / report.ours(base)?.p50_us;
+        Some(Bar { what: format!("{what}, p50"), figure, at_most })
+    };
+    bars.extend(over("via rings / floor", VIA_RINGS, FLOOR, 2.5));
+    bars.extend(over("via rings / floor, all asleep", VIA_RINGS_BLOCKING, FLOOR_BLOCKING, 2.5));
+    bars.extend(one_network_dead(report));
+    bars.extend(report.peers.iter().filter_map(|(name, peer)| beside(name, *peer, report.ours(ORDER_ACK)?)));
     bars.extend(report.fanout.iter().flat_map(fanned_out));
     bars.extend(report.hogged.iter().filter_map(hogged));
     bars.extend(report.flood.iter().flat_map(flooded));
@@ -39,6 +48,22 @@ fn ratios(what: &str, ours: Summary, floor: Summary, at_most: [f64; 2]) -> [Bar;
         Bar { what: format!("{what}, p50"), figure: ours.p50_us / floor.p50_us, at_most: at_most[0] },
         Bar { what: format!("{what}, p99"), figure: ours.p99_us / floor.p99_us, at_most: at_most[1] },
     ]
+}
+
+/// p99 within noise of what it is with both.
+fn one_network_dead(report: &Report) -> Option<Bar> {
+    let figure = report.ours(ONE_NETWORK_DEAD)?.p99_us / report.ours(TWO_NETWORKS)?.p99_us;
+    Some(Bar { what: "one network dead / both alive, p99".into(), figure, at_most: 1.25 })
+}
+
+/// At or below Aeron; three times faster than what sites use today.
+fn beside(name: &str, peer: Summary, ours: Summary) -> Option<Bar> {
+    let at_most = match name {
+        peers::AERON => 1.0,
+        peers::MODBUS | peers::ZEROMQ | peers::MQTT | peers::QUIC => 1.0 / 3.0,
+        _ => return None,
+    };
+    Some(Bar { what: format!("order to ack / {name}, p50"), figure: ours.p50_us / peer.p50_us, at_most })
 }
 
 fn fanned_out(fanout: &FanOut) -> Vec<Bar> {

@@ -15,7 +15,11 @@ pub fn print(report: &Report) {
     all.extend(report.ours.iter().map(|(name, summary)| ((*name).into(), summarised(*summary))));
     all.insert("fanout".into(), Value::Object(report.fanout.iter().map(fanned_out).collect()));
     let mut hogged = report.hogged.iter().map(|hogged| {
-        let mut told = json!({"scheduling": hogged.scheduling.name()});
+        let mut told = json!({
+            "scheduling": hogged.scheduling.name(),
+            "floor_p50_us": round(hogged.floor.p50_us),
+            "floor_p99_us": round(hogged.floor.p99_us),
+        });
         merge(&mut told, summarised(hogged.summary));
         told
     });
@@ -24,6 +28,10 @@ pub fn print(report: &Report) {
     all.insert("flood".into(), report.flood.as_ref().map_or(Value::Null, flooded));
     let peers = report.peers.iter().map(|(name, summary)| ((*name).into(), summarised(*summary)));
     all.insert("peers".into(), Value::Object(peers.collect()));
+    let stages = report.stages.iter().map(|stage| {
+        (stage.name.replace(' ', "_"), json!({"one_ns": round(stage.one_ns), "many_ns": round(stage.many_ns)}))
+    });
+    all.insert("stages".into(), Value::Object(stages.collect()));
     let judged = bars(report).into_iter().map(
         |bar| json!({"what": bar.what, "figure": round(bar.figure), "at_most": bar.at_most, "holds": bar.holds()}),
     );

@@ -18,10 +18,14 @@ use crate::inline::Inline;
 use crate::networks::{LanB, TwoNetworks};
 use crate::options::{Effort, Options, Output};
 use crate::peers;
+use crate::rings::ViaRings;
 use crate::rounds::{Case, Turns};
+use crate::stages::{self, Stage};
 
 pub const FLOOR: &str = "floor";
 pub const ORDER_ACK: &str = "order_ack";
+pub const VIA_RINGS: &str = "via_rings";
+pub const VIA_RINGS_BLOCKING: &str = "via_rings_blocking";
 pub const TWO_NETWORKS: &str = "two_networks";
 pub const ONE_NETWORK_DEAD: &str = "one_network_dead";
 pub const FLOOR_BLOCKING: &str = "floor_blocking";
@@ -40,6 +44,7 @@ pub struct Report {
     pub fanout: Vec<FanOut>,
     pub hogged: Vec<Hogged>,
     pub flood: Option<Flood>,
+    pub stages: Vec<Stage>,
     pub turns: Turns,
 }
 
@@ -47,7 +52,7 @@ pub struct Report {
 pub fn measure(options: &Options, scheduling: Scheduling) -> Result<Report> {
     let turns = Turns::of(options.effort);
     let cacheline = cacheline::round_trip();
-    let mut cases = ours(options)?;
+    let mut cases = ours(options, scheduling)?;
     let own = cases.len();
     cases.extend(peers::cases(options)?);
     let taken = turns.take(&mut cases)?;
@@ -64,18 +69,21 @@ pub fn measure(options: &Options, scheduling: Scheduling) -> Result<Report> {
         fanout: fan_out(options)?,
         hogged: if options.wants("hogged") { hogged::measure(options.effort)? } else { Vec::new() },
         flood: if options.wants("flood") { Some(flood::measure(options.effort)?) } else { None },
+        stages: if options.wants("stages") { stages::measure(options.effort)? } else { Vec::new() },
         turns,
     })
 }
 
-fn ours(options: &Options) -> Result<Vec<Box<dyn Case>>> {
-    let all: [Box<dyn Case>; 6] = [
+fn ours(options: &Options, scheduling: Scheduling) -> Result<Vec<Box<dyn Case>>> {
+    let all: [Box<dyn Case>; 8] = [
         Box::new(Floor::new(FLOOR, Waiting::Spinning)?),
         Box::new(Inline::new(ORDER_ACK, Waiting::Spinning)?),
+        Box::new(ViaRings::new(VIA_RINGS, Waiting::Spinning, scheduling)?),
         Box::new(TwoNetworks::new(TWO_NETWORKS, LanB::Works)?),
         Box::new(TwoNetworks::new(ONE_NETWORK_DEAD, LanB::Dead)?),
         Box::new(Floor::new(FLOOR_BLOCKING, Waiting::Blocking)?),
         Box::new(Inline::new(ORDER_ACK_BLOCKING, Waiting::Blocking)?),
+        Box::new(ViaRings::new(VIA_RINGS_BLOCKING, Waiting::Blocking, scheduling)?),
     ];
     Ok(all.into_iter().filter(|case| options.wants(case.name())).collect())
 }

@@ -26,9 +26,15 @@ pub fn print(report: &Report) {
     }
     report.fanout.iter().for_each(fanned_out);
     for hogged in &report.hogged {
-        row(&format!("hogged, {}", hogged.scheduling.name()), hogged.summary, None);
+        let name = hogged.scheduling.name();
+        row(&format!("hogged, {name}, raw"), hogged.floor, Some(hogged.floor));
+        row(&format!("hogged, {name}"), hogged.summary, Some(hogged.floor));
     }
     report.flood.iter().for_each(flooded);
+    println!("\n{:<34}{:>12}{:>12}", "ns of one core, p50", "one device", "one of 1000");
+    for stage in &report.stages {
+        println!("{:<34}{:>12.0}{:>12.0}", stage.name, stage.one_ns, stage.many_ns);
+    }
     println!("\n{:<44}{:>12}{:>12}", "bar", "measured", "at most");
     for bar in bars(report) {
         let word = if bar.holds() { "holds" } else { "MISSED" };
