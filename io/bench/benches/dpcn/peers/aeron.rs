@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -35,12 +36,14 @@ pub struct AeronPair {
 impl AeronPair {
     pub fn new() -> Result<Self> {
         let (orders_at, acks_at) = (free_port()?, free_port()?);
-        let far = FarThread::start(Ports { to: acks_at, from: orders_at });
+        let far = FarThread::start(Ports { to: acks_at, from: orders_at })?;
         let near = End::new(Ports { to: orders_at, from: acks_at })?;
         let began = Instant::now();
         while !(near.publication.is_connected() && near.subscription.is_connected()) {
             ensure!(began.elapsed() < PATIENCE, "the ends do not find each other");
             near.work()?;
+            // A real-time thread that never slept would not let the far one onto its core.
+            thread::sleep(Duration::from_millis(1));
         }
         Ok(Self { near, far })
     }
@@ -80,16 +83,20 @@ struct FarThread {
 }
 
 impl FarThread {
-    fn start(ports: Ports) -> Self {
+    fn start(ports: Ports) -> Result<Self> {
+        let (tell, told) = mpsc::channel();
         let (turn, ending) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let (its_turn, its_ending) = (Arc::clone(&turn), Arc::clone(&ending));
         let thread = thread::spawn(move || {
             pin(Core::Far);
+            // Whoever started it waits for that, asleep.
+            let _ = tell.send(());
             if let Err(error) = serve(ports, &its_turn, &its_ending) {
                 eprintln!("bench-dpcn: aeron: far end: {error:#}");
             }
         });
-        Self { turn, ending, thread: Some(thread) }
+        told.recv().map_err(|_| anyhow!("the far end did not start"))?;
+        Ok(Self { turn, ending, thread: Some(thread) })
     }
 }
 
