@@ -2,18 +2,22 @@
 
 use anyhow::Result;
 
-use crate::shell::{cargo, step};
-use crate::{drill, firmware, runtime};
+use crate::shell::{cargo, root, step};
+use crate::{debian, drill, firmware, fuzz, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot.
 const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "dpcn", "inference", "step", "realtime"];
 
-/// Formatting, lints, firmware, docs, tests, benches. The tests start the real programs, so those are built first.
+/// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step("formatting of fuzz targets", &mut cargo(&["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))?;
     runtime::ensure()?;
+    debian::ensure(debian::TSHARK)?;
+    debian::ensure(debian::DUMPCAP)?;
+    debian::ensure(debian::STRACE)?;
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
@@ -21,12 +25,22 @@ pub fn all() -> Result<()> {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     step("tests", &mut cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    loom()?;
     let mut benches = cargo(&["bench", "--workspace", "--locked"]);
     for bench in BENCHES {
         benches.args(["--bench", bench]);
     }
     step("short benches", benches.args(["--", "--quick"]))?;
-    Ok(())
+    fuzz::slice()
+}
+
+/// Every interleaving of the field network's hand-written atomics. In a folder of its own: with another `cfg` everything is
+/// built anew.
+fn loom() -> Result<()> {
+    let words = ["test", "--package", "ridethrough-link", "--lib", "--release", "--locked", "--quiet", "--", "loom"];
+    let mut models = cargo(&words);
+    models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root().join("target/loom"));
+    step("models of atomics", &mut models)
 }
 
 /// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.
@@ -39,5 +53,8 @@ pub fn deny() -> Result<()> {
             ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--no-default-features", "--quiet"];
         step("installing cargo-deny (minutes, once)", &mut cargo(&words))?;
     }
-    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))
+    step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))?;
+    let mut of_fuzz =
+        cargo(&["deny", "--manifest-path", fuzz::MANIFEST, "--config", "deny.toml", "--log-level", "error"]);
+    step("the same of the fuzz targets", of_fuzz.args(["check", "licenses", "bans", "sources"]))
 }

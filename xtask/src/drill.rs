@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::runtime;
-use crate::shell::{cargo, root, step};
+use crate::shell::{cargo, root, step, target};
 
 /// Builds the three programs and runs this command of `drill` with the given options; its exit status is the drill's.
 pub fn run(command: &str, options: &[String]) -> Result<ExitCode> {
@@ -28,8 +28,4 @@ pub fn run(command: &str, options: &[String]) -> Result<ExitCode> {
 pub fn build() -> Result<()> {
     let mut command = cargo(&["build", "--release", "--workspace", "--bins", "--locked"]);
     step("building in release mode (minutes the first time)", &mut command)
-}
-
-fn target() -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }

@@ -1,10 +1,13 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | test | nightly | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | test | fuzz | nightly | deny`.
 //!
-//! They need nothing but Rust and the package registries; what else is needed they fetch, pinned by checksum.
+//! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
+//! install as Debian packages.
 
 mod check;
+mod debian;
 mod drill;
 mod firmware;
+mod fuzz;
 mod nightly;
 mod runtime;
 mod shell;
@@ -19,8 +22,9 @@ usage: cargo xtask COMMAND
   setup            fetch what cargo cannot: ONNX Runtime, pinned by checksum
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
-  test             formatting, lints, docs, all tests, a short demo, short benches
-  nightly [--cases N] every property on millions of random cases, in release mode
+  test             formatting, lints, docs, all tests, a short demo, short benches, a slice of fuzzing
+  fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
+  nightly [--cases N] every property on millions of random cases, in release mode, and 100 million runs of fuzzing
   deny             licences, bans and sources of every dependency";
 
 fn main() -> ExitCode {
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
         "demo" | "outcome" => drill::run(command, rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
+        "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),
         "deny" => check::deny().map(|()| ExitCode::SUCCESS),
         _ => usage(command),

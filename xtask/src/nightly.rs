@@ -1,9 +1,10 @@
-//! `cargo xtask nightly`: every property on millions of random cases.
+//! `cargo xtask nightly`: every property on millions of random cases, and the long run of every fuzz target.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::fuzz;
 use crate::shell::{cargo, step};
 
 /// Cases of each property.
@@ -40,7 +41,11 @@ pub fn run(options: &[String]) -> Result<()> {
             failed.push(shown);
         }
     }
-    if failed.is_empty() { Ok(()) } else { bail!("these properties do not hold: {}", failed.join(", ")) }
+    let fuzzed = fuzz::nightly();
+    if !failed.is_empty() {
+        bail!("these properties do not hold: {}", failed.join(", "));
+    }
+    fuzzed
 }
 
 fn cases(options: &[String]) -> Result<u32> {

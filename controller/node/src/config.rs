@@ -38,6 +38,8 @@ pub struct Config {
     pub dpcn_listen: SocketAddr,
     /// The same on the second, where there is one.
     pub dpcn_listen_b: Option<SocketAddr>,
+    /// The core that the field network's thread is bound to; the system chooses when there is none.
+    pub dpcn_core: Option<usize>,
     /// How many replicas' word the devices demand.
     pub dpcn_orders: Orders,
     /// File with this replica's DPCN secrets.
@@ -133,6 +135,7 @@ struct RawPeer {
 struct RawDpcn {
     listen: SocketAddr,
     listen_b: Option<SocketAddr>,
+    core: Option<usize>,
     #[serde(default)]
     two_of_three: bool,
     secret: PathBuf,
@@ -196,6 +199,7 @@ impl Checker<'_> {
             election: self.election(&raw.raft)?,
             dpcn_listen: raw.dpcn.listen,
             dpcn_listen_b: raw.dpcn.listen_b,
+            dpcn_core: raw.dpcn.core,
             dpcn_orders: if raw.dpcn.two_of_three { Orders::TwoOfThree } else { Orders::One },
             dpcn_secret: self.beside(&raw.dpcn.secret),
             http_listen: raw.http.listen,

@@ -85,9 +85,12 @@ pub fn run(file: &Path) -> Result<()> {
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
+    link_config.lan_b = config.dpcn_listen_b;
+    link_config.core = config.dpcn_core;
     link_config.orders = config.dpcn_orders;
     link_config.consumer = Some(std::thread::current());
     let link = Link::start(link_config).with_context(|| format!("{}: dpcn.listen", file.display()))?;
+    tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
     let replica = consensus.block_on(Replica::start(replica_config(&config, &site), notify)).map_err(|error| {

@@ -51,7 +51,7 @@ pub struct LinkConfig {
     pub send_buffer_bytes: usize,
 }
 
-/// How long a thread looks for work that has a core to itself: longer gains nothing (see BENCHMARKS.md).
+/// How long a thread looks for work that has a core to itself: some round trips on loopback, and short for anybody else.
 pub const SPIN: Duration = Duration::from_micros(20);
 
 /// What the consumer is unparked for.

@@ -12,6 +12,7 @@ use ridethrough_link::{FromLink, Lan, Link, LinkConfig, StartError, ToLink};
 
 use support::{Lans, Plant, addresses, kesm, order, setpoint, wait, wait_for_ack, wait_for_devices};
 
+/// With a lease that a test can wait for to lapse.
 const LEAD: ToLink = ToLink::Lead { term: 1, lease: Millis::new(400), valid_for: Millis::seconds(30) };
 
 fn config(devices: u16) -> LinkConfig {
@@ -52,7 +53,7 @@ fn every_device_of_many_answers() {
     let link = Link::start(config(COUNT)).expect("it starts");
     let plant = Plant::start(COUNT, addresses(&link));
     wait_for_devices(&link, COUNT);
-    assert!(link.send(LEAD));
+    assert!(link.send(support::LEAD));
     assert_eq!(link.send_all((0..COUNT).map(|number| order(number, 9))), usize::from(COUNT));
     let acked: BTreeSet<_> = (0..COUNT).map(|_| wait_for_ack(&link).0.device).collect();
     assert_eq!(acked.len(), usize::from(COUNT));

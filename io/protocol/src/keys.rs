@@ -110,6 +110,33 @@ impl ReplicaKeys {
     }
 }
 
+/// Every key on the way from a site's secret to the MACs of one pair of lives: what vectors show and nothing else may.
+#[cfg(all(test, feature = "controller"))]
+pub(crate) struct Shown {
+    pub(crate) replica_secret: [u8; 32],
+    pub(crate) to_device: [u8; 32],
+    pub(crate) to_replica: [u8; 32],
+    pub(crate) session_to_device: [u8; 32],
+    pub(crate) session_to_replica: [u8; 32],
+}
+
+#[cfg(all(test, feature = "controller"))]
+impl ReplicaKeys {
+    /// The keys of the lives and the epoch that this header names.
+    pub(crate) fn shown(&self, header: &crate::header::Header) -> Shown {
+        let (_, replica_secret) = self.secrets.spoken();
+        let pairs = self.pair(header.device);
+        let (_, pair) = pairs.spoken();
+        Shown {
+            replica_secret: *replica_secret,
+            to_device: pair.to_device.0,
+            to_replica: pair.to_replica.0,
+            session_to_device: pair.to_device.shown(header),
+            session_to_replica: pair.to_replica.shown(header),
+        }
+    }
+}
+
 impl DeviceKeys {
     /// Whose they are.
     pub const fn device(&self) -> DeviceId {

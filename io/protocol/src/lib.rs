@@ -50,6 +50,8 @@ pub use datagram::{DATAGRAM_BYTES_MAX, Datagram, FRAME_BYTES_MAX, Frames, frames
 pub use device::{
     Actuator, DeviceEndpoint, FenceMemory, Handled, JudgedOrder, Orders, StoreFailed, UnknownReplica, VolatileFence,
 };
+#[cfg(fuzzing)]
+pub use frame::rewritten;
 pub use header::{Header, Kind};
 pub use keys::{DeviceKeys, EpochsClash, KeyEpoch, Keyring, KeyringError, ReplicaKeys, SiteSecret};
 pub use network::Lan;

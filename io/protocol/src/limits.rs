@@ -33,13 +33,22 @@ pub const RETRANSMIT_MAX: Millis = Millis::new(200);
 /// Greetings of one device are answered at most this often: enough for a reconnect, too little to amplify anything.
 pub const GREETING_GAP: Millis = Millis::new(10);
 
-/// Frames from one sender on one network that may be authenticated in one millisecond; more is a flood and is dropped
-/// unread.
+/// MACs that frames in the name of one sender on one network may cost in one millisecond: about a twentieth of a core of
+/// a server. Beyond that they are dropped unread, true ones among them, so it must not be little: a forger who sees
+/// the traffic can spend it.
+pub const MACS_PER_MS: u32 = 256;
+
+/// MACs that a quiet time may save up for.
+pub const MACS_BURST: u32 = 4_096;
+
+/// Authenticated frames of one sender on one network that are taken in one millisecond. A forger cannot spend these; one
+/// who babbles with true keys is dropped beyond them.
 pub const FRAMES_PER_MS: u32 = 8;
 
-/// Frames that a quiet sender may save up for.
+/// Authenticated frames that a quiet sender may save up for.
 pub const FRAMES_BURST: u32 = 64;
 
 const _: () = assert!(HEARD_AGE_MAX.get() < LEASE_MAX.get() && LEASE_MAX.get() < EXPIRY_AHEAD_MAX.get());
 const _: () = assert!(RETRANSMIT_FIRST.get() > 0 && RETRANSMIT_FIRST.get() < RETRANSMIT_MAX.get());
-const _: () = assert!(FRAMES_PER_MS > 0 && FRAMES_PER_MS <= FRAMES_BURST);
+const _: () = assert!(FRAMES_PER_MS > 0 && FRAMES_PER_MS <= FRAMES_BURST && FRAMES_BURST <= MACS_BURST);
+const _: () = assert!(FRAMES_PER_MS <= MACS_PER_MS && MACS_PER_MS <= MACS_BURST);

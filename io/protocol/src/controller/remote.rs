@@ -181,10 +181,14 @@ impl Remote {
             Standing::Continues { .. } => &mut self.budgets,
             Standing::Adopted | Standing::Greets => &mut self.greeting_budgets,
         };
-        if !lan.of_mut(budgets).spend(now) {
+        let budget = lan.of_mut(budgets);
+        if !budget.may_check(now) {
             return Err(Refusal::Flooded);
         }
         let body = frame::open(header, frame, &mut self.lock)?;
+        if !budget.may_speak(now) {
+            return Err(Refusal::Flooded);
+        }
         self.note(standing, header, &body, now);
         if let Some(live) = self.live.as_mut().filter(|live| live.boot == header.boot) {
             live.recent.note(header, frame, lan);

@@ -69,10 +69,14 @@ impl Peer {
             return self.recent.completes(header, frame, lan).then_some(Admitted::Copy).ok_or(Refusal::Replay);
         }
         let standing = self.standing(header).ok_or(Refusal::Replay)?;
-        if !lan.of_mut(&mut self.budgets).spend(now) {
+        let budget = lan.of_mut(&mut self.budgets);
+        if !budget.may_check(now) {
             return Err(Refusal::Flooded);
         }
         let body = frame::open(header, frame, &mut self.lock)?;
+        if !budget.may_speak(now) {
+            return Err(Refusal::Flooded);
+        }
         if standing == Standing::Opens {
             self.session = header.session;
             self.said_at_opening = self.said;

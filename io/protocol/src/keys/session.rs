@@ -98,6 +98,10 @@ impl Lives {
 
 impl ChannelKey {
     fn session(&self, lives: Lives) -> SessionKey {
+        SessionKey::new(&self.derive(lives))
+    }
+
+    fn derive(&self, lives: Lives) -> [u8; 32] {
         let mut subject = [b's'; 17];
         let (_, nonces) = subject.split_at_mut(1);
         let of_both = lives.session.to_wire().to_le_bytes().into_iter().chain(lives.boot.to_wire().to_le_bytes());
@@ -105,7 +109,12 @@ impl ChannelKey {
         let mut key = [0; 32];
         let derived = Hkdf::<Sha256>::from_prk(&self.0).map(|channel| channel.expand(&subject, &mut key));
         assert!(matches!(derived, Ok(Ok(()))), "HKDF-SHA256 expands any key of 32 bytes to 32 more");
-        SessionKey::new(&key)
+        key
+    }
+
+    #[cfg(all(test, feature = "controller"))]
+    pub(super) fn shown(&self, header: &Header) -> [u8; 32] {
+        self.derive(Lives::of(header))
     }
 }
 

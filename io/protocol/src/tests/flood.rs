@@ -3,7 +3,7 @@
 use ridethrough_core::device::Verdict;
 
 use super::support::*;
-use crate::limits::{FRAMES_BURST, FRAMES_PER_MS};
+use crate::limits::{FRAMES_BURST, FRAMES_PER_MS, MACS_BURST, MACS_PER_MS};
 use crate::{Event, Handled, Lan, Refusal};
 
 #[test]
@@ -25,15 +25,30 @@ fn a_flood_that_copies_one_replica_does_not_silence_another() {
     let mut victim = Scripted::leading(&mut field, R1, 1, 0, 0);
     let mut leader = Scripted::leading(&mut field, R2, 2, 1, 900);
     let mut bad_macs = 0;
-    for sent in 0..10_000_i64 {
+    for sent in 0..100_000_i64 {
         let mut forged = victim.beat(9, 900);
         forged[79] ^= 1;
-        bad_macs += u32::from(field.handle(&forged, sent / 1_000) == Handled::Ignored(Refusal::BadMac));
+        bad_macs += u32::from(field.handle(&forged, sent / 10_000) == Handled::Ignored(Refusal::BadMac));
     }
-    assert!(bad_macs <= FRAMES_BURST + 10 * FRAMES_PER_MS, "{bad_macs} MACs");
-    assert_eq!(field.endpoint.counters().flooded, 10_000 - bad_macs);
+    assert!(bad_macs <= MACS_BURST + 10 * MACS_PER_MS, "{bad_macs} MACs");
+    assert_eq!(field.endpoint.counters().flooded, 100_000 - bad_macs);
     let executed = Handled::Answer { replica: R2, verdict: Verdict::Executed };
     assert_eq!(field.handle(&leader.order(1, 1, 800), 9), executed);
+}
+
+#[test]
+fn a_forger_who_sees_everything_does_not_silence_the_sender_that_he_imitates() {
+    let mut field = Field::new(DEVICE);
+    let mut leader = Scripted::leading(&mut field, R1, 1, 1, 60_000);
+    let answer = Handled::Answer { replica: R1, verdict: Verdict::Executed };
+    // A hundred forged frames in every millisecond, for a second, each as good as a true one but for its MAC.
+    for now in 1..1_000_i64 {
+        let order = leader.order(1, now.cast_unsigned(), 60_000);
+        let mut forged = order.clone();
+        forged[127] ^= 1;
+        assert!((0..100).all(|_| field.handle(&forged, now) == Handled::Ignored(Refusal::BadMac)));
+        assert_eq!(field.handle(&order, now), answer);
+    }
 }
 
 #[test]

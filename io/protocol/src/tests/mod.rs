@@ -11,3 +11,4 @@ mod networks;
 mod sessions;
 mod support;
 mod two_of_three;
+mod vectors;

@@ -37,10 +37,15 @@ fn a_network_may_be_some_frames_behind() {
 fn what_only_looks_like_a_copy_is_a_replay() {
     let mut field = Field::new(DEVICE);
     let mut leader = Scripted::leading(&mut field, R1, 1, 1, 900);
-    let mut forged = leader.beat(1, 950);
-    field.handle(&forged, 1);
-    forged[79] ^= 1;
-    assert_eq!(field.handle_from(Lan::B, &forged, 1), Handled::Ignored(Refusal::Replay));
+    let order = leader.order(1, 1, 800);
+    assert_eq!(field.handle(&order, 1), EXECUTED);
+    // A network that damages what it carries must not pass for a sound one.
+    for bit in 0..order.len() * 8 {
+        let mut damaged = order.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(matches!(field.handle_from(Lan::B, &damaged, 1), Handled::Ignored(_)), "bit {bit}");
+    }
+    assert_eq!(field.handle_from(Lan::B, &order, 1), Handled::Copy);
 }
 
 #[test]
@@ -67,7 +72,7 @@ fn a_replica_hears_which_network_brings_what() {
 fn a_flood_on_one_network_does_not_silence_the_other() {
     let mut field = Field::new(DEVICE);
     let mut leader = Scripted::leading(&mut field, R1, 1, 1, 900);
-    for _ in 0..10_000 {
+    for _ in 0..100_000 {
         let mut forged = leader.beat(1, 900);
         forged[79] ^= 1;
         field.handle_from(Lan::B, &forged, 1);

@@ -1,0 +1,71 @@
+//! Programs that neither cargo nor pip can bring: Debian packages, installed only where that needs no password.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::shell::step;
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// How it is called.
+    name: &'static str,
+    /// The package that it comes in.
+    package: &'static str,
+    /// What it is for.
+    purpose: &'static str,
+}
+
+/// Dissects captures.
+pub const TSHARK: Program = Program { name: "tshark", package: "tshark", purpose: "to run io/wireshark/dpcn.lua" };
+/// Captures; it comes with tshark.
+pub const DUMPCAP: Program = Program { name: "dumpcap", package: "tshark", purpose: "to capture the demo's frames" };
+/// Tells which system calls the field network's thread makes.
+pub const STRACE: Program = Program { name: "strace", package: "strace", purpose: "to count system calls" };
+/// Builds libFuzzer.
+pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
+
+/// Makes sure that the program is there; an error says what to install.
+pub fn ensure(program: Program) -> Result<()> {
+    let Program { name, package, purpose } = program;
+    if is_there(name) {
+        return Ok(());
+    }
+    if !Path::new("/usr/bin/apt-get").exists() || !is_root() {
+        bail!("{name} is needed {purpose}: install it, on Debian and Ubuntu with `sudo apt-get install {package}`");
+    }
+    if install(package).is_err() {
+        // Lists of packages may be old or missing.
+        step("asking for the newest list of packages", apt_get(&["update", "--quiet"]).stdout(Stdio::null()))?;
+        install(package)?;
+    }
+    if is_there(name) {
+        Ok(())
+    } else {
+        bail!("the Debian package {package} brought no {name}, which is needed {purpose}")
+    }
+}
+
+fn install(package: &str) -> Result<()> {
+    let words = ["install", "--yes", "--quiet", "--no-install-recommends", package];
+    step(&format!("installing the Debian package {package} (once)"), apt_get(&words).stdout(Stdio::null()))
+}
+
+fn apt_get(words: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn is_there(name: &str) -> bool {
+    let mut command = Command::new(name);
+    let asked = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn is_root() -> bool {
+    let asked = Command::new("id").arg("-u").output();
+    asked.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
