@@ -26,7 +26,7 @@ impl Outbox {
     pub fn new(to: SocketAddr) -> Self {
         let SocketAddr::V4(to) = to else { unreachable!("the benches bind IPv4 addresses") };
         Self {
-            datagrams: Box::new([[0; DATAGRAM_BYTES]; BATCH]),
+            datagrams: room(),
             lengths: [0; BATCH],
             count: 0,
             sent: 0,
@@ -68,13 +68,18 @@ impl Outbox {
             let slices: [[IoSlice<'_>; 1]; BATCH] =
                 std::array::from_fn(|nth| [IoSlice::new(&self.datagrams[nth][..self.lengths[nth]])]);
             let waiting = &slices[sent..self.count];
-            let results = sendmmsg(socket.as_raw_fd(), &mut self.headers, waiting, &self.to, [], MsgFlags::empty())?;
+            let results = sendmmsg(socket.as_raw_fd(), &mut self.headers, waiting, self.to, [], MsgFlags::empty())?;
             sent += results.count();
         }
         self.sent += self.count;
         self.count = 0;
         Ok(())
     }
+}
+
+fn room() -> Box<[[u8; DATAGRAM_BYTES]; BATCH]> {
+    let datagrams = vec![[0; DATAGRAM_BYTES]; BATCH];
+    datagrams.try_into().unwrap_or_else(|_| unreachable!("as many as were asked for"))
 }
 
 /// Room for datagrams that came together.
@@ -85,7 +90,7 @@ pub struct Inbox {
 
 impl Default for Inbox {
     fn default() -> Self {
-        Self { datagrams: Box::new([[0; DATAGRAM_BYTES]; BATCH]), headers: MultiHeaders::preallocate(BATCH, None) }
+        Self { datagrams: room(), headers: MultiHeaders::preallocate(BATCH, None) }
     }
 }
 

@@ -108,9 +108,10 @@ pub fn pin(core: Core) {
 /// Lets the calling thread run on all cores again.
 pub fn unpin() {
     let mut set = CpuSet::new();
-    allowed().into_iter().for_each(|number| {
+    for number in allowed() {
+        // It was in a set of the same size.
         let _ = set.set(number);
-    });
+    }
     let _ = sched_setaffinity(Pid::from_raw(0), &set);
 }
 

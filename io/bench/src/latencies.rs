@@ -59,7 +59,9 @@ mod tests {
     #[track_caller]
     fn check(micros: &[u64], told: Option<(f64, f64, f64)>) {
         let mut latencies = Latencies::default();
-        micros.iter().for_each(|&micros| latencies.push(Duration::from_micros(micros)));
+        for &micros in micros {
+            latencies.push(Duration::from_micros(micros));
+        }
         let summary = latencies.summary().map(|summary| (summary.p50_us, summary.p99_us, summary.max_us));
         let rounded = summary.map(|(p50, p99, max)| (p50.round(), p99.round(), max.round()));
         assert_eq!(rounded, told);

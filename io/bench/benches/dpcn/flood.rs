@@ -102,7 +102,7 @@ impl Ends {
     }
 
     fn run(&mut self, samples: usize, forger: Option<Forger>) -> Result<Run> {
-        let forged = self.forge(forger.unwrap_or(Forger::Blind))?;
+        let frames = self.forge(forger.unwrap_or(Forger::Blind))?;
         let orders = orders_in_turn(samples, self.next_index).into_iter();
         self.next_index += samples as u64;
         let Self { replica, devices, near, far, .. } = self;
@@ -110,7 +110,7 @@ impl Ends {
         let began = Instant::now();
         let taken: Result<Vec<Duration>> = thread::scope(|scope| {
             if forger.is_some() {
-                let victims = [(near.other(), &forged.order), (far.other(), &forged.ack)];
+                let victims = [(near.other(), &frames.order), (far.other(), &frames.ack)];
                 let (ending, sent) = (&ending, &sent);
                 scope.spawn(move || flood(victims, ending, sent));
             }

@@ -33,7 +33,7 @@ impl Options {
         let (mut output, mut effort, mut bench, mut only) = (Output::Table, Effort::Whole, false, Vec::new());
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--output" => output = parse_output(arguments.next())?,
+                "--output" => output = parse_output(arguments.next().as_deref())?,
                 "--quick" => effort = Effort::Quick,
                 "--only" => only = arguments.next().unwrap_or_default().split(',').map(str::to_owned).collect(),
                 "--bench" => bench = true,
@@ -51,8 +51,8 @@ impl Options {
     }
 }
 
-fn parse_output(word: Option<String>) -> Result<Output, String> {
-    match word.as_deref() {
+fn parse_output(word: Option<&str>) -> Result<Output, String> {
+    match word {
         Some("table") => Ok(Output::Table),
         Some("json") => Ok(Output::Json),
         other => Err(format!("--output `{}`: expected table or json", other.unwrap_or_default())),

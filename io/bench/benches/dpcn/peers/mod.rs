@@ -31,9 +31,12 @@ pub const AERON: &str = "aeron_invoker";
 /// A peer that can be measured here, or how it could be.
 type Found = std::result::Result<Box<dyn Case>, &'static str>;
 
+/// Looks for one.
+type Finder = fn() -> Result<Found>;
+
 /// Every peer that this program was built with and that is installed. How to get the others goes to the standard error.
 pub fn cases(options: &Options) -> Result<Vec<Box<dyn Case>>> {
-    let finders: [(&str, fn() -> Result<Found>); 6] = [
+    let finders: [(&str, Finder); 6] = [
         (TOKIO_UDP, find::tokio_udp),
         (MODBUS, find::modbus),
         (QUIC, find::quic),

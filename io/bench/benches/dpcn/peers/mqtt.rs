@@ -189,15 +189,15 @@ impl Client {
 
     fn expect(&mut self, first: u8) -> Result<usize> {
         let mut packet = [0; 512];
-        let mut had = self.stream.read(&mut packet)?;
-        while had < 2 || (packet[1] >= 128 && had < 3) {
-            had += self.more(&mut packet, had)?;
+        let mut count = self.stream.read(&mut packet)?;
+        while count < 2 || (packet[1] >= 128 && count < 3) {
+            count += self.more(&mut packet, count)?;
         }
         ensure!(packet[0] == first, "a packet of kind {:#x} in place of {first:#x}", packet[0]);
         let (head, high) = if packet[1] >= 128 { (3, usize::from(packet[2])) } else { (2, 0) };
         let length = usize::from(packet[1] & 127) + 128 * high;
-        while had < head + length {
-            had += self.more(&mut packet, had)?;
+        while count < head + length {
+            count += self.more(&mut packet, count)?;
         }
         Ok(length)
     }

@@ -63,7 +63,7 @@ fn fanned_out(fanout: &FanOut) {
 }
 
 fn flooded(flood: &Flood) {
-    row("calm, one order in 1 ms", flood.calm, Some(flood.calm));
+    row("calm, one order in 2 ms", flood.calm, Some(flood.calm));
     row("flooded by a blind forger", flood.blind, Some(flood.calm));
     row("flooded by a sighted forger", flood.sighted, Some(flood.calm));
     let Flood { unanswered: [blind, sighted], frames_per_s, rss_growth_bytes, .. } = flood;
