@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("protocol", "io/protocol", &["core", "vocabulary"]),
     ("firmware", "io/firmware", &["protocol", "vocabulary"]),
     ("link", "io/link", &["core", "protocol"]),
+    ("dpcn-bench", "io/bench", &[]),
     ("model", "model", &["core"]),
     ("dashboard", "controller/dashboard", &[]),
     ("cli", "controller/cli", &["core", "raft", "protocol"]),
