@@ -12,6 +12,7 @@
 //! one of them speaks for nobody else. No type here can be printed.
 
 mod epochs;
+mod mac;
 mod parse;
 mod session;
 

@@ -30,6 +30,10 @@ pub const RETRANSMIT_FIRST: Millis = Millis::new(5);
 /// The longest pause between two transmissions of one order.
 pub const RETRANSMIT_MAX: Millis = Millis::new(200);
 
+/// Answers that a replica can be trusted to read in one millisecond, the kernel's part and a slow machine allowed for.
+/// Nothing is sent again before what is owed can have been read.
+pub const ANSWERS_PER_MS: i64 = 50;
+
 /// Greetings of one device are answered at most this often: enough for a reconnect, too little to amplify anything.
 pub const GREETING_GAP: Millis = Millis::new(10);
 

@@ -9,6 +9,7 @@ use ridethrough_core::units::Millis;
 use super::event::{Event, Telemetry};
 use super::outstanding::Outstanding;
 use super::remote::{Admitted, NEVER, Own, Remote, Role, Settled, Standing};
+use super::schedule::Schedule;
 use super::{LeadRefused, Leadership, Outgoing, SubmitRefused};
 use crate::body::{AckBody, Body, TelemetryBody};
 use crate::datagram::Datagram;
@@ -27,12 +28,11 @@ use crate::{reading, setpoint};
 /// after everything else and at the deadline that the last `poll` named.
 pub struct ControllerEndpoint {
     own: Own,
-    /// In the order of the devices' wire numbers.
+    /// The devices' wire numbers, rising. Apart from what is known of them, because every frame looks through them.
+    wires: Vec<u32>,
+    /// In the same order.
     remotes: Vec<Remote>,
-    /// When each of them is due; apart, because it is scanned often.
-    dues: Vec<Millis>,
-    /// The earliest of them.
-    next_due: Millis,
+    schedule: Schedule,
     role: Role,
     /// When leave to lead lapses.
     leads_until: Millis,
@@ -54,10 +54,10 @@ impl ControllerEndpoint {
         devices.dedup();
         let remotes: Vec<_> = devices.into_iter().map(|device| Remote::new(device, &keys.pair(device))).collect();
         Self {
+            wires: remotes.iter().map(|remote| remote.device.to_wire()).collect(),
             own: Own { replica: keys.replica(), session },
-            dues: vec![NEVER; remotes.len()],
+            schedule: Schedule::new(remotes.len()),
             remotes,
-            next_due: NEVER,
             role: Role::Silent,
             leads_until: Millis::ZERO,
             orders,
@@ -145,10 +145,10 @@ impl ControllerEndpoint {
     /// Gives `sink` every frame that is due at `now`, and says when to ask again, unless a datagram comes before.
     pub fn poll(&mut self, now: Millis, sink: &mut impl FnMut(Outgoing<'_>)) -> Option<Millis> {
         self.clock = self.clock.max(now);
-        if self.next_due <= self.clock {
+        if self.schedule.next_due() <= self.clock {
             self.transmit(sink);
         }
-        (self.next_due < NEVER).then_some(self.next_due)
+        Some(self.schedule.next_due()).filter(|due| *due < NEVER)
     }
 
     /// How many devices were heard lately, in a session with this life of the replica.
@@ -239,16 +239,14 @@ impl ControllerEndpoint {
 
     fn transmit(&mut self, sink: &mut impl FnMut(Outgoing<'_>)) {
         let (own, now, role) = (self.own, self.clock, self.present_role());
-        let mut next_due = NEVER;
-        for (remote, due) in self.remotes.iter_mut().zip(&mut self.dues) {
-            if *due <= now {
+        for (slot, remote) in self.remotes.iter_mut().enumerate() {
+            if self.schedule.is_due(slot, now) {
                 self.unanswered += u64::from(remote.expire(now));
-                remote.speak(own, role, now, &mut self.out, sink);
-                *due = remote.due(role, now);
+                remote.speak(own, role, now, self.schedule.patience(), &mut self.out, sink);
+                self.schedule.set(slot, remote.due(role, now), remote.outstanding().is_some());
             }
-            next_due = next_due.min(*due);
         }
-        self.next_due = next_due;
+        self.schedule.settle();
     }
 
     /// What this replica is now: leave to lead lapses by itself.
@@ -260,14 +258,13 @@ impl ControllerEndpoint {
     }
 
     fn slot(&self, device: DeviceId) -> Option<usize> {
-        self.remotes.binary_search_by_key(&device.to_wire(), |remote| remote.device.to_wire()).ok()
+        self.wires.binary_search(&device.to_wire()).ok()
     }
 
     fn reschedule(&mut self, slot: usize) {
         let role = self.present_role();
-        if let (Some(remote), Some(due)) = (self.remotes.get(slot), self.dues.get_mut(slot)) {
-            *due = remote.due(role, self.clock);
-            self.next_due = self.next_due.min(*due);
+        if let Some(remote) = self.remotes.get(slot) {
+            self.schedule.set(slot, remote.due(role, self.clock), remote.outstanding().is_some());
         }
     }
 

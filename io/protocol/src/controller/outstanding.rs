@@ -32,10 +32,10 @@ impl Outstanding {
         Fence { term: self.said_in_term, index: self.order.index }
     }
 
-    /// Notes a transmission and plans the next: 5, 10, 20 … 200 ms apart.
-    pub(super) fn sent(&mut self, now: Millis) {
+    /// Notes a transmission and plans the next: 5, 10, 20 … 200 ms apart, but not before `patience` is over.
+    pub(super) fn sent(&mut self, now: Millis, patience: Millis) {
         self.transmissions = self.transmissions.saturating_add(1);
-        self.due = now.saturating_add(self.pause);
+        self.due = now.saturating_add(self.pause.max(patience));
         self.pause = self.pause.saturating_add(self.pause).min(RETRANSMIT_MAX);
     }
 

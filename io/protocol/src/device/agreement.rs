@@ -55,15 +55,20 @@ impl Agreement {
     }
 
     /// The highest term that enough replicas have reached. Honest ones are in a leader's term when they have voted for
-    /// it, and a majority has.
+    /// it, and a majority has. Where one is enough, its own word is.
     pub(super) fn vouched_term(&self) -> u64 {
+        if self.orders == Orders::One {
+            return u64::MAX;
+        }
         let reached = |term: u64| self.terms.iter().filter(|named| **named >= term).count() >= self.orders.needed();
         self.terms.iter().copied().filter(|term| reached(*term)).max().unwrap_or(0)
     }
 
     /// Notes a leader's order; it waits until [`Self::answered`].
     pub(super) fn ordered(&mut self, peer: usize, order: OrderBody) {
-        self.endorsed(peer, order);
+        if self.orders == Orders::TwoOfThree {
+            self.endorsed(peer, order);
+        }
         self.pending = Some((peer, order));
     }
 
@@ -100,6 +105,9 @@ impl Agreement {
     /// When an order is void, if enough replicas say the same; nothing while they do not. None of them can prolong
     /// what another one says.
     pub(super) fn expiry(&self, order: &OrderBody) -> Option<Millis> {
+        if self.orders == Orders::One {
+            return Some(order.expires_at);
+        }
         let same = |said: &&OrderBody| {
             said.fence == order.fence && said.entry_term == order.entry_term && said.setpoint == order.setpoint
         };

@@ -14,21 +14,22 @@ use crate::nonce::{BootNonce, SessionNonce};
 use crate::recent::Recent;
 use crate::refusal::Refusal;
 
-/// One replica, as the device sees it.
+/// One replica, as the device sees it. In this order in memory, so that what a frame touches stands together.
+#[repr(C)]
 pub(super) struct Peer {
     pub(super) replica: ReplicaId,
-    lock: Lock,
-    seal: Seal,
     session: SessionNonce,
     /// The highest sequence believed in this session.
     heard: u64,
-    recent: Recent,
     /// The last sequence said to this replica, in any session of this boot.
     said: u64,
     /// What `said` was when the session opened. A session that shows it has heard more is younger.
     said_at_opening: u64,
     /// Of each network, so that a flood on one does not silence the other.
     budgets: [Budget; 2],
+    lock: Lock,
+    seal: Seal,
+    recent: Recent,
 }
 
 /// How a believed frame relates to the session.

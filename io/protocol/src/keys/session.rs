@@ -1,9 +1,9 @@
 //! The keys of one life of both ends, and the MACs under them.
 
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::mac::MacKey;
 use super::{ChannelKey, Epochs};
 use crate::datagram::Datagram;
 use crate::header::{Header, MAC_BYTES};
@@ -21,13 +21,15 @@ struct Lives {
 
 /// The key of one way in one pair of lives, expanded once so that a MAC costs no key schedule.
 #[derive(Clone)]
-struct SessionKey(Hmac<Sha256>);
+struct SessionKey(MacKey);
 
 /// A channel's keys with the session key that was used last.
 #[derive(Clone)]
+#[repr(C)]
 struct Channel {
-    keys: Epochs<ChannelKey>,
     kept: Option<(Lives, SessionKey)>,
+    /// Needed at a new life only, so it lies behind.
+    keys: Epochs<ChannelKey>,
 }
 
 /// Closes frames of one way.
@@ -98,7 +100,7 @@ impl Lives {
 
 impl ChannelKey {
     fn session(&self, lives: Lives) -> SessionKey {
-        SessionKey::new(&self.derive(lives))
+        SessionKey(MacKey::new(&self.derive(lives)))
     }
 
     fn derive(&self, lives: Lives) -> [u8; 32] {
@@ -119,23 +121,13 @@ impl ChannelKey {
 }
 
 impl SessionKey {
-    fn new(key: &[u8; 32]) -> Self {
-        // HMAC fills a short key up with zeros to one block; doing it here leaves no error to handle.
-        let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
-        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-        Self(Hmac::new(&block))
-    }
-
     fn append_mac(&self, out: &mut Datagram) {
-        let mac = self.0.clone().chain_update(out.as_bytes()).finalize().into_bytes();
-        out.push(mac.get(..MAC_BYTES).unwrap_or_default());
+        let mac = self.0.of(out.as_bytes());
+        out.push(&mac);
     }
 
     fn verify<'a>(&self, frame: &'a [u8]) -> Result<&'a [u8], Refusal> {
         let (covered, mac) = frame.split_last_chunk::<MAC_BYTES>().ok_or(Refusal::BadMac)?;
-        match self.0.clone().chain_update(covered).verify_truncated_left(mac) {
-            Ok(()) => Ok(covered),
-            Err(_) => Err(Refusal::BadMac),
-        }
+        if self.0.is_of(mac, covered) { Ok(covered) } else { Err(Refusal::BadMac) }
     }
 }
