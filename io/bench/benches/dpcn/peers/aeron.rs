@@ -45,6 +45,8 @@ impl AeronPair {
             // A real-time thread that never slept would not let the far one onto its core.
             thread::sleep(Duration::from_millis(1));
         }
+        // Others have the far core until it is its turn.
+        far.turn.store(false, Ordering::Relaxed);
         Ok(Self { near, far })
     }
 }
