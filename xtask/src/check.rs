@@ -21,6 +21,8 @@ pub fn all() -> Result<()> {
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
+    let peers = ["clippy", "--package", "ridethrough-dpcn-bench", "--all-targets", "--features", "peers", "--locked"];
+    step("lints of the bench's peers", cargo(&peers).args(["--quiet", "--", "-D", "warnings"]))?;
     firmware::build()?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
