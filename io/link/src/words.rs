@@ -12,7 +12,7 @@ pub(crate) const WORDS: usize = 19;
 pub(crate) fn write(telemetry: &Telemetry) -> [u64; WORDS] {
     let Telemetry { device: _, reading, in_force, fence, lease_remaining, device_at, counters, heard } = telemetry;
     let ([r0, r1, r2, r3], [s0, s1, s2, s3]) = (write_reading(reading), write_setpoint(in_force.as_ref()));
-    let [c0, c1, c2, c3, c4, c5] = write_refusals(counters);
+    let [c0, c1, c2, c3, c4, c5] = write_refusals(*counters);
     let heard = pair(heard[0], heard[1]);
     let spans = [*lease_remaining, *device_at].map(|span| span.get().cast_unsigned());
     [r0, r1, r2, r3, s0, s1, s2, s3, fence.term, fence.index, spans[0], spans[1], c0, c1, c2, c3, c4, c5, heard]
@@ -174,44 +174,18 @@ fn read_setpoint([head, first, second, third]: [u64; 4]) -> Option<Setpoint> {
     })
 }
 
-fn write_refusals(refusals: &Refusals) -> [u64; 6] {
-    let Refusals {
-        malformed,
-        misaddressed,
-        bad_mac,
-        replay,
-        flooded,
-        stale_fence,
-        no_lease,
-        expired,
-        beyond_limits,
-        unavailable,
-        unendorsed,
-    } = *refusals;
-    [
-        pair(malformed, misaddressed),
-        pair(bad_mac, replay),
-        pair(flooded, stale_fence),
-        pair(no_lease, expired),
-        pair(beyond_limits, unavailable),
-        u64::from(unendorsed),
-    ]
+fn write_refusals(refusals: Refusals) -> [u64; 6] {
+    let counts = refusals.to_counts();
+    let count = |at: usize| counts.get(at).copied().unwrap_or(0);
+    std::array::from_fn(|word| pair(count(2 * word), count(2 * word + 1)))
 }
 
-fn read_refusals([first, second, third, fourth, fifth, sixth]: [u64; 6]) -> Refusals {
-    Refusals {
-        malformed: low_half(first),
-        misaddressed: high_half(first),
-        bad_mac: low_half(second),
-        replay: high_half(second),
-        flooded: low_half(third),
-        stale_fence: high_half(third),
-        no_lease: low_half(fourth),
-        expired: high_half(fourth),
-        beyond_limits: low_half(fifth),
-        unavailable: high_half(fifth),
-        unendorsed: low_half(sixth),
-    }
+fn read_refusals(words: [u64; 6]) -> Refusals {
+    let count = |at: usize| {
+        let word = words.get(at / 2).copied().unwrap_or(0);
+        if at.is_multiple_of(2) { low_half(word) } else { high_half(word) }
+    };
+    Refusals::from_counts(std::array::from_fn(count))
 }
 
 #[cfg(all(test, not(loom)))]

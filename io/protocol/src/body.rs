@@ -137,7 +137,7 @@ impl TelemetryBody {
         write_fence(self.fence, writer);
         setpoint::write(self.in_force.as_ref(), writer);
         writer.millis(self.lease_remaining);
-        write_refusals(&self.refusals, writer);
+        self.refusals.to_counts().into_iter().for_each(|count| writer.u32(count));
         self.heard.into_iter().for_each(|count| writer.u32(count));
         writer.reserved::<4>();
     }
@@ -208,49 +208,10 @@ const fn verdict_from_wire(wire: u8) -> Result<Verdict, Malformed> {
     }
 }
 
-fn write_refusals(refusals: &Refusals, writer: &mut Writer<'_>) {
-    let Refusals {
-        malformed,
-        misaddressed,
-        bad_mac,
-        replay,
-        flooded,
-        stale_fence,
-        no_lease,
-        expired,
-        beyond_limits,
-        unavailable,
-        unendorsed,
-    } = *refusals;
-    for count in [
-        malformed,
-        misaddressed,
-        bad_mac,
-        replay,
-        flooded,
-        stale_fence,
-        no_lease,
-        expired,
-        beyond_limits,
-        unavailable,
-        unendorsed,
-    ] {
-        writer.u32(count);
-    }
-}
-
 fn read_refusals(reader: &mut Reader<'_>) -> Result<Refusals, Malformed> {
-    Ok(Refusals {
-        malformed: reader.u32()?,
-        misaddressed: reader.u32()?,
-        bad_mac: reader.u32()?,
-        replay: reader.u32()?,
-        flooded: reader.u32()?,
-        stale_fence: reader.u32()?,
-        no_lease: reader.u32()?,
-        expired: reader.u32()?,
-        beyond_limits: reader.u32()?,
-        unavailable: reader.u32()?,
-        unendorsed: reader.u32()?,
-    })
+    let mut counts = [0; Refusals::REASONS];
+    for count in &mut counts {
+        *count = reader.u32()?;
+    }
+    Ok(Refusals::from_counts(counts))
 }

@@ -120,6 +120,69 @@ pub struct Refusals {
 }
 
 impl Refusals {
+    /// How many reasons are told apart.
+    pub const REASONS: usize = 11;
+
+    /// The counts in the order of the wire.
+    pub const fn to_counts(self) -> [u32; Self::REASONS] {
+        let Self {
+            malformed,
+            misaddressed,
+            bad_mac,
+            replay,
+            flooded,
+            stale_fence,
+            no_lease,
+            expired,
+            beyond_limits,
+            unavailable,
+            unendorsed,
+        } = self;
+        [
+            malformed,
+            misaddressed,
+            bad_mac,
+            replay,
+            flooded,
+            stale_fence,
+            no_lease,
+            expired,
+            beyond_limits,
+            unavailable,
+            unendorsed,
+        ]
+    }
+
+    /// What [`Self::to_counts`] gave.
+    pub const fn from_counts(counts: [u32; Self::REASONS]) -> Self {
+        let [
+            malformed,
+            misaddressed,
+            bad_mac,
+            replay,
+            flooded,
+            stale_fence,
+            no_lease,
+            expired,
+            beyond_limits,
+            unavailable,
+            unendorsed,
+        ] = counts;
+        Self {
+            malformed,
+            misaddressed,
+            bad_mac,
+            replay,
+            flooded,
+            stale_fence,
+            no_lease,
+            expired,
+            beyond_limits,
+            unavailable,
+            unendorsed,
+        }
+    }
+
     pub(crate) fn count(&mut self, refusal: Refusal) {
         let counter = match refusal {
             Refusal::Malformed(_) => &mut self.malformed,
