@@ -145,7 +145,7 @@ impl ControllerEndpoint {
     /// Gives `sink` every frame that is due at `now`, and says when to ask again, unless a datagram comes before.
     pub fn poll(&mut self, now: Millis, sink: &mut impl FnMut(Outgoing<'_>)) -> Option<Millis> {
         self.clock = self.clock.max(now);
-        if self.schedule.next_due() <= self.clock {
+        if self.schedule.is_pressing(self.clock) {
             self.transmit(sink);
         }
         Some(self.schedule.next_due()).filter(|due| *due < NEVER)
@@ -239,14 +239,14 @@ impl ControllerEndpoint {
 
     fn transmit(&mut self, sink: &mut impl FnMut(Outgoing<'_>)) {
         let (own, now, role) = (self.own, self.clock, self.present_role());
-        for (slot, remote) in self.remotes.iter_mut().enumerate() {
-            if self.schedule.is_due(slot, now) {
-                self.unanswered += u64::from(remote.expire(now));
-                remote.speak(own, role, now, self.schedule.patience(), &mut self.out, sink);
-                self.schedule.set(slot, remote.due(role, now), remote.outstanding().is_some());
-            }
+        let due = self.schedule.take_due(now);
+        for &slot in &due {
+            let Some(remote) = self.remotes.get_mut(slot) else { continue };
+            self.unanswered += u64::from(remote.expire(now));
+            remote.speak(own, role, now, self.schedule.patience(), &mut self.out, sink);
+            self.schedule.set(slot, remote.due(role, now), remote.outstanding().is_some(), now);
         }
-        self.schedule.settle();
+        self.schedule.give_back(due);
     }
 
     /// What this replica is now: leave to lead lapses by itself.
@@ -264,7 +264,7 @@ impl ControllerEndpoint {
     fn reschedule(&mut self, slot: usize) {
         let role = self.present_role();
         if let Some(remote) = self.remotes.get(slot) {
-            self.schedule.set(slot, remote.due(role, self.clock), remote.outstanding().is_some());
+            self.schedule.set(slot, remote.due(role, self.clock), remote.outstanding().is_some(), self.clock);
         }
     }
 

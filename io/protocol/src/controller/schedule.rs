@@ -5,40 +5,76 @@ use ridethrough_core::units::Millis;
 use super::remote::NEVER;
 use crate::limits::{ANSWERS_PER_MS, RETRANSMIT_FIRST};
 
-/// Deadlines by the place of a device; apart from what is known of the devices, because they are scanned often.
+/// Deadlines by the place of a device; apart from what is known of the devices, because they are looked through often.
 pub(super) struct Schedule {
     dues: Vec<Millis>,
     /// Whether an order or an endorsement is outstanding.
     owes: Vec<bool>,
     owing: usize,
-    /// The earliest deadline, or earlier.
+    /// Places that were due when they were set, so that nobody has to look for them.
+    ready: Vec<usize>,
+    /// The earliest of the other deadlines, or earlier.
     next_due: Millis,
 }
 
 impl Schedule {
     pub(super) fn new(devices: usize) -> Self {
-        Self { dues: vec![NEVER; devices], owes: vec![false; devices], owing: 0, next_due: NEVER }
+        Self {
+            dues: vec![NEVER; devices],
+            owes: vec![false; devices],
+            owing: 0,
+            ready: Vec::with_capacity(devices),
+            next_due: NEVER,
+        }
     }
 
-    pub(super) fn set(&mut self, slot: usize, due: Millis, owes: bool) {
+    pub(super) fn set(&mut self, slot: usize, due: Millis, owes: bool, now: Millis) {
         let (Some(at), Some(before)) = (self.dues.get_mut(slot), self.owes.get_mut(slot)) else { return };
+        // What was due already is on the list, or will be found when the deadline is looked for.
+        let newly_ready = due <= now && *at > now;
         *at = due;
         self.owing = self.owing + usize::from(owes) - usize::from(*before);
         *before = owes;
-        self.next_due = self.next_due.min(due);
+        if newly_ready && self.ready.len() < self.ready.capacity() {
+            self.ready.push(slot);
+        } else {
+            self.next_due = self.next_due.min(due);
+        }
     }
 
-    pub(super) fn is_due(&self, slot: usize, now: Millis) -> bool {
-        self.dues.get(slot).is_some_and(|due| *due <= now)
+    /// When somebody is due, or earlier; never too late.
+    pub(super) fn next_due(&self) -> Millis {
+        let ready = self.ready.iter().filter_map(|slot| self.dues.get(*slot)).min();
+        ready.map_or(self.next_due, |due| self.next_due.min(*due))
     }
 
-    pub(super) const fn next_due(&self) -> Millis {
-        self.next_due
+    /// Whether somebody is due now, or might be.
+    pub(super) const fn is_pressing(&self, now: Millis) -> bool {
+        !self.ready.is_empty() || self.next_due.get() <= now.get()
     }
 
-    /// Looks for the earliest deadline anew.
-    pub(super) fn settle(&mut self) {
-        self.next_due = self.dues.iter().copied().min().unwrap_or(NEVER);
+    /// The places that are due now, and perhaps some that were. All must be set anew afterwards, and the list given back.
+    pub(super) fn take_due(&mut self, now: Millis) -> Vec<usize> {
+        let mut due = std::mem::take(&mut self.ready);
+        if self.next_due <= now {
+            due.clear();
+            due.extend(self.dues.iter().enumerate().filter(|(_, at)| **at <= now).map(|(slot, _)| slot));
+            self.next_due = self.dues.iter().copied().filter(|at| *at > now).min().unwrap_or(NEVER);
+        }
+        // So that whoever is still due when it is set again is listed again.
+        for slot in &due {
+            if let Some(at) = self.dues.get_mut(*slot) {
+                *at = NEVER;
+            }
+        }
+        due
+    }
+
+    /// Takes the list back, for its room.
+    pub(super) fn give_back(&mut self, mut list: Vec<usize>) {
+        list.clear();
+        list.append(&mut self.ready);
+        self.ready = list;
     }
 
     /// How long to wait for an answer to something said now. With thousands of answers on their way the newest takes long
@@ -51,20 +87,75 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn at(ms: i64) -> Millis {
+        Millis::new(ms)
+    }
 
     #[test]
     fn patience_grows_with_what_is_owed() {
         let mut schedule = Schedule::new(10_000);
-        let at = |ms| Millis::new(ms);
         assert_eq!((schedule.next_due(), schedule.patience()), (NEVER, RETRANSMIT_FIRST));
-        (0..10_000).for_each(|slot| schedule.set(slot, at(7), true));
-        (0..10_000).for_each(|slot| schedule.set(slot, at(7), true));
+        for due in [7, 8] {
+            (0..10_000).for_each(|slot| schedule.set(slot, at(due), true, at(0)));
+        }
         assert_eq!(schedule.patience(), RETRANSMIT_FIRST.saturating_add(at(10_000 / ANSWERS_PER_MS)));
-        assert!(schedule.is_due(9_999, at(7)) && !schedule.is_due(9_999, at(6)));
-        (0..10_000).for_each(|slot| schedule.set(slot, at(9), false));
-        assert_eq!((schedule.next_due(), schedule.patience()), (at(7), RETRANSMIT_FIRST));
-        schedule.settle();
-        assert_eq!(schedule.next_due(), at(9));
+        (0..10_000).for_each(|slot| schedule.set(slot, at(9), false, at(0)));
+        assert_eq!(schedule.patience(), RETRANSMIT_FIRST);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Set(usize, i64),
+        /// So much later, whoever is due is due again after so long.
+        Work(i64, i64),
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0_usize..12, 0_i64..120).prop_map(|(slot, due)| Step::Set(slot, due)),
+            (0_i64..30, 0_i64..40).prop_map(|(later, again)| Step::Work(later, again)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_is_due_is_taken(steps in prop::collection::vec(steps(), 0..80)) {
+            let mut schedule = Schedule::new(12);
+            let (mut plain, mut now) = (vec![NEVER; 12], 0);
+            for step in steps {
+                match step {
+                    Step::Set(slot, due) => {
+                        schedule.set(slot, at(due), false, at(now));
+                        plain[slot] = at(due);
+                    }
+                    Step::Work(later, again) => {
+                        now += later;
+                        let due = |plain: &[Millis]| -> BTreeSet<usize> {
+                            (0..12).filter(|slot| plain[*slot] <= at(now)).collect()
+                        };
+                        let earliest = plain.iter().copied().min().unwrap_or(NEVER);
+                        prop_assert!(schedule.next_due() <= earliest);
+                        prop_assert!(schedule.is_pressing(at(now)) || due(&plain).is_empty());
+                        let taken = if schedule.is_pressing(at(now)) { schedule.take_due(at(now)) } else { Vec::new() };
+                        let mut still_due: Vec<usize> = taken.clone();
+                        still_due.retain(|slot| plain[*slot] <= at(now));
+                        let expected = due(&plain);
+                        prop_assert_eq!(still_due.into_iter().collect::<BTreeSet<_>>(), expected);
+                        for slot in &taken {
+                            let next = if plain[*slot] <= at(now) { at(now + again) } else { plain[*slot] };
+                            schedule.set(*slot, next, false, at(now));
+                            plain[*slot] = next;
+                        }
+                        schedule.give_back(taken);
+                    }
+                }
+            }
+        }
     }
 }
