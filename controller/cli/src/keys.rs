@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use clap::Subcommand;
 use ridethrough_core::device::ReplicaId;
-use ridethrough_protocol::Keyring;
+use ridethrough_protocol::{KeyEpoch, Keyring, SiteSecret};
 
 /// What can be done with secrets. Nothing here prints one.
 #[derive(Debug, Subcommand)]
@@ -42,8 +42,8 @@ pub fn run(command: &Command) -> Result<bool> {
         Command::Make { epoch, file } => {
             let mut secret = [0; 32];
             getrandom::fill(&mut secret).map_err(|error| anyhow!("no randomness from the system: {error}"))?;
-            let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-            write_private(file, &format!("{epoch} {digits}\n"))?;
+            let epoch = KeyEpoch::new(*epoch).context("key epochs begin at 1")?;
+            write_private(file, &Keyring::new(epoch, SiteSecret::new(secret)).export())?;
         }
         Command::Replica { site, replica, file } => {
             let text = std::fs::read_to_string(site).with_context(|| format!("{}: cannot be read", site.display()))?;

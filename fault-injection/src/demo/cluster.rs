@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
-use ridethrough_protocol::Keyring;
+use ridethrough_protocol::{KeyEpoch, Keyring, SiteSecret};
 
 use super::Orders;
 
@@ -226,14 +226,14 @@ fn free_ports() -> Result<Vec<Ports>> {
 fn draw_keyring(file: &Path) -> Result<Keyring> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
-    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    write_private(file, &digits)?;
-    Ok(Keyring::parse(&digits)?)
+    let keyring = Keyring::new(KeyEpoch::FIRST, SiteSecret::new(secret));
+    write_private(file, &keyring.export())?;
+    Ok(keyring)
 }
 
 fn write_private(file: &Path, text: &str) -> Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    Ok(writeln!(file, "{}", text.trim_end())?)
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 impl Node {

@@ -63,6 +63,12 @@ impl Keyring {
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         Ok(Self(parse_lines(text)?.map(|_, secret| SiteSecret::new(*secret))))
     }
+
+    /// The lines that [`Self::parse`] reads: for the machine that commissions devices and nowhere else.
+    #[cfg(feature = "controller")]
+    pub fn export(&self) -> String {
+        lines_of(&self.0.map(|_, secret| secret.0))
+    }
 }
 
 impl ReplicaKeys {
@@ -74,12 +80,17 @@ impl ReplicaKeys {
     /// The lines that [`Self::parse`] reads: for the file of this replica and nowhere else.
     #[cfg(feature = "controller")]
     pub fn export(&self) -> String {
-        let line = |epoch: KeyEpoch, secret: &[u8; 32]| {
-            let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{} {digits}\n", epoch.get())
-        };
-        self.secrets.iter().map(|(epoch, secret)| line(*epoch, secret)).collect()
+        lines_of(&self.secrets)
     }
+}
+
+#[cfg(feature = "controller")]
+fn lines_of(secrets: &Epochs<[u8; 32]>) -> String {
+    let line = |epoch: KeyEpoch, secret: &[u8; 32]| {
+        let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{} {digits}\n", epoch.get())
+    };
+    secrets.iter().map(|(epoch, secret)| line(*epoch, secret)).collect()
 }
 
 fn parse_lines(text: &str) -> Result<Epochs<[u8; 32]>, KeyringError> {
