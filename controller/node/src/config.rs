@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
-use ridethrough_core::site::Fault;
+use ridethrough_core::site::{Fault, Site};
+use ridethrough_intake::{LimitFault, Limits, Mapping, Token, TokenError};
 use ridethrough_protocol::{Orders, ReplicaKeys};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -48,6 +49,21 @@ pub struct Config {
     pub http_listen: SocketAddr,
     /// The model; without it, forecasts come from the rule.
     pub forecast: Option<ForecastFiles>,
+    /// Where signals of servers come in; without it, none do.
+    pub intake: Option<IntakeConfig>,
+}
+
+/// How signals of servers come in by remote-write.
+#[derive(Clone, Debug)]
+pub struct IntakeConfig {
+    /// Where senders push to.
+    pub listen: SocketAddr,
+    /// The mapping file.
+    pub mapping: PathBuf,
+    /// File with the token that senders must know; where there is none, whoever reaches the address may push.
+    pub token: Option<PathBuf>,
+    /// What is borne.
+    pub limits: Limits,
 }
 
 /// Where the model lies.
@@ -114,6 +130,7 @@ struct RawConfig {
     dpcn: RawDpcn,
     http: RawHttp,
     forecast: Option<RawForecast>,
+    intake: Option<RawIntake>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +172,17 @@ struct RawForecast {
     runtime: PathBuf,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIntake {
+    listen: Spanned<SocketAddr>,
+    mapping: PathBuf,
+    token: Option<PathBuf>,
+    #[serde(default)]
+    anyone: bool,
+    limits: Option<Spanned<Limits>>,
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
@@ -163,6 +191,30 @@ impl Config {
         let raw: RawConfig = toml::from_str(&text)
             .map_err(|error| ConfigError::Field { file: file.into(), fault: Fault::syntax(&text, &error) })?;
         Checker { file, text: &text }.check(raw)
+    }
+
+    /// Reads the mapping file of the intake, for this site.
+    pub fn read_mapping(&self, site: &Site) -> anyhow::Result<Option<Mapping>> {
+        let Some(intake) = &self.intake else { return Ok(None) };
+        let text = Self::read(&intake.mapping, "intake.mapping")?;
+        Ok(Some(Mapping::parse(&intake.mapping.display().to_string(), &text, site)?))
+    }
+
+    /// Reads the token of the intake.
+    pub fn read_token(&self) -> Result<Option<Token>, ConfigError> {
+        let Some(file) = self.intake.as_ref().and_then(|intake| intake.token.as_ref()) else { return Ok(None) };
+        let text = Self::read(file, "intake.token")?;
+        let wrong = |error: TokenError| ConfigError::File {
+            file: file.clone(),
+            field: "intake.token",
+            reason: error.to_string(),
+        };
+        Token::parse(&text).map(Some).map_err(wrong)
+    }
+
+    fn read(file: &Path, field: &'static str) -> Result<String, ConfigError> {
+        let wrong = |error| ConfigError::File { file: file.into(), field, reason: format!("cannot be read: {error}") };
+        std::fs::read_to_string(file).map_err(wrong)
     }
 
     /// Reads this replica's DPCN secrets.
@@ -208,6 +260,7 @@ impl Checker<'_> {
                 manifest: self.beside(&files.manifest),
                 runtime: self.beside(&files.runtime),
             }),
+            intake: raw.intake.map(|intake| self.intake(&intake)).transpose()?,
         })
     }
 
@@ -236,6 +289,24 @@ impl Checker<'_> {
             return Err(self.wrong(&raw.replica, "replica", reason));
         }
         Ok(peers)
+    }
+
+    fn intake(&self, raw: &RawIntake) -> Result<IntakeConfig, ConfigError> {
+        let listen = *raw.listen.get_ref();
+        if !listen.ip().is_loopback() && raw.token.is_none() && !raw.anyone {
+            let reason = format!("{listen} is not loopback: name a token, or say anyone = true");
+            return Err(self.wrong(&raw.listen, "intake.listen", reason));
+        }
+        let limits = raw.limits.as_ref().map_or(Ok(Limits::default()), |limits| {
+            let named = |fault: LimitFault| self.wrong(limits, &format!("intake.limits.{}", fault.field), fault.reason);
+            limits.get_ref().check().map_err(named)
+        });
+        Ok(IntakeConfig {
+            listen,
+            mapping: self.beside(&raw.mapping),
+            token: raw.token.as_ref().map(|file| self.beside(file)),
+            limits: limits?,
+        })
     }
 
     fn heartbeat(&self, raft: &RawRaft) -> Result<Duration, ConfigError> {
@@ -316,6 +387,20 @@ listen = "127.0.0.1:7302"
         check("heartbeat_ms", "heartbeet_ms", "unknown field `heartbeet_ms`");
         check("replica = 1", "replica = 2", "peer.replica: replica 2 is listed twice");
         check("127.0.0.1:7302", "nowhere", "invalid socket address");
+    }
+
+    #[test]
+    fn an_intake_is_open_to_others_only_when_that_was_said() {
+        let with = |section: &str| load(&format!("{GOOD}[intake]\nmapping = \"signals.toml\"\n{section}\n"));
+        assert!(load(GOOD).expect("good").intake.is_none());
+        let intake = with("listen = \"127.0.0.1:9201\"").expect("good").intake.expect("there");
+        assert!(intake.token.is_none() && intake.mapping.is_absolute());
+        let error = with("listen = \"10.0.0.1:9201\"").expect_err("open");
+        assert!(error.contains("n2.toml:21: intake.listen: 10.0.0.1:9201 is not loopback"), "{error}");
+        assert!(with("listen = \"10.0.0.1:9201\"\nanyone = true").is_ok());
+        assert!(with("listen = \"10.0.0.1:9201\"\ntoken = \"intake.token\"").is_ok());
+        let error = with("listen = \"127.0.0.1:9201\"\nlimits = { labels_max = 0 }").expect_err("no labels");
+        assert!(error.contains("intake.limits.labels_max: 0, expected 1 to 1000"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!            forecast thread ◄──ring──────┘   │    │  └── newest ledger ◄── raft (tokio) applies what is committed
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
+//! intake (tokio, a runtime of its own) ──newest signals of servers──► control thread
 //! ```
 
 use std::io::ErrorKind;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use ridethrough_core::site::Site;
 use ridethrough_dashboard::{Server, Snapshot};
+use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
 use ridethrough_link::{Link, LinkConfig};
 use ridethrough_model::{Guarded, ModelFiles, OnnxForecast};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
@@ -41,14 +43,17 @@ struct Checked {
     site: Arc<Site>,
     keys: ReplicaKeys,
     engine: Guarded,
+    mapping: Option<Mapping>,
+    token: Option<Token>,
 }
 
 /// Checks a configuration with all it names; returns a line that says what it is.
 pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
     let (config, site) = (&checked.config, &checked.site);
+    let mapped = |mapping: &Mapping| format!("{} for {} parts", mapping.signals(), mapping.inputs());
     Ok(format!(
-        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}",
+        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}; signals mapped: {}",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -57,6 +62,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.kesms.len(),
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), |files| files.model.display().to_string()),
+        checked.mapping.as_ref().map_or("none".into(), mapped),
     ))
 }
 
@@ -72,17 +78,19 @@ fn load(file: &Path) -> Result<Checked> {
     });
     let named = || config.forecast.as_ref().map_or_else(String::new, ForecastFiles::describe);
     let engine = Guarded::new(model.transpose().with_context(named)?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keys, engine })
+    let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
+    Ok(Checked { config, site_text, site: Arc::new(site), keys, engine, mapping, token })
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keys, engine } = load(file)?;
+    let Checked { config, site_text, site, keys, engine, mapping, token } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = runtime("raft", 2)?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
+    let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
@@ -102,6 +110,9 @@ pub fn run(file: &Path) -> Result<()> {
     let replica = Arc::new(replica);
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     web.block_on(async { server.serve(Arc::clone(&shown)) });
+    let signals = intake.as_ref().map_or_else(|| Arc::new(Signals::none(Instant::now())), Door::signals);
+    // Held until the end: it serves while its runtime lives.
+    let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let forecasting = Forecasting::start(engine, tick).context("cannot start the forecast thread")?;
     let ending = end_on_signal(&web)?;
@@ -114,6 +125,7 @@ pub fn run(file: &Path) -> Result<()> {
         link,
         orders: config.dpcn_orders,
         forecasting,
+        signals,
         shown,
     };
     let watched = Arc::clone(&replica);
@@ -126,6 +138,34 @@ pub fn run(file: &Path) -> Result<()> {
     match stopped {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),
+    }
+}
+
+/// The intake, bound but not yet serving, with a runtime of its own: whoever pushes much slows down nobody else.
+struct Door {
+    runtime: Runtime,
+    server: IntakeServer,
+    intake: Arc<Intake>,
+}
+
+impl Door {
+    fn open(config: &Config, mapping: Option<Mapping>, site: &Site) -> Result<Option<Self>> {
+        let (Some(mapping), Some(settings)) = (mapping, &config.intake) else { return Ok(None) };
+        let runtime = runtime("intake", 1)?;
+        let server = runtime.block_on(IntakeServer::bind(settings.listen))?;
+        let intake = Arc::new(Intake::new(site, mapping, settings.limits, Instant::now()));
+        Ok(Some(Self { runtime, server, intake }))
+    }
+
+    fn signals(&self) -> Arc<Signals> {
+        self.intake.signals()
+    }
+
+    fn serve(self, token: Option<Token>) -> Runtime {
+        let Self { runtime, server, intake } = self;
+        tracing::info!(address = %server.address(), token = token.is_some(), "the intake is open");
+        runtime.block_on(async { server.serve(intake, token) });
+        runtime
     }
 }
 

@@ -1,12 +1,17 @@
 //! What this replica counts of the plant and the ledger. Handles are looked up once.
 
+use std::time::{Duration, Instant};
+
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use ridethrough_core::ledger::{Ledger, Phase};
 use ridethrough_core::mode::Mode;
 use ridethrough_core::site::{FeedId, Site};
+use ridethrough_intake::{Signal, Signals};
 
 const MODES: [Mode; 5] = [Mode::Normal, Mode::RideThrough, Mode::Generator, Mode::OrderlyShutdown, Mode::Recovery];
 const PHASES: [Phase; 3] = [Phase::Supplying, Phase::Drawing, Phase::Held];
+/// How often the signals of servers are counted.
+const SIGNALS_TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// The control thread's metrics of what stands. Install the recorder before they are made.
 pub struct Meters {
@@ -18,6 +23,8 @@ pub struct Meters {
     manual: Gauge,
     quarantined: Gauge,
     implausible: Counter,
+    signals: [(Signal, Gauge); Signal::ALL.len()],
+    signals_told: Option<Instant>,
 }
 
 impl Meters {
@@ -39,6 +46,9 @@ impl Meters {
             manual: gauge!("ridethrough_manual"),
             quarantined: gauge!("ridethrough_devices_quarantined"),
             implausible: counter!("ridethrough_readings_rejected_total"),
+            signals: Signal::ALL
+                .map(|signal| (signal, gauge!("ridethrough_intake_heard", "signal" => signal.as_str()))),
+            signals_told: None,
         }
     }
 
@@ -56,6 +66,18 @@ impl Meters {
         set(&self.quarantined, quarantined);
         self.implausible.absolute(implausible);
     }
+
+    /// Tells once a second of how many parts each signal can be read: looking at all costs too much for every tick.
+    pub fn tell_signals(&mut self, signals: &Signals) {
+        let now = Instant::now();
+        if self.signals_told.is_some_and(|told| now.duration_since(told) < SIGNALS_TOLD_EVERY) {
+            return;
+        }
+        self.signals_told = Some(now);
+        for (signal, gauge) in &self.signals {
+            set(gauge, signals.heard(*signal, now).1);
+        }
+    }
 }
 
 fn set(gauge: &Gauge, count: usize) {
@@ -70,4 +92,8 @@ fn describe() {
     describe_gauge!("ridethrough_manual", "1 while an operator has taken over the whole site");
     describe_gauge!("ridethrough_devices_quarantined", "Devices that are not relied on");
     describe_counter!("ridethrough_readings_rejected_total", "Readings that could not be");
+    describe_gauge!(
+        "ridethrough_intake_heard",
+        "Servers and racks of which a signal that came by remote-write can be read"
+    );
 }

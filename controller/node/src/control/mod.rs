@@ -20,6 +20,7 @@ use ridethrough_core::planner::Inputs;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_dashboard::{Counters, Snapshot};
+use ridethrough_intake::Signals;
 use ridethrough_link::{FromLink, Link, ToLink};
 use ridethrough_model::{Keep, site_samples};
 use ridethrough_protocol::Orders;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub orders: Orders,
     /// The forecast.
     pub forecasting: Forecasting,
+    /// What servers do, as remote-write tells it; read it with [`Signals::read`]. Nothing forecasts by it yet.
+    pub signals: Arc<Signals>,
     /// Where the web view looks.
     pub shown: Arc<ArcSwap<Snapshot>>,
 }
@@ -280,6 +283,7 @@ impl ControlThread {
         let ledger = self.control.ledger().as_of(ledger_now);
         let (view, forecasts) = (self.control.view(), self.control.forecasts());
         self.meters.tell(&ledger, view.implausible(), quarantined.len());
+        self.meters.tell_signals(&self.parts.signals);
         let heard = (0..site.devices().count()).filter(|&slot| view.heard(slot, now)).count();
         let snapshot = Snapshot {
             site: site.name.clone(),
