@@ -1,7 +1,7 @@
 //! One request, from its compressed bytes to the tally of its samples. Takes bytes and `now`; no socket, no clock.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -89,6 +89,15 @@ struct Pending {
     told: bool,
 }
 
+/// A message while it is read.
+#[derive(Default)]
+struct Sorted {
+    tally: Tally,
+    pending: Vec<Pending>,
+    /// Of the series at hand.
+    inputs: Vec<usize>,
+}
+
 impl Intake {
     /// An intake with empty signals. `mapping` must have been checked against this site.
     pub fn new(site: &Site, mapping: Mapping, limits: Limits, started: Instant) -> Self {
@@ -111,15 +120,16 @@ impl Intake {
     /// Takes what is good of a request. An error means that nothing of it was taken.
     pub fn write(&self, message: Message, body: &[u8], now: Now) -> Result<Tally, Refused> {
         let bytes = decompress(body, &self.limits)?;
-        let (mut tally, mut pending) = (Tally::default(), Vec::new());
-        read(message, &bytes, &self.limits, &mut |series| self.sort(series, &mut tally, &mut pending))
-            .map_err(Refused::Wire)?;
+        let mut sorted = Sorted::default();
+        read(message, &bytes, &self.limits, &mut |series| self.sort(series, &mut sorted)).map_err(Refused::Wire)?;
+        let Sorted { mut tally, pending, .. } = sorted;
         self.take(&pending, &mut tally, now);
         Ok(tally)
     }
 
     /// Says what can be said already, and keeps the samples of mapped series.
-    fn sort(&self, series: &Series<'_>, tally: &mut Tally, pending: &mut Vec<Pending>) {
+    fn sort(&self, series: &Series<'_>, sorted: &mut Sorted) {
+        let Sorted { tally, pending, inputs } = sorted;
         tally.exemplars(series.exemplars);
         let mut settle = |fate| {
             tally.samples(fate, series.samples.len());
@@ -128,16 +138,16 @@ impl Intake {
         if series.is_faulty() {
             return settle(Fate::Labels);
         }
-        let mut inputs = Vec::new();
-        let wanted = self.mapping.inputs_of(series, &mut inputs);
+        inputs.clear();
+        let wanted = self.mapping.inputs_of(series, inputs);
         if inputs.is_empty() {
             return settle(if wanted { Fate::Unknown } else { Fate::Unmapped });
         }
         tally.histograms(Fate::Histogram, series.histograms);
         let print = self.print(series);
         // A series may be several signals, but its samples were sent once: the first of them speaks for all.
-        for (input, told) in inputs.into_iter().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
-            pending.extend(series.samples.iter().map(|&sample| Pending { input, print, sample, told }));
+        for (nth, &input) in inputs.iter().enumerate() {
+            pending.extend(series.samples.iter().map(|&sample| Pending { input, print, sample, told: nth == 0 }));
         }
     }
 
@@ -160,9 +170,7 @@ impl Intake {
 
     /// A hash of all labels under a key of this process, so that nobody can look for two series with the same.
     fn print(&self, series: &Series<'_>) -> u64 {
-        let mut hasher = self.prints.build_hasher();
-        series.labels().hash(&mut hasher);
-        hasher.finish()
+        self.prints.hash_one(series.labels())
     }
 }
 

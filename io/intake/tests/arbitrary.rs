@@ -163,7 +163,6 @@ fn what_is_broken_is_refused_whole() {
     };
     check(Message::V2, &v2(&["", "a"], &[1, 2]), WireError::Reference);
     check(Message::V2, &v2(&["", "a"], &[1]), WireError::Reference);
-    check(Message::V2, &v2(&["a", "b"], &[0, 1]), WireError::Symbols);
     check(Message::V2, &[0x22, 1, 0xff], WireError::Text);
     let desk = Desk::new(MAPPING);
     assert_eq!(desk.write(Message::V1, b"\xff\x06\x00\x00sNaPpY"), Err(Refused::Snappy), "the framed format");

@@ -186,6 +186,6 @@ fn connections_are_limited() {
 fn a_port_in_use_is_named() {
     let served = Served::open();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let error = runtime.block_on(Server::bind(served.address)).err().expect("taken").to_string();
+    let error = runtime.block_on(Server::bind(served.address)).expect_err("taken").to_string();
     assert!(error.contains(&format!("intake.listen: cannot bind {}", served.address)), "{error}");
 }

@@ -34,8 +34,6 @@ pub enum WireError {
     WireType,
     /// A text that is not UTF-8.
     Text,
-    /// A symbol table that does not begin with the empty text.
-    Symbols,
     /// A reference to a symbol that is not there, or half a pair.
     Reference,
     /// More of something than is borne.
@@ -55,7 +53,6 @@ impl fmt::Display for WireError {
             Self::Field => write!(f, "a field has no number"),
             Self::WireType => write!(f, "a field has another type than the schema says"),
             Self::Text => write!(f, "a text is not UTF-8"),
-            Self::Symbols => write!(f, "the symbol table does not begin with the empty text"),
             Self::Reference => write!(f, "a series refers to a symbol that is not there"),
             Self::TooMany { what, max } => write!(f, "more than {max} {what} in one request"),
         }

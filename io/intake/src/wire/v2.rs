@@ -23,7 +23,8 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits, take: &mut dyn FnMut(&Series<'
     Ok(())
 }
 
-/// Fields may come in any order, so the table is gathered before the first series is looked at.
+/// Fields may come in any order, so the table is gathered before the first series is looked at. It should begin with the
+/// empty text; a sender in use (promwrite 0.2.6) leaves that out, and nothing here depends on it.
 fn read_symbols<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, WireError> {
     let mut symbols = Vec::new();
     let mut fields = Fields::new(bytes);
@@ -34,9 +35,6 @@ fn read_symbols<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, Wi
             }
             symbols.push(value.text()?);
         }
-    }
-    if symbols.first().is_some_and(|first| !first.is_empty()) {
-        return Err(WireError::Symbols);
     }
     Ok(symbols)
 }
