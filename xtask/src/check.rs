@@ -18,6 +18,8 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::TSHARK)?;
     debian::ensure(debian::DUMPCAP)?;
     debian::ensure(debian::STRACE)?;
+    debian::ensure_unpacked(debian::PROMETHEUS)?;
+    debian::ensure_unpacked(debian::NODE_EXPORTER)?;
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;

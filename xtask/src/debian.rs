@@ -1,11 +1,12 @@
 //! Programs that neither cargo nor pip can bring: Debian packages, installed only where that needs no password.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::shell::step;
+use crate::shell::{root, step};
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,53 @@ pub const DUMPCAP: Program = Program { name: "dumpcap", package: "tshark", purpo
 pub const STRACE: Program = Program { name: "strace", package: "strace", purpose: "to count system calls" };
 /// Builds libFuzzer.
 pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
+
+/// Scrapes and pushes.
+pub const PROMETHEUS: Program =
+    Program { name: "prometheus", package: "prometheus", purpose: "to push to the intake as senders do" };
+/// What it scrapes.
+pub const NODE_EXPORTER: Program = Program {
+    name: "prometheus-node-exporter",
+    package: "prometheus-node-exporter",
+    purpose: "to be scraped as servers are",
+};
+
+/// Makes sure that the program is there, or lies unpacked below `.runtime/debian`: its package would start a service if it
+/// were installed. Needs no rights, and apt checks what it fetches.
+pub fn ensure_unpacked(program: Program) -> Result<()> {
+    let Program { name, package, purpose } = program;
+    let folder = root().join(".runtime/debian");
+    let unpacked = folder.join(package);
+    if is_there(name) || unpacked.join("usr/bin").join(name).exists() {
+        return Ok(());
+    }
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!(
+            "{name} is needed {purpose}: put it into a folder of $PATH; on Debian and Ubuntu this fetches it by itself"
+        );
+    }
+    let download = folder.join("download").join(package);
+    fs::create_dir_all(&download)?;
+    if fetch(package, &download).is_err() {
+        bail!("{name} is needed {purpose}, and apt-get could not fetch it: try again after `sudo apt-get update`");
+    }
+    for file in fs::read_dir(&download)? {
+        step(&format!("unpacking {package}"), Command::new("dpkg-deb").arg("-x").arg(file?.path()).arg(&unpacked))?;
+    }
+    fs::remove_dir_all(&download)?;
+    Ok(())
+}
+
+fn fetch(package: &str, download: &Path) -> Result<()> {
+    let what = format!("fetching the Debian package {package} (once)");
+    let once = || step(&what, apt_get(&["download", "--quiet", package]).current_dir(download).stdout(Stdio::null()));
+    if once().is_ok() {
+        return Ok(());
+    }
+    // Lists of packages may be old or missing; only root may fetch new ones.
+    step("asking for the newest list of packages", apt_get(&["update", "--quiet"]).stdout(Stdio::null()))?;
+    once()
+}
 
 /// Makes sure that the program is there; an error says what to install.
 pub fn ensure(program: Program) -> Result<()> {

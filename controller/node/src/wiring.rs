@@ -51,9 +51,10 @@ struct Checked {
 pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
     let (config, site) = (&checked.config, &checked.site);
-    let mapped = |mapping: &Mapping| format!("{} for {} parts", mapping.signals(), mapping.inputs());
+    let mapped =
+        |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
-        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}; signals mapped: {}",
+        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}; intake: {}",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -62,7 +63,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.kesms.len(),
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), |files| files.model.display().to_string()),
-        checked.mapping.as_ref().map_or("none".into(), mapped),
+        checked.mapping.as_ref().map_or("off".into(), mapped),
     ))
 }
 
