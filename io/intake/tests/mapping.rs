@@ -24,6 +24,8 @@ fn check(from: &str, to: &str, expected: &str) {
 fn a_good_mapping_says_what_it_maps() {
     let mapping = mapping(MAPPING);
     assert_eq!((mapping.signals(), mapping.inputs()), (3, 6));
+    let whole_numbers = GOOD.replacen("server", "scale = 8\nmax = 250000\nserver", 1);
+    assert!(Mapping::parse("signals.toml", &whole_numbers, &site()).is_ok());
 }
 
 #[test]
