@@ -160,15 +160,15 @@ impl Desk {
     fn requests(&self, reason: &str) -> f64 {
         self.metric(&format!("ridethrough_intake_requests_total{{reason=\"{reason}\"}}"))
     }
+}
 
-    fn wait(&self, what: &str, so: impl Fn() -> bool) {
-        wait_until(what, DEADLINE, || {
-            so() || {
-                std::thread::sleep(Duration::from_millis(100));
-                false
-            }
-        });
-    }
+/// Waits, and asks ten times a second at the most: every question is a connection.
+fn wait(what: &str, so: impl Fn() -> bool) {
+    wait_until(what, DEADLINE, || {
+        let is = so();
+        std::thread::sleep(if is { Duration::ZERO } else { Duration::from_millis(100) });
+        is
+    });
 }
 
 /// A program of Debian's, installed or unpacked.
@@ -195,11 +195,11 @@ fn an_unchanged_prometheus_pushes_to_a_running_replica() {
     let _alone = alone();
     let desk = Desk::new();
     let mut replica = desk.replica();
-    desk.wait("the replica shows itself", || get(desk.http, "/metrics").contains("ridethrough_intake_heard"));
+    wait("the replica shows itself", || get(desk.http, "/metrics").contains("ridethrough_intake_heard"));
     let exporter = desk.exporter();
     let prometheus = desk.prometheus();
     for signal in ["network", "workload", "power"] {
-        desk.wait(&format!("{signal} is heard"), || desk.heard(signal));
+        wait(&format!("{signal} is heard"), || desk.heard(signal));
     }
     assert!(desk.requests("ok") > 0.0 && desk.metric("ridethrough_intake_samples_total{reason=\"unmapped\"}") > 0.0);
     for reason in ["malformed", "partial", "unsupported", "unauthorized", "too_large"] {
@@ -207,15 +207,15 @@ fn an_unchanged_prometheus_pushes_to_a_running_replica() {
     }
     values_are_what_the_exporter_says(&desk);
     drop(exporter);
-    desk.wait("an exporter that died is not heard", || !desk.heard("workload") && !desk.heard("network"));
+    wait("an exporter that died is not heard", || !desk.heard("workload") && !desk.heard("network"));
     let exporter = desk.exporter();
-    desk.wait("it is heard again", || desk.heard("workload") && desk.heard("network"));
+    wait("it is heard again", || desk.heard("workload") && desk.heard("network"));
     drop(prometheus);
-    desk.wait("without a sender signals grow too old", || !desk.heard("workload") && !desk.heard("power"));
+    wait("without a sender signals grow too old", || !desk.heard("workload") && !desk.heard("power"));
     // A sender without the word is turned away; the replica goes on.
     desk.write_prometheus("not-the-word-of-this-replica");
     let stranger = desk.prometheus();
-    desk.wait("a stranger is turned away", || desk.requests("unauthorized") > 0.5);
+    wait("a stranger is turned away", || desk.requests("unauthorized") > 0.5);
     assert!(!desk.heard("workload") && replica.runs());
     drop((stranger, exporter));
 }
@@ -226,11 +226,11 @@ fn values_are_what_the_exporter_says(desk: &Desk) {
     std::thread::sleep(Duration::from_secs(4));
     assert!(desk.refused("absurd") < 0.5, "{METER_MAX} W can be");
     desk.tell_meter(METER_MAX + 1);
-    desk.wait("what cannot be is refused", || desk.refused("absurd") > 0.5);
-    desk.wait("and no longer told", || !desk.heard("power"));
+    wait("what cannot be is refused", || desk.refused("absurd") > 0.5);
+    wait("and no longer told", || !desk.heard("power"));
     assert!(desk.heard("workload"), "the rest of the same requests is taken");
     desk.tell_meter(300);
-    desk.wait("power is heard again", || desk.heard("power"));
+    wait("power is heard again", || desk.heard("power"));
 }
 
 /// A mapping that names what the site does not have stops the replica before it starts, with file, line and key.

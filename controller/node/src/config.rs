@@ -396,7 +396,7 @@ listen = "127.0.0.1:7302"
         let intake = with("listen = \"127.0.0.1:9201\"").expect("good").intake.expect("there");
         assert!(intake.token.is_none() && intake.mapping.is_absolute());
         let error = with("listen = \"10.0.0.1:9201\"").expect_err("open");
-        assert!(error.contains("n2.toml:21: intake.listen: 10.0.0.1:9201 is not loopback"), "{error}");
+        assert!(error.contains("n2.toml:22: intake.listen: 10.0.0.1:9201 is not loopback"), "{error}");
         assert!(with("listen = \"10.0.0.1:9201\"\nanyone = true").is_ok());
         assert!(with("listen = \"10.0.0.1:9201\"\ntoken = \"intake.token\"").is_ok());
         let error = with("listen = \"127.0.0.1:9201\"\nlimits = { labels_max = 0 }").expect_err("no labels");
