@@ -9,8 +9,8 @@ use crate::shell::{cargo, step};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
-/// Always both packages: another choice would choose other features of what they share, and build that again.
-const PACKAGES: [&str; 4] = ["-p", "ridethrough-core", "-p", "ridethrough-fault-injection"];
+/// Always all packages: another choice would choose other features of what they share, and build that again.
+const PACKAGES: [&str; 6] = ["-p", "ridethrough-core", "-p", "ridethrough-fault-injection", "-p", "ridethrough-intake"];
 /// Target and name of every property.
 const PROPERTIES: &[(&[&str], &str)] = &[
     (&["--test", "properties"], "admitted::"),
@@ -19,13 +19,15 @@ const PROPERTIES: &[(&[&str], &str)] = &[
     (&["--lib"], "flow::tests::"),
     (&["--lib"], "ledger::tests::every_plan"),
     (&["--test", "single_failures"], "no_single_failure"),
+    (&["--test", "arbitrary"], "any_"),
+    (&["--test", "arbitrary"], "what_prost"),
 ];
 
 /// Builds the tests in release mode and runs each property by itself; all of them, whatever becomes of the first.
 pub fn run(options: &[String]) -> Result<()> {
     let cases = cases(options)?;
     let mut build = cargo(&["test", "--release", "--locked", "--no-run"]);
-    build.args(PACKAGES).args(["--lib", "--test", "properties", "--test", "single_failures"]);
+    build.args(PACKAGES).args(["--lib", "--test", "properties", "--test", "single_failures", "--test", "arbitrary"]);
     step("building tests in release mode", &mut build)?;
     let mut failed = Vec::new();
     println!("{:<34} {:>10} {:>8}", "property", "cases", "seconds");

@@ -102,9 +102,13 @@ impl Book {
         if believed == value { Fate::Taken } else { Fate::Absurd }
     }
 
-    /// Publishes the signal that an input is part of.
-    pub fn publish(&self, input: usize, signals: &Signals, now: Moment) {
-        let slot = self.inputs[input].slot;
+    /// The slot that an input is part of.
+    pub fn slot(&self, input: usize) -> usize {
+        self.inputs[input].slot
+    }
+
+    /// Publishes what its inputs say of a slot now.
+    pub fn publish(&self, slot: usize, signals: &Signals, now: Moment) {
         signals.publish(slot, self.sum(slot, now));
     }
 

@@ -163,9 +163,10 @@ impl Intake {
             }
         }
         // Only now: the series of one scrape come together, and a sum of half of them would be wrong.
-        for one in pending {
-            book.publish(one.input, &self.signals, moment);
-        }
+        let mut slots: Vec<_> = pending.iter().map(|one| book.slot(one.input)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.into_iter().for_each(|slot| book.publish(slot, &self.signals, moment));
     }
 
     /// A hash of all labels under a key of this process, so that nobody can look for two series with the same.

@@ -19,7 +19,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 const BOTH: [Message; 2] = [Message::V1, Message::V2];
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(512)
+    std::env::var("RIDETHROUGH_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(512)
 }
 
 /// What a request allocated in all, freed or not: an upper bound of what it held at once.
