@@ -166,7 +166,9 @@ impl Intake {
         let mut slots: Vec<_> = pending.iter().map(|one| book.slot(one.input)).collect();
         slots.sort_unstable();
         slots.dedup();
-        slots.into_iter().for_each(|slot| book.publish(slot, &self.signals, moment));
+        for slot in slots {
+            book.publish(slot, &self.signals, moment);
+        }
     }
 
     /// A hash of all labels under a key of this process, so that nobody can look for two series with the same.
