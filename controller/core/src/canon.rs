@@ -274,6 +274,8 @@ impl Canon {
                 RuleReason::Late => 4,
                 RuleReason::RuntimeFailed => 5,
                 RuleReason::ColdStart => 6,
+                RuleReason::Refused => 7,
+                RuleReason::NotHere => 8,
             }),
         }
     }

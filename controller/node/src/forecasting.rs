@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use crossbeam::queue::ArrayQueue;
 use ridethrough_core::forecast::{RackForecast, RuleReason};
-use ridethrough_model::{Forecast, Guarded, Keep, RuleForecast, Sample};
+use ridethrough_model::{Forecast, Keep, RuleForecast, Sample};
+
+use crate::serving::Stage;
 
 /// Requests that may wait for the thread. More than one only while it is late; then the oldest goes.
 const WAITING_MAX: usize = 4;
@@ -44,8 +46,8 @@ pub struct Forecasting {
 }
 
 impl Forecasting {
-    /// Starts the thread with this engine, for control periods of this length.
-    pub fn start(mut engine: Guarded, tick: Duration) -> std::io::Result<Self> {
+    /// Starts the thread with these engines, for control periods of this length.
+    pub fn start(mut stage: Stage, tick: Duration) -> std::io::Result<Self> {
         let requests = Arc::new(ArrayQueue::<Request>::new(WAITING_MAX));
         let answer = Arc::new(ArcSwapOption::empty());
         let ending = Arc::new(AtomicBool::new(false));
@@ -54,7 +56,7 @@ impl Forecasting {
             // Pairs with the Release in `drop`.
             while !end.load(Ordering::Acquire) {
                 match inbox.pop() {
-                    Some(request) => outbox.store(Some(Arc::new(infer(&mut engine, &request)))),
+                    Some(request) => outbox.store(Some(Arc::new(infer(&mut stage, &request)))),
                     None => std::thread::park_timeout(IDLE),
                 }
             }
@@ -89,12 +91,11 @@ impl Forecasting {
     }
 }
 
-fn infer(engine: &mut Guarded, request: &Request) -> Answer {
+fn infer(stage: &mut Stage, request: &Request) -> Answer {
     let begun = Instant::now();
-    let mut forecasts = Vec::with_capacity(request.samples.len());
-    engine.step(&request.samples, request.keep, &mut forecasts);
+    let forecasts = stage.decide(&request.samples, request.keep);
     metrics::histogram!("ridethrough_forecast_seconds").record(begun.elapsed().as_secs_f64());
-    if let Some(failure) = engine.last_failure() {
+    if let Some(failure) = stage.last_failure() {
         tracing::warn!(%failure, "the model could not be run; the rule spoke instead");
     }
     Answer { at: Instant::now(), forecasts }
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_threads_answer_is_used_while_it_is_fresh() {
-        let mut forecasting = Forecasting::start(Guarded::new(None), Duration::from_millis(500)).expect("a thread");
+        let mut forecasting = Forecasting::start(Stage::without_model(), Duration::from_millis(500)).expect("a thread");
         let forecast = ask_until(&mut forecasting, ForecastSource::Rule(RuleReason::NoModel));
         assert_eq!(forecast.p50, Watts::new(400));
     }
@@ -146,7 +147,7 @@ mod tests {
     /// A hung runtime: the thread is ended under the control thread's feet and answers nothing any more.
     #[test]
     fn a_silent_thread_is_replaced_by_the_rule_and_blocks_nobody() {
-        let mut forecasting = Forecasting::start(Guarded::new(None), Duration::from_millis(5)).expect("a thread");
+        let mut forecasting = Forecasting::start(Stage::without_model(), Duration::from_millis(5)).expect("a thread");
         forecasting.ending.store(true, Ordering::Release);
         let forecast = ask_until(&mut forecasting, ForecastSource::Rule(RuleReason::Late));
         assert!(forecast.peak_p99 >= forecast.p50);

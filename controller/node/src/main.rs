@@ -4,6 +4,7 @@ mod clock;
 mod config;
 mod control;
 mod forecasting;
+mod serving;
 mod wiring;
 
 use std::path::PathBuf;

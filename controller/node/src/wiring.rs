@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 use ridethrough_core::site::Site;
 use ridethrough_dashboard::{Server, Snapshot};
 use ridethrough_link::{Link, LinkConfig};
-use ridethrough_model::{Guarded, ModelFiles, OnnxForecast};
+use ridethrough_model::{LoadError, ModelFiles, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{Config, ForecastFiles};
 use crate::control::{ControlThread, Parts};
 use crate::forecasting::Forecasting;
+use crate::serving::Stage;
 
 /// How long a stopping replica may take to put its log to rest.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,13 +41,15 @@ struct Checked {
     site_text: String,
     site: Arc<Site>,
     keys: ReplicaKeys,
-    engine: Guarded,
 }
 
 /// Checks a configuration with all it names; returns a line that says what it is.
 pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
     let (config, site) = (&checked.config, &checked.site);
+    if let Some(files) = &config.forecast {
+        load_model(files).with_context(|| files.describe())?;
+    }
     Ok(format!(
         "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}",
         file.display(),
@@ -56,8 +59,14 @@ pub fn check(file: &Path) -> Result<String> {
         site.racks.len(),
         site.kesms.len(),
         site.ties.len(),
-        config.forecast.as_ref().map_or("the rule".into(), |files| files.model.display().to_string()),
+        config.forecast.as_ref().map_or("the rule".into(), told),
     ))
+}
+
+/// Where forecasts come from, for people.
+fn told(files: &ForecastFiles) -> String {
+    let more = files.models.as_ref().map(|folder| format!(", further models in {}", folder.display()));
+    files.model.display().to_string() + &more.unwrap_or_default()
 }
 
 fn load(file: &Path) -> Result<Checked> {
@@ -66,23 +75,42 @@ fn load(file: &Path) -> Result<Checked> {
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let keys = config.read_keys()?;
-    let model = config.forecast.as_ref().map(|files| {
-        let files = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
-        OnnxForecast::load(files)
-    });
-    let named = || config.forecast.as_ref().map_or_else(String::new, ForecastFiles::describe);
-    let engine = Guarded::new(model.transpose().with_context(named)?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keys, engine })
+    Ok(Checked { config, site_text, site: Arc::new(site), keys })
+}
+
+fn load_model(files: &ForecastFiles) -> Result<SignedModel, LoadError> {
+    let named = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
+    SignedModel::load(named, &files.trust)
+}
+
+/// What forecasts are made with at first. A model that is refused costs efficiency and never the replica: it runs on
+/// the rule, and says so.
+fn stage(config: &Config) -> Stage {
+    let Some(files) = &config.forecast else { return Stage::without_model() };
+    match load_model(files) {
+        Ok(model) => {
+            tracing::info!(model = %model.id, "forecasts come from a signed model");
+            Stage::with_default(model)
+        }
+        Err(error) => {
+            let reason = error.fault();
+            tracing::error!(%error, reason = reason.as_str(), "MODEL REFUSED: forecasts come from the rule");
+            metrics::gauge!("ridethrough_model_refused", "reason" => reason.as_str()).increment(1.0);
+            Stage::refused(reason)
+        }
+    }
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keys, engine } = load(file)?;
+    let Checked { config, site_text, site, keys } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = runtime("raft", 2)?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
+    // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
+    let stage = stage(&config);
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
@@ -103,7 +131,7 @@ pub fn run(file: &Path) -> Result<()> {
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     web.block_on(async { server.serve(Arc::clone(&shown)) });
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
-    let forecasting = Forecasting::start(engine, tick).context("cannot start the forecast thread")?;
+    let forecasting = Forecasting::start(stage, tick).context("cannot start the forecast thread")?;
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
     let parts = Parts {

@@ -29,7 +29,8 @@ numbered!(reason_number, reason, ReleaseReason, "release reason", {
     ForecastFell = 1, DeviceFailed = 2, AckMissing = 3, NoLongerFeasible = 4, Operator = 5,
 });
 numbered!(rule_number, rule, RuleReason, "rule reason", {
-    NoModel = 1, NotFinite = 2, OutOfRange = 3, Late = 4, RuntimeFailed = 5, ColdStart = 6,
+    NoModel = 1, NotFinite = 2, OutOfRange = 3, Late = 4, RuntimeFailed = 5, ColdStart = 6, Refused = 7,
+    NotHere = 8,
 });
 numbered!(verdict_number, verdict, Verdict, "verdict", {
     Executed = 1, Duplicate = 2, StaleFence = 3, Expired = 4, BeyondLimits = 5, Unavailable = 6, LockedOut = 7,

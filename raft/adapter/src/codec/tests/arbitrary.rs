@@ -165,6 +165,8 @@ fn forecast() -> impl Strategy<Value = RackForecast> {
         RuleReason::Late,
         RuleReason::RuntimeFailed,
         RuleReason::ColdStart,
+        RuleReason::Refused,
+        RuleReason::NotHere,
     ];
     let source = prop_oneof![
         any::<[u8; 8]>().prop_map(|hash8| ForecastSource::Model { hash8 }),
