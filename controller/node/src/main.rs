@@ -4,6 +4,7 @@ mod clock;
 mod config;
 mod control;
 mod forecasting;
+mod operator;
 mod serving;
 mod wiring;
 

@@ -10,8 +10,8 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -26,9 +26,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ForecastFiles};
-use crate::control::{ControlThread, Parts};
+use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
-use crate::serving::Stage;
+use crate::operator::{self, Desk};
+use crate::serving::{Library, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -85,20 +86,22 @@ fn load_model(files: &ForecastFiles) -> Result<SignedModel, LoadError> {
 
 /// What forecasts are made with at first. A model that is refused costs efficiency and never the replica: it runs on
 /// the rule, and says so.
-fn stage(config: &Config) -> Stage {
-    let Some(files) = &config.forecast else { return Stage::without_model() };
-    match load_model(files) {
+fn stage(config: &Config) -> (Stage, Library) {
+    let Some(files) = &config.forecast else { return (Stage::without_model(), Library::new(None, None)) };
+    let (mut stage, fault) = match load_model(files) {
         Ok(model) => {
             tracing::info!(model = %model.id, "forecasts come from a signed model");
-            Stage::with_default(model)
+            (Stage::with_default(model), None)
         }
         Err(error) => {
             let reason = error.fault();
             tracing::error!(%error, reason = reason.as_str(), "MODEL REFUSED: forecasts come from the rule");
-            metrics::gauge!("ridethrough_model_refused", "reason" => reason.as_str()).increment(1.0);
-            Stage::refused(reason)
+            (Stage::refused(reason), Some(reason))
         }
-    }
+    };
+    let mut library = Library::new(Some(files.clone()), fault);
+    library.scan().into_iter().for_each(|model| stage.add(model));
+    (stage, library)
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
@@ -110,7 +113,7 @@ pub fn run(file: &Path) -> Result<()> {
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
-    let stage = stage(&config);
+    let (stage, library) = stage(&config);
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
@@ -132,6 +135,9 @@ pub fn run(file: &Path) -> Result<()> {
     web.block_on(async { server.serve(Arc::clone(&shown)) });
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let forecasting = Forecasting::start(stage, tick).context("cannot start the forecast thread")?;
+    let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
+    let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks };
+    web.block_on(async { operator::open(&config.data_dir, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
     let parts = Parts {
@@ -147,7 +153,7 @@ pub fn run(file: &Path) -> Result<()> {
     let watched = Arc::clone(&replica);
     // Pairs with the Release in `end_on_signal`.
     let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
-    ControlThread::new(parts, consensus.handle()).run(over);
+    ControlThread::new(parts, Operators::new(asked), consensus.handle()).run(over);
     let stopped = watched.status().stopped;
     drop(watched);
     consensus.block_on(put_to_rest(replica));

@@ -1,11 +1,12 @@
-//! `ridectl model`: who vouches for a model.
+//! `ridectl model`: who vouches for a model, and which one decides.
 
+mod serve;
 mod sign;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::output::Output;
 
@@ -45,6 +46,51 @@ pub enum Command {
         /// The manifest.
         manifest: PathBuf,
     },
+    /// Say which model decides, which is tried in shadow, and what lies in a replica's folder of models.
+    List {
+        /// The replica's data folder.
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+    },
+    /// Try a model beside the one that decides. It is scored and touches no decision.
+    Shadow {
+        /// The manifest's file name in `forecast.models`, without `.json`.
+        model: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Let the model that is in shadow decide.
+    Promote {
+        /// The manifest's file name in `forecast.models`, without `.json`.
+        model: String,
+        /// No version below may decide from now on.
+        #[arg(long, value_name = "VERSION")]
+        minimum_version: Option<u64>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Let the model decide again that did before.
+    Rollback {
+        /// Lower the least version that may decide to this; it stays as it is when left out.
+        #[arg(long, value_name = "VERSION")]
+        minimum_version: Option<u64>,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// How the leader is asked for something that goes into the log.
+#[derive(Debug, Args)]
+pub struct How {
+    /// The leader's data folder. The log names whoever runs this command.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Why, for the log.
+    #[arg(long)]
+    reason: String,
+    /// Only say whether it would be done.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Carries a command out; false is a negative answer.
@@ -54,5 +100,11 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
         Command::Sign { key, version, manifest } => sign::sign(key, *version, manifest, output),
         Command::Verify { manifest, trusted } => sign::verify(manifest, trusted, output),
         Command::Show { manifest } => sign::show(manifest, output),
+        Command::List { data_dir } => serve::list(data_dir, output),
+        Command::Shadow { model, how } => serve::operate("shadow", Some(model.as_str()), None, how, output),
+        Command::Promote { model, minimum_version, how } => {
+            serve::operate("promote", Some(model.as_str()), *minimum_version, how, output)
+        }
+        Command::Rollback { minimum_version, how } => serve::operate("rollback", None, *minimum_version, how, output),
     }
 }
