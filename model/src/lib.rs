@@ -25,6 +25,7 @@ mod manifest;
 mod onnx;
 mod rule;
 mod runtime;
+mod signed;
 mod telemetry;
 mod window;
 
@@ -33,5 +34,7 @@ pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample, row_loads, site_s
 pub use guarded::Guarded;
 pub use load_error::{LoadError, PortFault, SelfTestFault, Side};
 pub use onnx::{OnnxForecast, RunError};
+pub use ridethrough_model_signature::{BadKey, PublicKey};
 pub use rule::RuleForecast;
+pub use signed::{SignedModel, Trust};
 pub use telemetry::{TooLate, silence_telemetry};

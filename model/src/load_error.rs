@@ -5,6 +5,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use ridethrough_core::model::ModelFault;
+use ridethrough_model_signature::Refused;
+
 /// What is wrong with the files of a model.
 #[derive(Debug)]
 pub enum LoadError {
@@ -58,6 +61,27 @@ pub enum LoadError {
         expected: String,
         /// What it says.
         found: String,
+    },
+    /// Nobody has vouched for the manifest.
+    Unsigned {
+        /// The signature's file, which is not there.
+        path: PathBuf,
+    },
+    /// Nobody who is trusted here vouches for the manifest as it is.
+    Signature {
+        /// The signature's file.
+        path: PathBuf,
+        /// Why not.
+        refused: Refused,
+    },
+    /// The model has been overtaken: its version is below the least that may be used.
+    TooOld {
+        /// The signature's file, which tells the version.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+        /// The least that may be used.
+        minimum: u64,
     },
     /// The runtime library could not be loaded, or is too old.
     RuntimeRefused {
@@ -155,6 +179,26 @@ impl fmt::Display for LoadError {
             Self::ManifestField { path, field, expected, found } => {
                 write!(f, "{}: field `{field}` is {found}, expected {expected}", path.display())
             }
+            Self::Unsigned { path } => write!(
+                f,
+                "{}: is missing, so the model is unsigned: have who released it sign it with `ridectl model sign`",
+                path.display()
+            ),
+            Self::Signature { path, refused: refused @ Refused::UnknownKey { .. } } => {
+                let advice =
+                    "add the signer's public key to forecast.trusted if you trust it, or install a model of yours";
+                write!(f, "{}: {refused}: {advice}", path.display())
+            }
+            Self::Signature { path, refused } => {
+                let advice = "copy manifest and signature again from where they were released, or sign anew";
+                write!(f, "{}: {refused}: {advice}", path.display())
+            }
+            Self::TooOld { path, version, minimum } => write!(
+                f,
+                "{}: version {version} is older than the minimum of {minimum}: install a newer model, or lower \
+                 forecast.minimum_version if this one is meant",
+                path.display()
+            ),
             Self::RuntimeRefused { path, message } | Self::ModelRefused { path, message } => {
                 write!(f, "{}: cannot be loaded: {message}", path.display())
             }
@@ -166,6 +210,25 @@ impl fmt::Display for LoadError {
 
 // The message tells its cause; a source would have it told twice.
 impl Error for LoadError {}
+
+impl LoadError {
+    /// What kind of fault it is, for metrics and the log.
+    pub const fn fault(&self) -> ModelFault {
+        match self {
+            Self::Unsigned { .. } => ModelFault::Unsigned,
+            Self::Signature { refused: Refused::UnknownKey { .. }, .. } => ModelFault::UnknownKey,
+            Self::Signature { .. } => ModelFault::BadSignature,
+            Self::TooOld { .. } => ModelFault::TooOld,
+            Self::Unreadable { .. } => ModelFault::Missing,
+            Self::TooLarge { .. } | Self::HashMismatch { .. } => ModelFault::Damaged,
+            Self::ManifestSyntax { .. } | Self::ManifestField { .. } | Self::Port { .. } => ModelFault::Shape,
+            Self::RuntimeMissing { .. } | Self::ArchitectureUnknown { .. } | Self::RuntimeRefused { .. } => {
+                ModelFault::Runtime
+            }
+            Self::ModelRefused { .. } | Self::SelfTest { .. } => ModelFault::Broken,
+        }
+    }
+}
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

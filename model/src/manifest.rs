@@ -11,7 +11,7 @@ use crate::load_error::LoadError;
 /// The only layout of manifests that there is.
 const FORMAT: u32 = 1;
 /// Most bytes of a manifest; ours has 50 kB, mostly hashes and scores.
-const BYTES_MAX: u64 = 1 << 20;
+pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// Most floats that a model may carry per rack.
 const STATE_MAX: usize = 1_024;
 /// Most horizons, and most bounds.
@@ -86,8 +86,12 @@ enum Dimension {
 impl Manifest {
     /// Reads and checks the manifest at `path`.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
-        let bytes = files::read(path, BYTES_MAX)?;
-        let raw: Raw = serde_json::from_slice(&bytes)
+        Self::parse(path, &files::read(path, MANIFEST_BYTES_MAX)?)
+    }
+
+    /// Checks the bytes that were read from `path`.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, LoadError> {
+        let raw: Raw = serde_json::from_slice(bytes)
             .map_err(|source| LoadError::ManifestSyntax { path: path.to_path_buf(), source })?;
         raw.check(path)
     }

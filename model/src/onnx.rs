@@ -76,7 +76,11 @@ impl OnnxForecast {
     /// # Errors
     /// [`LoadError`] names the file, and the field or port, that is wrong.
     pub fn load(files: ModelFiles<'_>) -> Result<Self, LoadError> {
-        let manifest = Manifest::read(files.manifest)?;
+        Self::load_as(Manifest::read(files.manifest)?, files)
+    }
+
+    /// The same with a manifest that has been read, and vouched for, already.
+    pub(crate) fn load_as(manifest: Manifest, files: ModelFiles<'_>) -> Result<Self, LoadError> {
         let bytes = files::read(files.model, MODEL_BYTES_MAX)?;
         let hash = files::sha256(&bytes);
         files::check_hash(files.model, &manifest.sha256, &hash)?;
@@ -87,6 +91,11 @@ impl OnnxForecast {
         self_test::run(&mut loaded).map_err(|fault| LoadError::SelfTest { path: files.model.to_path_buf(), fault })?;
         loaded.batch = None;
         Ok(loaded)
+    }
+
+    /// The model's SHA-256.
+    pub const fn sha256(&self) -> [u8; 32] {
+        self.hash
     }
 
     /// The first bytes of the model's SHA-256: its name in every forecast that it makes.

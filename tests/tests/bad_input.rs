@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ridethrough_fault_injection::demo::cluster::DEMO_MODEL_KEY;
 use ridethrough_tests::{
     Ended, Running, alone, contents, copy, demo_scenario, edit, first_segment, flip, folder, model_files, program,
     read, root, run, wait_until, write,
@@ -87,8 +88,11 @@ impl Desk {
 
     fn forecast_from(&self, files: [&Path; 3]) {
         let [model, manifest, runtime] = files.map(Path::display);
-        let section =
-            format!("\n[forecast]\nmodel = \"{model}\"\nmanifest = \"{manifest}\"\nruntime = \"{runtime}\"\n");
+        let trusted = DEMO_MODEL_KEY.trim();
+        let section = format!(
+            "\n[forecast]\nmodel = \"{model}\"\nmanifest = \"{manifest}\"\nruntime = \"{runtime}\"\n\
+             trusted = [\"{trusted}\"]\n"
+        );
         write(&self.file("n1.toml"), read(&self.file("n1.toml")) + &section);
     }
 
@@ -100,11 +104,12 @@ impl Desk {
         run("ridethroughd", &["run", "--config", &self.path("n1.toml")])
     }
 
-    /// Starts a replica that is expected to run.
+    /// Starts a replica that is expected to run; its words go to `n1.log`.
     fn start(&self) -> Running {
         let mut command = Command::new(program("ridethroughd"));
         command.args(["run", "--config", &self.path("n1.toml")]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let words = std::fs::File::create(self.file("n1.log")).expect("room");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(words);
         let mut running = Running(command.spawn().expect("ridethroughd starts"));
         wait_until("a replica alone founds its cluster", FOUNDED_DEADLINE, || {
             assert!(running.runs(), "a replica with good input goes on running");
@@ -227,43 +232,85 @@ fn bad_secrets_are_refused_and_never_shown() {
     check("no epoch", |desk| write(&desk.file("dpcn.key"), format!("2 {SECRET}\n0 {SECRET}")), epoch);
 }
 
+/// A model that is refused: `check-config` says so and starts nothing; a replica runs, on the rule, and says the same.
+fn check_model(what: &str, spoil: impl FnOnce(&Desk), expected: &[&str]) {
+    let desk = Desk::new();
+    spoil(&desk);
+    assert_refused(what, &desk.check_config(), expected);
+    let mut running = desk.start();
+    assert!(running.runs(), "{what}: the replica runs on the rule");
+    let words = read(&desk.file("n1.log"));
+    // The configuration's field is named by `check-config` alone; a replica names the file.
+    for part in ["MODEL REFUSED", "reason="].iter().chain(&expected[1..]) {
+        assert!(words.contains(part), "{what}: expected `{part}` in: {words}");
+    }
+}
+
 #[test]
-fn bad_models_are_refused_before_anything_starts() {
+fn bad_models_are_refused_and_the_replica_runs_on_the_rule() {
     let _alone = alone();
     let [model, manifest, runtime] = &model_files();
     let whole = std::fs::read(model).expect("the model can be read");
     let declared = hash_in(manifest);
-    check(
+    check_model(
         "a truncated model",
         |desk| {
             write(&desk.file("cut.onnx"), &whole[..whole.len() / 2]);
             desk.forecast_from([&desk.file("cut.onnx"), manifest, runtime]);
         },
-        &["forecast", "cut.onnx", "SHA-256 is ", &declared, "forecast.json"],
+        &["forecast", "cut.onnx", "SHA-256 is ", &declared],
     );
-    let (wrong, wrong_manifest) =
-        (root().join("model/testdata/wrong_shape.onnx"), root().join("model/testdata/wrong_shape.json"));
-    check(
-        "a model of another shape",
-        |desk| desk.forecast_from([&wrong, &wrong_manifest, runtime]),
-        &["forecast", "wrong_shape.onnx: input `state_in` has shape [-1, 8], expected [-1, 74]"],
+    let wrong = |desk: &Desk| {
+        for ending in ["onnx", "json"] {
+            copy_file(&root().join(format!("model/testdata/wrong_shape.{ending}")), &desk.file(&format!("w.{ending}")));
+        }
+        desk.forecast_from([&desk.file("w.onnx"), &desk.file("w.json"), runtime]);
+    };
+    check_model("an unsigned model", wrong, &["forecast", "w.json.sig: is missing", "ridectl model sign"]);
+    let key = root().join("model/demo-signing.key").display().to_string();
+    check_model(
+        "a signed model of another shape",
+        |desk| {
+            wrong(desk);
+            let words = ["model", "sign", "--key", &key, "--version", "9", &desk.path("w.json")];
+            assert_eq!(run("ridectl", &words).code(), 0, "signed");
+        },
+        &["forecast", "w.onnx: input `state_in` has shape [-1, 8], expected [-1, 74]"],
     );
-    check(
+    check_model(
+        "a manifest with a changed bit",
+        |desk| {
+            copy_file(manifest, &desk.file("m.json"));
+            copy_file(&manifest.with_file_name("forecast.json.sig"), &desk.file("m.json.sig"));
+            flip(&desk.file("m.json"), |length| length / 2);
+            desk.forecast_from([model, &desk.file("m.json"), runtime]);
+        },
+        &["forecast", "m.json.sig", "manifest or signature was changed"],
+    );
+    check_model(
+        "a model below the minimum",
+        |desk| {
+            desk.forecast_from([model, manifest, runtime]);
+            desk.edit("n1.toml", "trusted = ", "minimum_version = 1000000\ntrusted = ");
+        },
+        &["forecast", "forecast.json.sig", "older than the minimum of 1000000"],
+    );
+    check_model(
         "no model",
         |desk| desk.forecast_from([&desk.file("gone.onnx"), manifest, runtime]),
         &["forecast", "gone.onnx: cannot be read"],
     );
-    check(
+    check_model(
         "no manifest",
         |desk| desk.forecast_from([model, &desk.file("gone.json"), runtime]),
         &["forecast", "gone.json: cannot be read"],
     );
-    check(
+    check_model(
         "no runtime",
         |desk| desk.forecast_from([model, manifest, &desk.file("gone.so")]),
         &["forecast", "gone.so", "cargo xtask setup"],
     );
-    check(
+    check_model(
         "a truncated runtime",
         |desk| {
             write(&desk.file("cut.so"), &std::fs::read(runtime).expect("the runtime can be read")[..100_000]);
@@ -454,6 +501,10 @@ fn a_plant_without_a_good_secret_is_refused() {
         assert_refused(file, &ended, &[file, expected]);
         assert!(before == contents(desk.home.path()), "{file}: something was made or changed");
     }
+}
+
+fn copy_file(from: &Path, to: &Path) {
+    std::fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }
 
 fn remove(file: &Path) {

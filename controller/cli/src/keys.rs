@@ -55,7 +55,7 @@ pub fn run(command: &Command) -> Result<bool> {
 }
 
 /// A new file, never one that is there: a secret that is overwritten is lost.
-fn write_private(file: &Path, text: &str) -> Result<()> {
+pub fn write_private(file: &Path, text: &str) -> Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let mut made = made.with_context(|| format!("{}: cannot be made", file.display()))?;
     made.write_all(text.as_bytes()).with_context(|| format!("{}: cannot be written", file.display()))?;

@@ -5,6 +5,7 @@
 mod audit;
 mod check;
 mod keys;
+mod model;
 mod output;
 
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ enum Command {
     /// Make the field network's secrets and hand them out.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Sign and verify models of the forecast.
+    #[command(subcommand)]
+    Model(model::Command),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => audit::run(command, arguments.output),
         Command::Check(command) => check::run(command, arguments.output),
         Command::Keys(command) => keys::run(command),
+        Command::Model(command) => model::run(command, arguments.output),
     };
     match answered {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ use crate::command::{
 use crate::device::{Direction, GeneratorDuty, Order, Setpoint, Verdict};
 use crate::forecast::{ForecastSource, RackForecast, RuleReason};
 use crate::mode::{Mode, ModeReason};
+use crate::model::{ModelAction, ModelFault, ModelId, Models};
 
 /// Feeds values to a hash, every field at fixed width, every list with its length first.
 pub(crate) struct Canon(Sha256);
@@ -72,6 +73,11 @@ impl Canon {
             Command::Operation(operation) => {
                 self.unsigned(4);
                 self.operation(operation);
+            }
+            Command::ModelRefused(refused) => {
+                self.unsigned(5);
+                self.maybe_model(refused.model);
+                self.unsigned(fault_number(refused.fault));
             }
         }
     }
@@ -230,7 +236,61 @@ impl Canon {
             }
             Action::ManualOn => self.unsigned(5),
             Action::ManualOff => self.unsigned(6),
+            Action::Model(action) => {
+                self.unsigned(7);
+                self.model_action(*action);
+            }
         }
+    }
+
+    fn model_action(&mut self, action: ModelAction) {
+        match action {
+            ModelAction::Shadow(model) => {
+                self.unsigned(1);
+                self.model(model);
+            }
+            ModelAction::Promote { model, minimum } => {
+                self.unsigned(2);
+                self.model(model);
+                self.maybe(minimum);
+            }
+            ModelAction::Rollback { minimum } => {
+                self.unsigned(3);
+                self.maybe(minimum);
+            }
+        }
+    }
+
+    fn model(&mut self, model: ModelId) {
+        self.bytes(&model.sha256);
+        self.unsigned(model.version);
+    }
+
+    fn maybe_model(&mut self, model: Option<ModelId>) {
+        self.count(usize::from(model.is_some()));
+        if let Some(model) = model {
+            self.model(model);
+        }
+    }
+
+    fn maybe(&mut self, value: Option<u64>) {
+        self.count(usize::from(value.is_some()));
+        if let Some(value) = value {
+            self.unsigned(value);
+        }
+    }
+
+    /// What the log has chosen of models. Nothing while it has chosen nothing, so that a log that knows no models has the
+    /// states that it always had; it comes last, so that no other state can have the same bytes.
+    pub(crate) fn models(&mut self, models: &Models) {
+        if *models == Models::default() {
+            return;
+        }
+        self.bytes(b"models");
+        for model in [models.active, models.shadow, models.previous] {
+            self.maybe_model(model);
+        }
+        self.unsigned(models.minimum_version);
     }
 
     fn grant(&mut self, grant: &Grant) {
@@ -274,6 +334,8 @@ impl Canon {
                 RuleReason::Late => 4,
                 RuleReason::RuntimeFailed => 5,
                 RuleReason::ColdStart => 6,
+                RuleReason::Refused => 7,
+                RuleReason::NotHere => 8,
             }),
         }
     }
@@ -304,5 +366,19 @@ impl Canon {
         for item in items {
             feed(self, item);
         }
+    }
+}
+
+const fn fault_number(fault: ModelFault) -> u64 {
+    match fault {
+        ModelFault::Unsigned => 1,
+        ModelFault::UnknownKey => 2,
+        ModelFault::BadSignature => 3,
+        ModelFault::Damaged => 4,
+        ModelFault::Shape => 5,
+        ModelFault::TooOld => 6,
+        ModelFault::Missing => 7,
+        ModelFault::Runtime => 8,
+        ModelFault::Broken => 9,
     }
 }

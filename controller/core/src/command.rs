@@ -5,6 +5,7 @@ use std::fmt;
 use crate::device::{Ack, DeviceId, Direction, GeneratorDuty, ReplicaId};
 use crate::forecast::RackForecast;
 use crate::mode::{Mode, ModeReason};
+use crate::model::{ModelAction, ModelFault, ModelId};
 use crate::site::{FeedId, KesmId, RackId, TieId};
 use crate::units::{Joules, Millis, Watts};
 
@@ -74,6 +75,17 @@ pub enum Command {
     Outcome(Outcome),
     /// What an operator asked for.
     Operation(Operation),
+    /// The proposer does not use the model that it should.
+    ModelRefused(ModelRefused),
+}
+
+/// A replica's word that it forecasts by the rule, because of its model. A record and no more: nothing follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelRefused {
+    /// The model that the log says decides; none when it is the one of the replica's configuration.
+    pub model: Option<ModelId>,
+    /// What is wrong with it there.
+    pub fault: ModelFault,
 }
 
 /// The identity of a cluster.
@@ -342,6 +354,8 @@ pub enum Action {
     ManualOn,
     /// The controller plans again.
     ManualOff,
+    /// Which model decides, or is tried beside it.
+    Model(ModelAction),
 }
 
 /// Usable energy of a module, as measured.

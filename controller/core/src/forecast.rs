@@ -48,6 +48,10 @@ pub enum RuleReason {
     RuntimeFailed,
     /// It has not seen enough samples of this rack.
     ColdStart,
+    /// Its signature, its files or its version did not pass.
+    Refused,
+    /// The model that the log says decides is not on this replica.
+    NotHere,
 }
 
 impl fmt::Display for ForecastSource {
@@ -72,6 +76,8 @@ impl RuleReason {
             Self::Late => "model late",
             Self::RuntimeFailed => "runtime failed",
             Self::ColdStart => "cold start",
+            Self::Refused => "model refused",
+            Self::NotHere => "model not on this replica",
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`view`] | the newest reading of every device, with its age |
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
+//! | [`model`] | which model decides, which is tried beside it |
 //! | [`mode`] | what a feed is doing: normal, ride-through, generator, shutdown, recovery |
 //! | [`breaker`] | for how long a breaker bears too much |
 //! | [`operate`] | what operators may do |
@@ -49,6 +50,7 @@ pub mod flow;
 pub mod forecast;
 pub mod ledger;
 pub mod mode;
+pub mod model;
 pub mod operate;
 pub mod planner;
 pub mod site;

@@ -45,6 +45,7 @@ pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
         }
         Action::Resume(device) => known(ledger.site(), *device)
             .or_else(|| (!ledger.is_held(*device)).then_some(Violation::DeviceNotHeld(*device))),
+        Action::Model(action) => ledger.models().after(*action).err().map(Violation::Model),
     };
     broken.map_or(Ok(()), |violation| Err(Refusal::one(violation)))
 }

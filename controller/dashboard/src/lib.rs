@@ -12,4 +12,6 @@ mod server;
 mod snapshot;
 
 pub use server::{ServeError, Server};
-pub use snapshot::{CapView, Counters, FeedView, KesmView, QuarantineView, RackView, Snapshot, TransferView};
+pub use snapshot::{
+    CapView, Counters, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, Snapshot, TransferView,
+};

@@ -50,8 +50,43 @@ pub struct Snapshot {
     /// Devices that are not relied on.
     #[serde(default)]
     pub quarantined: Vec<QuarantineView>,
+    /// Which models decide and are tried.
+    #[serde(default)]
+    pub models: ModelsView,
     /// What has been counted since this replica started.
     pub counters: Counters,
+}
+
+/// Which models decide and are tried, as `8bae15f5 version 3`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelsView {
+    /// The model that decides here; none while the rule does.
+    pub deciding: Option<String>,
+    /// Why the model that should decide does not.
+    pub refused: Option<String>,
+    /// The one that the log has chosen; none while the configured one decides.
+    pub active: Option<String>,
+    /// The one that is tried beside it.
+    pub shadow: Option<String>,
+    /// The one that decided before.
+    pub previous: Option<String>,
+    /// No version below may decide.
+    pub minimum_version: u64,
+    /// How good what decides and what is tried have been, while something is tried.
+    pub scores: Vec<ScoreView>,
+}
+
+/// How good a model has been.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreView {
+    /// `active` or `shadow`.
+    pub model: String,
+    /// Forecasts that were judged.
+    pub judged: u64,
+    /// Mean pinball loss of P50, P90 and P99 together, in millionths of the limit.
+    pub pinball_ppm: u64,
+    /// Thousandths of the bounds on the peak that held.
+    pub covered_permille: u64,
 }
 
 /// A rack.
@@ -181,6 +216,7 @@ mod tests {
             transfers: vec![TransferView { phase: "held".into(), ..TransferView::default() }],
             held: vec!["kesm K1".into()],
             manual: true,
+            models: ModelsView { active: Some("5a5a5a5a version 3".into()), ..ModelsView::default() },
             quarantined: vec![QuarantineView { name: "tie A1-A2".into(), why: "it does not answer".into() }],
             ..Snapshot::default()
         }
@@ -196,7 +232,7 @@ mod tests {
     fn what_an_older_replica_publishes_is_read_with_nothing_in_what_it_does_not_tell() {
         let mut value = serde_json::to_value(snapshot()).expect("serializes");
         let fields = value.as_object_mut().expect("an object");
-        for name in ["feeds", "caps", "held", "manual", "quarantined"] {
+        for name in ["feeds", "caps", "held", "manual", "quarantined", "models"] {
             assert!(fields.remove(name).is_some(), "{name} is published");
         }
         assert!(fields["transfers"][0].as_object_mut().expect("an object").remove("phase").is_some());

@@ -10,11 +10,14 @@ use std::time::Duration;
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::{Fault, Site};
 use ridethrough_intake::{LimitFault, Limits, Mapping, Token, TokenError};
+use ridethrough_model::{PublicKey, Trust};
 use ridethrough_protocol::{Orders, ReplicaKeys};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+/// At most so many keys are trusted to sign models.
+const TRUSTED_MAX: usize = 8;
 /// At most so many replicas form a cluster.
 const REPLICAS_MAX: usize = 7;
 
@@ -75,6 +78,10 @@ pub struct ForecastFiles {
     pub manifest: PathBuf,
     /// ONNX Runtime's shared library.
     pub runtime: PathBuf,
+    /// Whose models may be used, and from which version on.
+    pub trust: Trust,
+    /// A folder with further models, each of which the log may put into shadow or promote.
+    pub models: Option<PathBuf>,
 }
 
 impl ForecastFiles {
@@ -170,6 +177,10 @@ struct RawForecast {
     model: PathBuf,
     manifest: PathBuf,
     runtime: PathBuf,
+    trusted: Spanned<Vec<String>>,
+    #[serde(default)]
+    minimum_version: u64,
+    models: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -190,7 +201,7 @@ impl Config {
         let text = std::fs::read_to_string(file).map_err(|error| whole(format!("cannot be read: {error}")))?;
         let raw: RawConfig = toml::from_str(&text)
             .map_err(|error| ConfigError::Field { file: file.into(), fault: Fault::syntax(&text, &error) })?;
-        Checker { file, text: &text }.check(raw)
+        Checker { file, text: &text }.check(&raw)
     }
 
     /// Reads the mapping file of the intake, for this site.
@@ -232,8 +243,8 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn check(&self, raw: RawConfig) -> Result<Config, ConfigError> {
-        let peers = self.peers(&raw)?;
+    fn check(&self, raw: &RawConfig) -> Result<Config, ConfigError> {
+        let peers = self.peers(raw)?;
         let name = raw.cluster.get_ref();
         if name.is_empty() || name.len() > 64 {
             return Err(self.wrong(&raw.cluster, "cluster", "expected 1 to 64 characters".into()));
@@ -255,13 +266,31 @@ impl Checker<'_> {
             dpcn_orders: if raw.dpcn.two_of_three { Orders::TwoOfThree } else { Orders::One },
             dpcn_secret: self.beside(&raw.dpcn.secret),
             http_listen: raw.http.listen,
-            forecast: raw.forecast.map(|files| ForecastFiles {
-                model: self.beside(&files.model),
-                manifest: self.beside(&files.manifest),
-                runtime: self.beside(&files.runtime),
-            }),
-            intake: raw.intake.map(|intake| self.intake(&intake)).transpose()?,
+            forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
+            intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
         })
+    }
+
+    fn forecast(&self, files: &RawForecast) -> Result<ForecastFiles, ConfigError> {
+        let trust = Trust { keys: self.trusted(&files.trusted)?, minimum_version: files.minimum_version };
+        Ok(ForecastFiles {
+            model: self.beside(&files.model),
+            manifest: self.beside(&files.manifest),
+            runtime: self.beside(&files.runtime),
+            trust,
+            models: files.models.as_ref().map(|folder| self.beside(folder)),
+        })
+    }
+
+    fn trusted(&self, keys: &Spanned<Vec<String>>) -> Result<Vec<PublicKey>, ConfigError> {
+        let wrong = |reason| self.wrong(keys, "forecast.trusted", reason);
+        let listed = keys.get_ref();
+        if !(1..=TRUSTED_MAX).contains(&listed.len()) {
+            let made = "`ridectl model keygen` makes one and prints it";
+            return Err(wrong(format!("{} keys, expected 1 to {TRUSTED_MAX}; {made}", listed.len())));
+        }
+        let parsed = listed.iter().map(|text| text.parse().map_err(|error| wrong(format!("`{text}`: {error}"))));
+        parsed.collect()
     }
 
     fn wrong<T>(&self, at: &Spanned<T>, field: &str, reason: String) -> ConfigError {
@@ -401,6 +430,22 @@ listen = "127.0.0.1:7302"
         assert!(with("listen = \"10.0.0.1:9201\"\ntoken = \"intake.token\"").is_ok());
         let error = with("listen = \"127.0.0.1:9201\"\nlimits = { labels_max = 0 }").expect_err("no labels");
         assert!(error.contains("intake.limits.labels_max: 0, expected 1 to 1000"), "{error}");
+    }
+
+    #[test]
+    fn whose_models_may_be_used_is_said_and_checked() {
+        let with = |lines: &str| {
+            load(&format!("{GOOD}[forecast]\nmodel = \"m\"\nmanifest = \"j\"\nruntime = \"r\"\n{lines}\n"))
+        };
+        let key = "66be7e332c7a453332bd9d0a7f7db055f5c5ef1a06ada66d98b39fb6810c473a";
+        let good = with(&format!("trusted = [\"{key}\"]\nminimum_version = 4\nmodels = \"more\"")).expect("good");
+        let files = good.forecast.expect("there");
+        assert_eq!((files.trust.minimum_version, files.trust.keys.len()), (4, 1));
+        assert!(files.models.is_some_and(|folder| folder.is_absolute() && folder.ends_with("more")));
+        let refused = |lines: &str| with(lines).expect_err("refused");
+        assert!(refused("").contains("missing field `trusted`"), "{}", refused(""));
+        assert!(refused("trusted = []").contains("forecast.trusted: 0 keys, expected 1 to 8; `ridectl model keygen`"));
+        assert!(refused("trusted = [\"beef\"]").contains("n2.toml:24: forecast.trusted: `beef`: no key: expected 64"));
     }
 
     #[test]

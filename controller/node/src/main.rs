@@ -4,6 +4,8 @@ mod clock;
 mod config;
 mod control;
 mod forecasting;
+mod operator;
+mod serving;
 mod wiring;
 
 use std::path::PathBuf;

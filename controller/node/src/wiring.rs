@@ -11,8 +11,8 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -21,15 +21,17 @@ use ridethrough_core::site::Site;
 use ridethrough_dashboard::{Server, Snapshot};
 use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
 use ridethrough_link::{Link, LinkConfig};
-use ridethrough_model::{Guarded, ModelFiles, OnnxForecast};
+use ridethrough_model::{LoadError, ModelFiles, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ForecastFiles};
-use crate::control::{ControlThread, Parts};
+use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
+use crate::operator::{self, Desk};
+use crate::serving::{Library, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -42,7 +44,6 @@ struct Checked {
     site_text: String,
     site: Arc<Site>,
     keys: ReplicaKeys,
-    engine: Guarded,
     mapping: Option<Mapping>,
     token: Option<Token>,
 }
@@ -51,6 +52,9 @@ struct Checked {
 pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
     let (config, site) = (&checked.config, &checked.site);
+    if let Some(files) = &config.forecast {
+        load_model(files).with_context(|| files.describe())?;
+    }
     let mapped =
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
@@ -62,9 +66,15 @@ pub fn check(file: &Path) -> Result<String> {
         site.racks.len(),
         site.kesms.len(),
         site.ties.len(),
-        config.forecast.as_ref().map_or("the rule".into(), |files| files.model.display().to_string()),
+        config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
     ))
+}
+
+/// Where forecasts come from, for people.
+fn told(files: &ForecastFiles) -> String {
+    let more = files.models.as_ref().map(|folder| format!(", further models in {}", folder.display()));
+    files.model.display().to_string() + &more.unwrap_or_default()
 }
 
 fn load(file: &Path) -> Result<Checked> {
@@ -73,25 +83,46 @@ fn load(file: &Path) -> Result<Checked> {
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let keys = config.read_keys()?;
-    let model = config.forecast.as_ref().map(|files| {
-        let files = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
-        OnnxForecast::load(files)
-    });
-    let named = || config.forecast.as_ref().map_or_else(String::new, ForecastFiles::describe);
-    let engine = Guarded::new(model.transpose().with_context(named)?);
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keys, engine, mapping, token })
+    Ok(Checked { config, site_text, site: Arc::new(site), keys, mapping, token })
+}
+
+fn load_model(files: &ForecastFiles) -> Result<SignedModel, LoadError> {
+    let named = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
+    SignedModel::load(named, &files.trust)
+}
+
+/// What forecasts are made with at first. A model that is refused costs efficiency and never the replica: it runs on
+/// the rule, and says so.
+fn stage(config: &Config) -> (Stage, Library) {
+    let Some(files) = &config.forecast else { return (Stage::without_model(), Library::new(None, None)) };
+    let (mut stage, fault) = match load_model(files) {
+        Ok(model) => {
+            tracing::info!(model = %model.id, "forecasts come from a signed model");
+            (Stage::with_default(model), None)
+        }
+        Err(error) => {
+            let reason = error.fault();
+            tracing::error!(%error, reason = reason.as_str(), "MODEL REFUSED: forecasts come from the rule");
+            (Stage::refused(reason), Some(reason))
+        }
+    };
+    let mut library = Library::new(Some(files.clone()), fault);
+    library.scan().into_iter().for_each(|model| stage.add(model));
+    (stage, library)
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keys, engine, mapping, token } = load(file)?;
+    let Checked { config, site_text, site, keys, mapping, token } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = runtime("raft", 2)?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
+    // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
+    let (stage, library) = stage(&config);
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
@@ -115,7 +146,10 @@ pub fn run(file: &Path) -> Result<()> {
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
-    let forecasting = Forecasting::start(engine, tick).context("cannot start the forecast thread")?;
+    let forecasting = Forecasting::start(stage, tick).context("cannot start the forecast thread")?;
+    let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
+    let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks };
+    web.block_on(async { operator::open(&config.data_dir, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
     let parts = Parts {
@@ -132,7 +166,7 @@ pub fn run(file: &Path) -> Result<()> {
     let watched = Arc::clone(&replica);
     // Pairs with the Release in `end_on_signal`.
     let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
-    ControlThread::new(parts, consensus.handle()).run(over);
+    ControlThread::new(parts, Operators::new(asked), consensus.handle()).run(over);
     let stopped = watched.status().stopped;
     drop(watched);
     consensus.block_on(put_to_rest(replica));

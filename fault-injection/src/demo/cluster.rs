@@ -33,6 +33,10 @@ const ELECTION_MS: [[u64; 2]; REPLICAS as usize] = [[150, 190], [200, 240], [250
 const LAN_A: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const LAN_B: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
+/// The public half of the key that the committed model is signed with. Its secret half is committed, too: it protects
+/// nothing, and nobody but the demo and tests may trust it.
+pub const DEMO_MODEL_KEY: &str = include_str!("../../../model/demo-signing.pub");
+
 /// What a replica is made of, apart from its own folder.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -275,6 +279,7 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &
     if let Some([model, manifest, runtime]) = &setup.model {
         let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));
         text += &format!("\n[forecast]\nmodel = {model}\nmanifest = {manifest}\nruntime = {runtime}\n");
+        text += &format!("trusted = [\"{}\"]\n", DEMO_MODEL_KEY.trim());
     }
     text
 }

@@ -59,6 +59,7 @@ impl fmt::Display for Proposal {
             ridethrough_core::command::Command::Plan(_) => "plan",
             ridethrough_core::command::Command::Outcome(_) => "outcome",
             ridethrough_core::command::Command::Operation(_) => "operation",
+            ridethrough_core::command::Command::ModelRefused(_) => "word on a model",
         };
         write!(f, "{kind} by {}", self.0.by)
     }

@@ -6,6 +6,7 @@ use super::HOLD_MAX;
 use super::security::Insecurity;
 use crate::device::DeviceId;
 use crate::mode::Mode;
+use crate::model::ModelRefusal;
 use crate::site::{FeedId, KesmId, RackId, Site, TieId};
 use crate::trust::Fault;
 use crate::units::{Joules, Millis, Watts};
@@ -174,6 +175,8 @@ pub enum Violation {
     NoWay(RackId),
     /// The rack has no transfer.
     NoTransfer(RackId),
+    /// The models stay as they are.
+    Model(ModelRefusal),
     /// A text of an operation is empty or too long.
     BadWords {
         /// Which.
@@ -257,6 +260,7 @@ impl Violation {
             Self::NoWay(id) => format!("no module that may be used reaches rack {}", rack(id)),
             Self::UnknownDevice(id) => format!("the site has no {}", site.device_name(*id)),
             Self::NoTransfer(id) => format!("rack {} has no transfer", rack(id)),
+            Self::Model(refusal) => refusal.to_string(),
             Self::BadWords { what, bytes_max } => format!("the {what} must have 1 to {bytes_max} bytes"),
         }
     }

@@ -21,6 +21,7 @@ use crate::command::{
 };
 use crate::device::{DeviceId, Order};
 use crate::envelope::{self, Refusal, Usage, Violation};
+use crate::model::Models;
 use crate::operate;
 use crate::site::{FeedId, KesmId, RackId, Site};
 use crate::units::Millis;
@@ -81,6 +82,7 @@ pub struct Ledger {
     /// What racks touched by transfers may come to take, as last told.
     loads: BTreeMap<RackId, RackLoad>,
     orders: BTreeMap<DeviceId, Committed<Order>>,
+    models: Models,
 }
 
 /// The dynamic part of a ledger, for a snapshot's codec.
@@ -114,6 +116,8 @@ pub struct Parts {
     pub loads: Vec<RackLoad>,
     /// The newest order of each device.
     pub orders: Vec<Order>,
+    /// Which models the log has chosen.
+    pub models: Models,
 }
 
 impl Ledger {
@@ -140,6 +144,7 @@ impl Ledger {
             manual: parts.manual,
             loads: parts.loads.into_iter().map(|load| (load.rack, load)).collect(),
             orders: parts.orders.into_iter().map(|order| (order.device, Committed(order))).collect(),
+            models: parts.models,
         }
     }
 
@@ -160,6 +165,7 @@ impl Ledger {
             manual: self.manual,
             loads: self.loads.values().copied().collect(),
             orders: self.orders.values().map(|order| *order.get()).collect(),
+            models: self.models,
         }
     }
 
@@ -262,6 +268,11 @@ impl Ledger {
         self.manual
     }
 
+    /// Which models the log has chosen.
+    pub const fn models(&self) -> &Models {
+        &self.models
+    }
+
     /// What this rack may come to take, as last told.
     pub fn load(&self, rack: RackId) -> Option<&RackLoad> {
         self.loads.get(&rack)
@@ -303,6 +314,7 @@ impl Ledger {
             Command::Plan(plan) => self.carry_out_plan(at, plan),
             Command::Outcome(outcome) => self.note(outcome),
             Command::Operation(operation) => self.carry_out_operation(at, operation),
+            Command::ModelRefused(_) => Effect::Noted,
         }
     }
 
@@ -366,6 +378,8 @@ impl Ledger {
             Action::Resume(device) => drop(self.held.remove(device)),
             Action::ManualOn => self.manual = true,
             Action::ManualOff => self.manual = false,
+            // `operate::check` has asked the same question.
+            Action::Model(action) => self.models = self.models.after(*action).unwrap_or(self.models),
         }
         Effect::Admitted { orders: self.derive_orders(at) }
     }
@@ -475,6 +489,7 @@ impl Ledger {
         for order in self.orders.values() {
             canon.order(order.get());
         }
+        canon.models(&self.models);
         self.last = Seen { index: at.index, hash: canon.finish() };
         self.recent.push_back(self.last);
         if self.recent.len() > RECENT_MAX {
@@ -493,6 +508,8 @@ impl Ledger {
         for (&kesm, charge) in &self.charges {
             assert!(charge.charge_max <= self.site.kesm(kesm).charge_rated, "I3: {kesm:?} charges {charge:?}");
         }
+        let Models { active, minimum_version, .. } = self.models;
+        assert!(active.is_none_or(|id| id.version >= minimum_version), "an overtaken model decides: {:?}", self.models);
         for transfer in self.transfers.values() {
             let level = transfer.grant.help_above;
             assert!(level <= self.site.hold(transfer.grant.rack), "I3: help above {level} is help too late");

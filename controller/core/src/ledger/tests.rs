@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::command::ModelRefused;
 use crate::example::{World, forecast};
+use crate::model::{ModelAction, ModelFault, ModelId, ModelRefusal};
 use crate::units::Watts;
 
 fn with_transfer() -> World {
@@ -84,6 +86,57 @@ fn orders_are_complete_absolute_and_named_by_their_entry() {
     let orders: Vec<Order> = world.ledger.orders().map(|order| *order.get()).collect();
     assert_eq!(orders.len(), 3, "the module and two ties");
     assert!(orders.iter().all(|order| order.index == world.ledger.seen().index && order.until.get() == 9_000));
+}
+
+fn model(version: u64) -> ModelId {
+    ModelId { sha256: [7; 32], version }
+}
+
+fn about_models(world: &mut World, action: ModelAction) -> Effect {
+    let operation = Operation { actor: "mira".into(), reason: "a test".into(), action: Action::Model(action) };
+    world.commit(Command::Operation(operation))
+}
+
+#[test]
+fn models_are_chosen_by_the_log_and_by_nothing_else() {
+    let mut world = with_transfer();
+    let orders = |world: &World| world.ledger.orders().map(|order| *order.get()).collect::<Vec<_>>();
+    let before = orders(&world);
+    assert_eq!(about_models(&mut world, ModelAction::Shadow(model(2))), Effect::Admitted { orders: 0 });
+    let promote = ModelAction::Promote { model: model(2), minimum: Some(2) };
+    assert_eq!(about_models(&mut world, promote), Effect::Admitted { orders: 0 });
+    let refusal = ModelRefusal::BelowMinimum { model: model(1), minimum: 2 };
+    let refused = Effect::Refused(Refusal::one(Violation::Model(refusal)));
+    assert_eq!(about_models(&mut world, ModelAction::Shadow(model(1))), refused);
+    assert_eq!(world.ledger.models().active, Some(model(2)));
+    assert_eq!(orders(&world), before, "no order changes because a model does");
+    let note = ModelRefused { model: Some(model(2)), fault: ModelFault::Missing };
+    assert_eq!(world.commit(Command::ModelRefused(note)), Effect::Noted);
+    let replay = crate::audit::replay(crate::example::site(), world.entries.clone());
+    assert_eq!((replay.divergence, replay.ledger.parts()), (None, world.ledger.parts()));
+}
+
+/// The state's name tells models apart in every part, and a snapshot goes on with them.
+#[test]
+fn the_states_name_tells_models_apart() {
+    let named = |change: &dyn Fn(&mut Models)| {
+        let world = with_transfer();
+        let mut parts = world.ledger.parts();
+        change(&mut parts.models);
+        let mut ledger = Ledger::from_parts(crate::example::site(), parts);
+        let (position, entry) = world.entry(Command::Plan(Plan::default()));
+        ledger.apply(position, &entry);
+        ledger.seen().hash
+    };
+    let states = [
+        named(&|_| {}),
+        named(&|models| models.active = Some(model(1))),
+        named(&|models| models.active = Some(model(2))),
+        named(&|models| models.shadow = Some(model(1))),
+        named(&|models| models.previous = Some(model(1))),
+        named(&|models| models.minimum_version = 1),
+    ];
+    assert_eq!(states.iter().collect::<BTreeSet<_>>().len(), states.len());
 }
 
 /// A random day: loads, forecasts and stores jump; the ledger must stay within limits (it asserts I3 itself),

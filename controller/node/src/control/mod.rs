@@ -5,6 +5,7 @@
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
 mod meters;
+mod operations;
 mod proposals;
 mod publish;
 
@@ -27,6 +28,7 @@ use ridethrough_protocol::Orders;
 use ridethrough_raft::{Replica, Role, Status};
 
 use self::meters::Meters;
+pub use self::operations::Operators;
 use self::proposals::{About, Proposals, Proposed};
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
@@ -68,11 +70,12 @@ pub struct ControlThread {
     next_second: Millis,
     counters: Counters,
     meters: Meters,
+    operators: Operators,
 }
 
 impl ControlThread {
     /// Joins the parts. Call it on the control thread: proposals wake the thread that calls.
-    pub fn new(parts: Parts, runtime: &tokio::runtime::Handle) -> Self {
+    pub fn new(parts: Parts, operators: Operators, runtime: &tokio::runtime::Handle) -> Self {
         let clock = Clock::start();
         let proposals = Proposals::start(runtime, Arc::clone(&parts.replica), std::thread::current());
         Self {
@@ -84,6 +87,7 @@ impl ControlThread {
             next_second: clock.now(),
             counters: Counters::default(),
             meters: Meters::new(&parts.site),
+            operators,
             clock,
             parts,
         }
@@ -96,6 +100,7 @@ impl ControlThread {
             self.listen(now);
             self.control.follow(self.parts.replica.ledger(), now);
             self.follow_leadership(now);
+            self.serve_operators(now);
             if now >= self.next_tick {
                 self.tick(now);
             }
@@ -139,6 +144,9 @@ impl ControlThread {
     }
 
     fn hear_raft(&mut self, proposed: &Proposed) {
+        if proposed.about == About::Operation {
+            self.operators.hear(&self.parts.site, &proposed.result);
+        }
         match &proposed.result {
             Ok(response) => {
                 if let Some(Effect::Refused(refusal)) = &response.effect {
@@ -174,6 +182,7 @@ impl ControlThread {
             Some(Duty::StepDown) => {
                 tracing::info!(term = self.status.term, "no longer acting as leader");
                 self.parts.link.send(ToLink::StepDown);
+                self.forget_what_was_said();
             }
             None => {}
         }
@@ -196,6 +205,7 @@ impl ControlThread {
         self.forecast(now);
         if self.leadership.acting().is_some() {
             self.propose(now);
+            self.say_what_is_refused(now);
         }
         self.publish(now);
         metrics::histogram!("ridethrough_tick_seconds").record(begun.elapsed().as_secs_f64());
@@ -218,7 +228,7 @@ impl ControlThread {
         }
         let (site, view) = (&self.parts.site, self.control.view());
         let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
-        let mut racks = self.parts.forecasting.step(&site_samples(site, &loads), keep);
+        let mut racks = self.parts.forecasting.step(self.control.ledger().models(), &site_samples(site, &loads), keep);
         let rows = racks.split_off(site.racks.len());
         self.control.set_forecasts(racks);
         self.control.set_row_forecasts(rows);
@@ -306,6 +316,7 @@ impl ControlThread {
             held: ledger.held().map(|device| site.device_name(device)).collect(),
             manual: ledger.is_manual(),
             quarantined,
+            models: publish::models(ledger.models(), &self.parts.forecasting.serving()),
             counters: self.counters,
         };
         self.parts.shown.store(Arc::new(snapshot));

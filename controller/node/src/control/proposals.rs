@@ -26,6 +26,8 @@ pub enum About {
     Operation,
     /// The outcome of a transfer.
     Outcome(TransferId),
+    /// What this replica says of its model.
+    Model,
 }
 
 /// What became of a proposal.
@@ -94,5 +96,6 @@ pub fn about(command: &Command) -> About {
         Command::Plan(_) => About::Plan,
         Command::Operation(_) => About::Operation,
         Command::Outcome(outcome) => About::Outcome(outcome.transfer),
+        Command::ModelRefused(_) => About::Model,
     }
 }

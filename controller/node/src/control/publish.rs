@@ -3,11 +3,16 @@
 use ridethrough_core::device::{DeviceId, Reading};
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Phase, Transfer};
+use ridethrough_core::model::{ModelId, Models};
 use ridethrough_core::planner::{self, Inputs};
 use ridethrough_core::site::{KesmId, RackId, Site};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_core::view::View;
-use ridethrough_dashboard::{CapView, FeedView, KesmView, QuarantineView, RackView, TransferView};
+use ridethrough_dashboard::{
+    CapView, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, TransferView,
+};
+
+use crate::serving::{Score, Serving};
 
 /// Racks as they are shown.
 pub fn racks(inputs: &Inputs<'_>) -> Vec<RackView> {
@@ -55,6 +60,31 @@ pub fn quarantined(inputs: &Inputs<'_>) -> Vec<QuarantineView> {
         Some(QuarantineView { name: site.device_name(device), why: fault.to_string() })
     };
     site.devices().filter_map(view).collect()
+}
+
+/// Models as they are shown.
+pub fn models(models: &Models, serving: &Serving) -> ModelsView {
+    let name = |id: Option<ModelId>| id.map(|id| id.to_string());
+    let score = |(model, score): (&str, Score)| ScoreView {
+        model: model.into(),
+        judged: score.judged,
+        pinball_ppm: score.mean_pinball_ppm(),
+        covered_permille: score.covered_permille(),
+    };
+    ModelsView {
+        deciding: name(serving.deciding),
+        refused: serving.fault.map(|fault| fault.as_str().to_owned()),
+        active: name(models.active),
+        shadow: name(models.shadow),
+        previous: name(models.previous),
+        minimum_version: models.minimum_version,
+        scores: serving
+            .scores
+            .into_iter()
+            .flat_map(|both| ["active", "shadow"].into_iter().zip(both))
+            .map(score)
+            .collect(),
+    }
 }
 
 /// Feeds as they are shown.

@@ -73,12 +73,20 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
-/// Version 1 knew neither caps, modes, generators nor operations; a log or snapshot in it is refused.
+/// Version 1 knew neither caps, modes, generators nor operations; a log or snapshot in it is refused. What has come to
+/// version 2 since stands after what was there, so that all that was ever written in it is read; a release that does not
+/// know it refuses it as malformed.
 const VERSION: u8 = 2;
+/// A snapshot whose log has chosen a model. All others are written as version 2.
+const VERSION_WITH_MODELS: u8 = 3;
 
 /// Encodes a value to be stored, version first.
 pub(crate) fn encode_stored(value: &impl Encode) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = vec![VERSION];
+    encode_versioned(VERSION, value)
+}
+
+fn encode_versioned(version: u8, value: &impl Encode) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![version];
     bincode::encode_into_std_write(value, &mut bytes, bincode::config::legacy()).map_err(encoding)?;
     Ok(bytes)
 }

@@ -5,11 +5,12 @@ pub mod reasons;
 
 use ridethrough_core::audit::Record;
 use ridethrough_core::command::{
-    Action, CapGrant, Command, GeneratorGrant, Grant, ModeChange, Operation, Outcome, Plan, Release, Shortfall,
-    TransferId,
+    Action, CapGrant, Command, GeneratorGrant, Grant, ModeChange, ModelRefused, Operation, Outcome, Plan, Release,
+    Shortfall, TransferId,
 };
-use ridethrough_core::device::DeviceId;
+use ridethrough_core::device::{DeviceId, ReplicaId};
 use ridethrough_core::ledger::Effect;
+use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::{FeedId, RackId, Site};
 use ridethrough_core::units::{Millis, Watts};
 
@@ -35,6 +36,7 @@ pub fn lines(record: &Record, site: &Site) -> Vec<String> {
         Command::Plan(plan) => plan_lines(record.position.index, plan, site),
         Command::Outcome(outcome) => vec![outcome_line(outcome, site)],
         Command::Operation(operation) => vec![operation_line(record.position.index, operation, site)],
+        Command::ModelRefused(refused) => vec![refused_line(record.entry.by, refused)],
     };
     match &record.effect {
         Effect::Refused(refusal) => lines.push(format!("REFUSED, nothing changed: {}", refusal.describe(site))),
@@ -47,7 +49,7 @@ pub fn lines(record: &Record, site: &Site) -> Vec<String> {
 /// Whether an entry is about this rack: its transfers, its servers, what feeds it.
 pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(TransferId) -> Option<RackId>) -> bool {
     match &record.entry.command {
-        Command::Found(_) => false,
+        Command::Found(_) | Command::ModelRefused(_) => false,
         Command::Plan(plan) => plan_concerns(plan, rack, site.feed_of(rack)),
         Command::Outcome(outcome) => transfers(outcome.transfer) == Some(rack),
         Command::Operation(operation) => match &operation.action {
@@ -55,6 +57,7 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
             Action::End(of) => *of == rack,
             Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
             Action::ManualOn | Action::ManualOff => true,
+            Action::Model(_) => false,
         },
     }
 }
@@ -148,8 +151,28 @@ fn operation_line(index: u64, operation: &Operation, site: &Site) -> String {
         Action::Resume(device) => format!("plan with {} again", site.device_name(*device)),
         Action::ManualOn => "leave the whole site alone".into(),
         Action::ManualOff => "plan the whole site again".into(),
+        Action::Model(action) => model_words(*action),
     };
     format!("operation by {}: {what}; {}", names::quoted(&operation.actor), names::quoted(&operation.reason))
+}
+
+fn model_words(action: ModelAction) -> String {
+    match action {
+        ModelAction::Shadow(model) => format!("try model {model} in shadow"),
+        ModelAction::Promote { model, minimum } => {
+            let least = minimum.map(|least| format!(", and none older than version {least} from now on"));
+            format!("let model {model} decide{}", least.unwrap_or_default())
+        }
+        ModelAction::Rollback { minimum } => {
+            let least = minimum.map(|least| format!(", from version {least} on"));
+            format!("let the model decide that did before{}", least.unwrap_or_default())
+        }
+    }
+}
+
+fn refused_line(by: ReplicaId, refused: &ModelRefused) -> String {
+    let which = refused.model.map_or_else(|| "its configured model".into(), |model| format!("model {model}"));
+    format!("model     {by} forecasts by the rule: {which} is refused there ({})", refused.fault.as_str())
 }
 
 fn outcome_line(outcome: &Outcome, site: &Site) -> String {
@@ -167,6 +190,7 @@ fn outcome_line(outcome: &Outcome, site: &Site) -> String {
 #[cfg(test)]
 mod tests {
     use ridethrough_core::command::ReleaseReason;
+    use ridethrough_core::model::{ModelFault, ModelId};
     use ridethrough_core::site::{KesmId, TieId};
 
     use super::super::example::{Growing, evidence, grant, granting, outage, release};
@@ -235,6 +259,34 @@ mod tests {
         check(
             operated(Action::Resume(DeviceId::Tie(TieId(0)))),
             &[&told("plan with tie A1-A2 again"), "REFUSED, nothing changed: tie A1-A2 is not held by an operator"],
+        );
+    }
+
+    #[test]
+    fn what_was_done_with_models_is_told_with_actor_and_reason() {
+        let why = "\"breaker A1 is \\u{1b}[31mserviced\"";
+        let told = |what: &str| format!("operation by \"mira\": {what}; {why}");
+        let model = ModelId { sha256: [0x5a; 32], version: 3 };
+        let shadow = Action::Model(ModelAction::Shadow(model));
+        check(operated(shadow), &[&told("try model 5a5a5a5a version 3 in shadow")]);
+        check(
+            operated(Action::Model(ModelAction::Promote { model, minimum: Some(3) })),
+            &[
+                &told("let model 5a5a5a5a version 3 decide, and none older than version 3 from now on"),
+                "REFUSED, nothing changed: model 5a5a5a5a version 3 is not in shadow, nothing is",
+            ],
+        );
+        check(
+            operated(Action::Model(ModelAction::Rollback { minimum: None })),
+            &[
+                &told("let the model decide that did before"),
+                "REFUSED, nothing changed: no model of the log decides: there is none to go back from",
+            ],
+        );
+        let refused = ModelRefused { model: None, fault: ModelFault::BadSignature };
+        check(
+            planned(Command::ModelRefused(refused)),
+            &["model     n3 forecasts by the rule: its configured model is refused there (bad signature)"],
         );
     }
 

@@ -10,7 +10,7 @@ use crate::codec::CodecError;
 /// Refuses a command with a list or a text that is longer than any is ever needed.
 pub(super) fn check(command: &Command) -> Result<(), CodecError> {
     match command {
-        Command::Found(_) => Ok(()),
+        Command::Found(_) | Command::ModelRefused(_) => Ok(()),
         Command::Plan(plan) => check_plan(plan),
         Command::Outcome(outcome) => within("acks", outcome.acks.len(), ACKS_MAX),
         Command::Operation(operation) => check_operation(operation),

@@ -7,11 +7,13 @@
 //! | `grant` | a transfer and the numbers behind it |
 //! | `operation` | what an operator asked for |
 //! | `outcome` | what devices answered |
+//! | `model` | models by name |
 //! | `numbers` | what numbers stand for |
 //! | `limits` | how long lists and words may be |
 
 mod grant;
 mod limits;
+mod model;
 pub(crate) mod numbers;
 mod operation;
 mod outcome;
@@ -28,6 +30,8 @@ use ridethrough_core::units::Millis;
 
 pub(crate) use self::grant::GrantV2;
 pub(crate) use self::limits::check_grant;
+pub(crate) use self::model::ModelIdV2;
+use self::model::ModelRefusedV2;
 use self::operation::OperationV2;
 use self::outcome::OutcomeV2;
 pub(crate) use self::outcome::TransferIdV2;
@@ -112,6 +116,7 @@ enum CommandV2 {
     Plan(PlanV2),
     Outcome(OutcomeV2),
     Operation(OperationV2),
+    ModelRefused(ModelRefusedV2),
 }
 
 #[derive(Clone, Copy, Encode, Decode)]
@@ -206,6 +211,7 @@ impl From<&Entry> for ProposalV2 {
             Command::Plan(plan) => CommandV2::Plan(plan.into()),
             Command::Outcome(outcome) => CommandV2::Outcome(outcome.into()),
             Command::Operation(operation) => CommandV2::Operation(operation.into()),
+            Command::ModelRefused(refused) => CommandV2::ModelRefused(refused.into()),
         };
         Self {
             at_ms: entry.stamp.at.get(),
@@ -226,6 +232,7 @@ impl TryFrom<ProposalV2> for Entry {
             CommandV2::Plan(plan) => Command::Plan(plan.try_into()?),
             CommandV2::Outcome(outcome) => Command::Outcome(outcome.try_into()?),
             CommandV2::Operation(operation) => Command::Operation(operation.try_into()?),
+            CommandV2::ModelRefused(refused) => Command::ModelRefused(refused.try_into()?),
         };
         limits::check(&command)?;
         let stamp = Stamp { at: Millis::new(v2.at_ms), wall_unix_ms: v2.wall_unix_ms };

@@ -5,6 +5,7 @@ use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Verdict};
 use ridethrough_core::forecast::RuleReason;
 use ridethrough_core::ledger::Phase;
 use ridethrough_core::mode::Mode;
+use ridethrough_core::model::ModelFault;
 
 use crate::codec::CodecError;
 
@@ -29,7 +30,8 @@ numbered!(reason_number, reason, ReleaseReason, "release reason", {
     ForecastFell = 1, DeviceFailed = 2, AckMissing = 3, NoLongerFeasible = 4, Operator = 5,
 });
 numbered!(rule_number, rule, RuleReason, "rule reason", {
-    NoModel = 1, NotFinite = 2, OutOfRange = 3, Late = 4, RuntimeFailed = 5, ColdStart = 6,
+    NoModel = 1, NotFinite = 2, OutOfRange = 3, Late = 4, RuntimeFailed = 5, ColdStart = 6, Refused = 7,
+    NotHere = 8,
 });
 numbered!(verdict_number, verdict, Verdict, "verdict", {
     Executed = 1, Duplicate = 2, StaleFence = 3, Expired = 4, BeyondLimits = 5, Unavailable = 6, LockedOut = 7,
@@ -42,6 +44,11 @@ numbered!(mode_number, mode, Mode, "mode", {
     Normal = 1, RideThrough = 2, Generator = 3, OrderlyShutdown = 4, Recovery = 5,
 });
 numbered!(phase_number, phase, Phase, "phase", { Supplying = 1, Drawing = 2, Held = 3 });
+
+numbered!(fault_number, fault, ModelFault, "model fault", {
+    Unsigned = 1, UnknownKey = 2, BadSignature = 3, Damaged = 4, Shape = 5, TooOld = 6, Missing = 7, Runtime = 8,
+    Broken = 9,
+});
 
 /// The device that a stored number names.
 pub(crate) fn device(wire: u32) -> Result<DeviceId, CodecError> {

@@ -2,9 +2,11 @@
 
 use bincode::{Decode, Encode};
 use ridethrough_core::command::{Action, Operation};
+use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::RackId;
 
 use super::grant::GrantV2;
+use super::model::ModelIdV2;
 use super::numbers::device;
 use super::plan::{RackLoadV2, StoredEnergyV2};
 use crate::codec::CodecError;
@@ -24,6 +26,10 @@ enum ActionV2 {
     Resume { device: u32 },
     ManualOn,
     ManualOff,
+    // What came later stands here, so that what was written before reads as it did.
+    ModelShadow { model: ModelIdV2 },
+    ModelPromote { model: ModelIdV2, minimum: Option<u64> },
+    ModelRollback { minimum: Option<u64> },
 }
 
 impl From<&Operation> for OperationV2 {
@@ -54,6 +60,11 @@ impl From<&Action> for ActionV2 {
             Action::Resume(device) => Self::Resume { device: device.to_wire() },
             Action::ManualOn => Self::ManualOn,
             Action::ManualOff => Self::ManualOff,
+            Action::Model(ModelAction::Shadow(model)) => Self::ModelShadow { model: model.into() },
+            Action::Model(ModelAction::Promote { model, minimum }) => {
+                Self::ModelPromote { model: model.into(), minimum: *minimum }
+            }
+            Action::Model(ModelAction::Rollback { minimum }) => Self::ModelRollback { minimum: *minimum },
         }
     }
 }
@@ -73,6 +84,11 @@ impl TryFrom<ActionV2> for Action {
             ActionV2::Resume { device: wire } => Self::Resume(device(wire)?),
             ActionV2::ManualOn => Self::ManualOn,
             ActionV2::ManualOff => Self::ManualOff,
+            ActionV2::ModelShadow { model } => Self::Model(ModelAction::Shadow(model.into())),
+            ActionV2::ModelPromote { model, minimum } => {
+                Self::Model(ModelAction::Promote { model: model.into(), minimum })
+            }
+            ActionV2::ModelRollback { minimum } => Self::Model(ModelAction::Rollback { minimum }),
         })
     }
 }

@@ -6,13 +6,14 @@ mod standing;
 use bincode::{Decode, Encode};
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::ledger::Parts;
+use ridethrough_core::model::Models;
 use ridethrough_core::units::Millis;
 
 use self::order::OrderV2;
 use self::standing::{CapV2, ChargeV2, ClosingV2, FeedModeV2, GeneratorRuleV2, TransferV2};
 use super::entry::numbers::device;
-use super::entry::{FoundingV2, LogIdV2, MembershipV2, RackLoadV2, SeenV2};
-use super::{CodecError, decode_stored, each, encode_stored};
+use super::entry::{FoundingV2, LogIdV2, MembershipV2, ModelIdV2, RackLoadV2, SeenV2};
+use super::{CodecError, VERSION_WITH_MODELS, decode, decode_stored, each, encode_stored, encode_versioned};
 use crate::type_config::{Membership, SnapshotMeta, StoredMembership};
 
 /// Most bytes of an encoded snapshot. A site of 10,000 racks with a transfer for each takes a quarter of it.
@@ -22,12 +23,17 @@ const SNAPSHOT_BYTES_LIMIT: usize = 2 * SNAPSHOT_BYTES_MAX;
 
 /// The bytes of a snapshot.
 pub(crate) fn encode_snapshot(meta: &SnapshotMeta, parts: &Parts) -> Result<Vec<u8>, CodecError> {
-    let bytes = encode_stored(&SnapshotV2 {
+    let before = SnapshotV2 {
         last_log_id: meta.last_log_id.as_ref().map(Into::into),
         membership_log_id: meta.last_membership.log_id().as_ref().map(Into::into),
         membership: meta.last_membership.membership().into(),
         parts: parts.into(),
-    })?;
+    };
+    let bytes = if parts.models == Models::default() {
+        encode_stored(&before)?
+    } else {
+        encode_versioned(VERSION_WITH_MODELS, &SnapshotV3 { before, models: (&parts.models).into() })?
+    };
     match bytes.len() {
         ..=SNAPSHOT_BYTES_MAX => Ok(bytes),
         bytes => Err(CodecError::TooLarge { bytes, bytes_max: SNAPSHOT_BYTES_MAX }),
@@ -39,14 +45,65 @@ pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<(SnapshotMeta, Parts), Cod
     if bytes.len() > SNAPSHOT_BYTES_MAX {
         return Err(CodecError::TooLarge { bytes: bytes.len(), bytes_max: SNAPSHOT_BYTES_MAX });
     }
-    let v2 = decode_stored::<SnapshotV2, SNAPSHOT_BYTES_LIMIT>(bytes)?;
+    let (v2, models) = match bytes.split_first() {
+        Some((&VERSION_WITH_MODELS, rest)) => {
+            let v3 = decode::<SnapshotV3, SNAPSHOT_BYTES_LIMIT>(rest)?;
+            (v3.before, v3.models.try_into()?)
+        }
+        _ => (decode_stored::<SnapshotV2, SNAPSHOT_BYTES_LIMIT>(bytes)?, Models::default()),
+    };
     let membership_log_id = v2.membership_log_id.map(TryInto::try_into).transpose()?;
     let membership: Membership = v2.membership.try_into()?;
     let meta = SnapshotMeta {
         last_log_id: v2.last_log_id.map(TryInto::try_into).transpose()?,
         last_membership: StoredMembership::new(membership_log_id, membership),
     };
-    Ok((meta, v2.parts.try_into()?))
+    Ok((meta, Parts { models, ..v2.parts.try_into()? }))
+}
+
+/// A snapshot whose log has chosen a model.
+#[derive(Encode, Decode)]
+struct SnapshotV3 {
+    before: SnapshotV2,
+    models: ModelsV3,
+}
+
+#[derive(Encode, Decode)]
+struct ModelsV3 {
+    active: Option<ModelIdV2>,
+    shadow: Option<ModelIdV2>,
+    previous: Option<ModelIdV2>,
+    minimum_version: u64,
+}
+
+impl From<&Models> for ModelsV3 {
+    fn from(models: &Models) -> Self {
+        Self {
+            active: models.active.as_ref().map(Into::into),
+            shadow: models.shadow.as_ref().map(Into::into),
+            previous: models.previous.as_ref().map(Into::into),
+            minimum_version: models.minimum_version,
+        }
+    }
+}
+
+impl TryFrom<ModelsV3> for Models {
+    type Error = CodecError;
+
+    fn try_from(v3: ModelsV3) -> Result<Self, CodecError> {
+        let models = Self {
+            active: v3.active.map(Into::into),
+            shadow: v3.shadow.map(Into::into),
+            previous: v3.previous.map(Into::into),
+            minimum_version: v3.minimum_version,
+        };
+        let overtaken = models.active.is_some_and(|id| id.version < models.minimum_version);
+        // One value has one encoding: a snapshot without a choice is one of version 2.
+        if models == Self::default() || overtaken {
+            return Err(CodecError::Malformed { reason: "models that no log has chosen".into() });
+        }
+        Ok(models)
+    }
 }
 
 #[derive(Encode, Decode)]
@@ -115,6 +172,7 @@ impl TryFrom<PartsV2> for Parts {
             manual: v2.manual,
             loads: v2.loads.into_iter().map(Into::into).collect(),
             orders: each(v2.orders)?,
+            models: Models::default(),
         })
     }
 }

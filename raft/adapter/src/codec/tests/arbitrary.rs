@@ -5,13 +5,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use ridethrough_core::command::{
     Action, CapGrant, CapReason, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange,
-    Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp, StoredEnergy, TimedAck,
-    TransferId, WORDS_BYTES_MAX,
+    ModelRefused, Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp,
+    StoredEnergy, TimedAck, TransferId, WORDS_BYTES_MAX,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
 use ridethrough_core::mode::{Mode, ModeReason};
+use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
 use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 
@@ -36,11 +37,11 @@ pub(super) fn entry() -> impl Strategy<Value = LogEntry> {
 pub(super) fn parts() -> impl Strategy<Value = Parts> {
     let first = (millis(), prop::option::of(founding()), seen(), list(seen()), list(transfer()), list(charge()));
     let second = (list(closing()), list(cap()), list(rule()), list(feed_mode()));
-    let third = (list(device()), any::<bool>(), list(load()), list(order()));
+    let third = (list(device()), any::<bool>(), list(load()), list(order()), models());
     (first, second, third).prop_map(|(first, second, third)| {
         let (now, founding, last, recent, transfers, charges) = first;
         let (closings, caps, generators, modes) = second;
-        let (held, manual, loads, orders) = third;
+        let (held, manual, loads, orders, chosen) = third;
         Parts {
             now,
             founding,
@@ -56,8 +57,36 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
             manual,
             loads,
             orders,
+            models: chosen,
         }
     })
+}
+
+fn model() -> impl Strategy<Value = ModelId> {
+    (any::<[u8; 32]>(), any::<u64>()).prop_map(|(sha256, version)| ModelId { sha256, version })
+}
+
+fn models() -> impl Strategy<Value = Models> {
+    let maybe = || prop::option::of(model());
+    let some = (maybe(), maybe(), maybe(), any::<u64>()).prop_map(|(active, shadow, previous, minimum)| {
+        let minimum_version = active.map_or(minimum, |id| minimum.min(id.version));
+        Models { active, shadow, previous, minimum_version }
+    });
+    prop_oneof![Just(Models::default()), some]
+}
+
+fn model_action() -> impl Strategy<Value = ModelAction> {
+    let minimum = || prop::option::of(any::<u64>());
+    prop_oneof![
+        model().prop_map(ModelAction::Shadow),
+        (model(), minimum()).prop_map(|(model, minimum)| ModelAction::Promote { model, minimum }),
+        minimum().prop_map(|minimum| ModelAction::Rollback { minimum }),
+    ]
+}
+
+fn model_refused() -> impl Strategy<Value = ModelRefused> {
+    (prop::option::of(model()), select(ModelFault::ALL.to_vec()))
+        .prop_map(|(model, fault)| ModelRefused { model, fault })
 }
 
 fn watts() -> impl Strategy<Value = Watts> {
@@ -104,6 +133,7 @@ fn proposal() -> impl Strategy<Value = Entry> {
         plan().prop_map(Command::Plan),
         outcome().prop_map(Command::Outcome),
         operation().prop_map(Command::Operation),
+        model_refused().prop_map(Command::ModelRefused),
     ];
     let stamp = (millis(), any::<i64>()).prop_map(|(at, wall_unix_ms)| Stamp { at, wall_unix_ms });
     (stamp, any::<u16>(), seen(), command).prop_map(|(stamp, by, seen, command)| Entry {
@@ -165,6 +195,8 @@ fn forecast() -> impl Strategy<Value = RackForecast> {
         RuleReason::Late,
         RuleReason::RuntimeFailed,
         RuleReason::ColdStart,
+        RuleReason::Refused,
+        RuleReason::NotHere,
     ];
     let source = prop_oneof![
         any::<[u8; 8]>().prop_map(|hash8| ForecastSource::Model { hash8 }),
@@ -267,6 +299,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         device().prop_map(Action::Resume),
         Just(Action::ManualOn),
         Just(Action::ManualOff),
+        model_action().prop_map(Action::Model),
     ];
     (words(), words(), action).prop_map(|(actor, reason, action)| Operation { actor, reason, action })
 }

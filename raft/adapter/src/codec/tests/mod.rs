@@ -14,7 +14,8 @@ use ridethrough_core::command::{
 use ridethrough_core::site::RackId;
 
 use self::samples::{
-    answers, entries, grant, greetings, hello, marks, meta, normal, outcome, parts, plan, requests, vote,
+    answers, entries, governance, grant, greetings, hello, marks, meta, normal, outcome, parts, parts_with_models,
+    plan, requests, vote,
 };
 use super::entry::{EntryV2, decode_entry, encode_entry};
 use super::snapshot::{decode_snapshot, encode_snapshot};
@@ -23,8 +24,9 @@ use super::wire::{
     decode_answer, decode_greeting, decode_hello, decode_request, encode_answer, encode_greeting, encode_hello,
     encode_request,
 };
-use super::{CodecError, VERSION, encode_stored};
+use super::{CodecError, VERSION, VERSION_WITH_MODELS, encode_stored};
 use crate::log_store::PROPOSAL_BYTES_MAX;
+use crate::type_config::LogEntry;
 
 const GOLDEN: &str = include_str!("../../../golden/codec-v2.txt");
 /// What the first version wrote.
@@ -41,13 +43,14 @@ fn the_bytes_are_those_of_the_golden_file() {
 
 #[test]
 fn every_value_decodes_to_itself() {
-    for entry in entries() {
+    for entry in all_entries() {
         let bytes = encode_entry(&entry).expect("encodes");
         assert_eq!(decode_entry(&bytes).expect("decodes"), entry);
     }
-    let (meta, parts) = (meta(), parts());
-    let bytes = encode_snapshot(&meta, &parts).expect("encodes");
-    assert_eq!(decode_snapshot(&bytes).expect("decodes"), (meta, parts));
+    for parts in [parts(), parts_with_models()] {
+        let bytes = encode_snapshot(&meta(), &parts).expect("encodes");
+        assert_eq!(decode_snapshot(&bytes).expect("decodes"), (meta(), parts));
+    }
     assert_eq!(decode_vote(&encode_vote(&vote()).expect("encodes")), Ok(vote()));
     for mark in marks() {
         assert_eq!(decode_mark(&encode_mark(&mark).expect("encodes")), Ok(mark));
@@ -68,7 +71,7 @@ fn every_value_decodes_to_itself() {
 
 #[test]
 fn bytes_cut_short_or_too_many_are_refused() {
-    for entry in entries() {
+    for entry in all_entries() {
         let mut bytes = encode_entry(&entry).expect("encodes");
         for cut in 0..bytes.len() {
             assert!(decode_entry(&bytes[..cut]).is_err(), "{cut} of {} bytes were accepted", bytes.len());
@@ -113,7 +116,7 @@ fn numbers_that_stand_for_nothing_are_refused() {
             }
         }
     };
-    for entry in entries() {
+    for entry in all_entries() {
         damage(encode_entry(&entry).expect("encodes"), &|bytes| decode_entry(bytes).err());
     }
     let entries_alone = BTreeSet::from([
@@ -123,6 +126,7 @@ fn numbers_that_stand_for_nothing_are_refused() {
         "generator duty",
         "leader",
         "mode",
+        "model fault",
         "release reason",
         "rule reason",
         "verdict",
@@ -229,8 +233,8 @@ fn words_that_are_no_text_are_refused() {
 
 #[test]
 fn every_flipped_bit_is_refused_or_is_another_value_with_just_those_bytes() {
-    let snapshot = encode_snapshot(&meta(), &parts()).expect("encodes");
-    for mut bytes in entries().iter().map(|entry| encode_entry(entry).expect("encodes")).chain([snapshot]) {
+    let snapshots = [parts(), parts_with_models()].map(|parts| encode_snapshot(&meta(), &parts).expect("encodes"));
+    for mut bytes in all_entries().iter().map(|entry| encode_entry(entry).expect("encodes")).chain(snapshots) {
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_one_encoding(&bytes);
@@ -293,7 +297,7 @@ proptest! {
 
     #[test]
     fn damaged_values_never_panic(at in any::<prop::sample::Index>(), with in any::<[u8; 9]>()) {
-        let stored = entries().iter().map(|entry| encode_entry(entry).expect("encodes")).collect::<Vec<_>>();
+        let stored = all_entries().iter().map(|entry| encode_entry(entry).expect("encodes")).collect::<Vec<_>>();
         let snapshot = encode_snapshot(&meta(), &parts()).expect("encodes");
         let sent = requests().iter().map(|request| encode_request(request).expect("encodes")).collect::<Vec<_>>();
         for mut bytes in stored.into_iter().chain([snapshot]).chain(sent) {
@@ -316,6 +320,22 @@ fn decode_all(bytes: &[u8]) {
     drop(decode_answer(bytes));
 }
 
+/// What there was first, then what came later.
+fn all_entries() -> Vec<LogEntry> {
+    entries().into_iter().chain(governance()).collect()
+}
+
+/// A snapshot of the later version holds a choice, and one that a log can have made.
+#[test]
+fn a_snapshot_without_a_choice_has_one_version() {
+    let mut bytes = encode_snapshot(&meta(), &parts()).expect("encodes");
+    assert_eq!(bytes[0], VERSION);
+    bytes[0] = VERSION_WITH_MODELS;
+    bytes.extend_from_slice(&[0; 11]);
+    let refused = CodecError::Malformed { reason: "models that no log has chosen".into() };
+    assert_eq!(decode_snapshot(&bytes), Err(refused));
+}
+
 fn golden_now() -> String {
     let mut lines = Vec::new();
     lines.extend(entries().iter().map(|entry| ("entry", encode_entry(entry))));
@@ -326,6 +346,8 @@ fn golden_now() -> String {
     lines.extend(greetings().map(|greeting| ("greeting", encode_greeting(greeting))));
     lines.extend(requests().iter().map(|request| ("request", encode_request(request))));
     lines.extend(answers().iter().map(|answer| ("answer", encode_answer(answer))));
+    lines.extend(governance().iter().map(|entry| ("entry", encode_entry(entry))));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models())));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);

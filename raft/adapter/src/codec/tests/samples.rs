@@ -7,13 +7,14 @@ use openraft::EntryPayload;
 use openraft::raft::{AppendEntriesResponse, SnapshotResponse, TransferLeaderError};
 use ridethrough_core::command::{
     Action, CapGrant, CapReason, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange,
-    Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp, StoredEnergy, TimedAck,
-    TransferId,
+    ModelRefused, Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp,
+    StoredEnergy, TimedAck, TransferId,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
 use ridethrough_core::mode::{Mode, ModeReason};
+use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
 use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 
@@ -98,6 +99,32 @@ pub(super) fn entries() -> Vec<LogEntry> {
     let operations = actions().into_iter().map(|action| command(Command::Operation(operation(action))));
     let payloads = payloads.into_iter().chain(operations);
     payloads.zip(9..).map(|(payload, index)| LogEntry { log_id: log_id(index), payload }).collect()
+}
+
+/// Entries about models, which came to the format later: what stands before them in the golden file stays as it was.
+pub(super) fn governance() -> Vec<LogEntry> {
+    let (model, fault) = (Some(model(4)), ModelFault::UnknownKey);
+    let actions = [
+        ModelAction::Shadow(self::model(3)),
+        ModelAction::Promote { model: self::model(3), minimum: Some(2) },
+        ModelAction::Promote { model: self::model(3), minimum: None },
+        ModelAction::Rollback { minimum: None },
+        ModelAction::Rollback { minimum: Some(1) },
+    ];
+    let operations = actions.map(|action| Command::Operation(operation(Action::Model(action))));
+    let refused = [model, None].map(|model| Command::ModelRefused(ModelRefused { model, fault }));
+    operations.into_iter().chain(refused).map(normal).collect()
+}
+
+fn model(version: u64) -> ModelId {
+    ModelId { sha256: [0x5a; 32], version }
+}
+
+/// The parts with models chosen.
+pub(super) fn parts_with_models() -> Parts {
+    let models =
+        Models { active: Some(model(4)), shadow: Some(model(5)), previous: Some(model(3)), minimum_version: 2 };
+    Parts { models, ..parts() }
 }
 
 /// A command in an entry of the log.
@@ -281,6 +308,7 @@ pub(super) fn parts() -> Parts {
         manual: true,
         loads: vec![load()],
         orders: orders(),
+        models: Models::default(),
     }
 }
 

@@ -1,0 +1,110 @@
+//! `ridectl model`: who vouches for a model, and which one decides.
+
+mod serve;
+mod sign;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::output::Output;
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Draw a new signing key into a new file that only its owner can read, and print its public half.
+    ///
+    /// The file is for the machine that releases models and for nobody else; the public half is for `forecast.trusted`
+    /// in the configuration of every replica.
+    Keygen {
+        /// The file to make.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Vouch for a model: write a signature over its manifest beside it, once model and manifest fit together.
+    Sign {
+        /// The file with the signing key.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The number of this release, above that of the release before.
+        #[arg(long)]
+        version: u64,
+        /// The manifest; the model lies beside it, with the ending `.onnx`.
+        manifest: PathBuf,
+    },
+    /// Say whether a trusted key vouches for a model, and whether the model is the one.
+    Verify {
+        /// The manifest; model and signature lie beside it.
+        manifest: PathBuf,
+        /// A public key that is trusted; repeat it for more.
+        #[arg(long, value_name = "KEY", required = true)]
+        trusted: Vec<String>,
+    },
+    /// Print what a manifest says, and who claims to vouch for it. It checks no signature.
+    Show {
+        /// The manifest.
+        manifest: PathBuf,
+    },
+    /// Say which model decides, which is tried in shadow, and what lies in a replica's folder of models.
+    List {
+        /// The replica's data folder.
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+    },
+    /// Try a model beside the one that decides. It is scored and touches no decision.
+    Shadow {
+        /// The manifest's file name in `forecast.models`, without `.json`.
+        model: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Let the model that is in shadow decide.
+    Promote {
+        /// The manifest's file name in `forecast.models`, without `.json`.
+        model: String,
+        /// No version below may decide from now on.
+        #[arg(long, value_name = "VERSION")]
+        minimum_version: Option<u64>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Let the model decide again that did before.
+    Rollback {
+        /// Lower the least version that may decide to this; it stays as it is when left out.
+        #[arg(long, value_name = "VERSION")]
+        minimum_version: Option<u64>,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// How the leader is asked for something that goes into the log.
+#[derive(Debug, Args)]
+pub struct How {
+    /// The leader's data folder. The log names whoever runs this command.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Why, for the log.
+    #[arg(long)]
+    reason: String,
+    /// Only say whether it would be done.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Carries a command out; false is a negative answer.
+pub fn run(command: &Command, output: Output) -> Result<bool> {
+    match command {
+        Command::Keygen { out } => sign::keygen(out, output),
+        Command::Sign { key, version, manifest } => sign::sign(key, *version, manifest, output),
+        Command::Verify { manifest, trusted } => sign::verify(manifest, trusted, output),
+        Command::Show { manifest } => sign::show(manifest, output),
+        Command::List { data_dir } => serve::list(data_dir, output),
+        Command::Shadow { model, how } => serve::operate("shadow", Some(model.as_str()), None, how, output),
+        Command::Promote { model, minimum_version, how } => {
+            serve::operate("promote", Some(model.as_str()), *minimum_version, how, output)
+        }
+        Command::Rollback { minimum_version, how } => serve::operate("rollback", None, *minimum_version, how, output),
+    }
+}

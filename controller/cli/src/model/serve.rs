@@ -1,0 +1,82 @@
+//! What a running replica is asked for, over the socket in its data folder.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::How;
+use crate::output::Output;
+
+/// The socket's name in the data folder.
+const SOCKET: &str = "operator.sock";
+/// How long a replica may take: it loads what is new in its folder, and waits for a commit.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// Most bytes of an answer.
+const ANSWER_BYTES_MAX: u64 = 64 << 10;
+
+/// Prints what decides, what is tried and what there is.
+pub fn list(data_dir: &Path, output: Output) -> Result<bool> {
+    let told = ask(data_dir, &json!({ "command": "list" }))?;
+    output.print(&told, || {
+        let field = |name: &str| told[name].as_str().unwrap_or("-").to_owned();
+        let leader = told["leader"].as_u64().map_or_else(|| "-".into(), |id| format!("n{id}"));
+        let mut words = format!(
+            "deciding  {}\nactive    {}\nshadow    {}\nprevious  {}\nminimum   version {}\nleader    {leader}\n",
+            field("deciding"),
+            field("active"),
+            field("shadow"),
+            field("previous"),
+            told["minimum_version"]
+        );
+        for model in told["models"].as_array().into_iter().flatten() {
+            let said = |name: &str| model[name].as_str().unwrap_or_default();
+            let refused = || format!("REFUSED ({}): {}", said("refused"), said("why"));
+            let what = model["model"].as_str().map_or_else(refused, |id| format!("model {id}"));
+            words += &format!("folder    {}: {what}\n", said("name"));
+        }
+        words
+    })?;
+    Ok(true)
+}
+
+/// Asks for an operation and waits until it is committed; a refusal is a negative answer.
+pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How, output: Output) -> Result<bool> {
+    let mut request = json!({ "command": verb, "reason": how.reason, "dry_run": how.dry_run });
+    if let Some(model) = model {
+        request["model"] = model.into();
+    }
+    if let Some(minimum) = minimum {
+        request["minimum"] = minimum.into();
+    }
+    let told = ask(&how.data_dir, &request)?;
+    let refused = told["refused"].as_str();
+    output.print(&told, || match (refused, told["index"].as_u64()) {
+        (Some(why), _) => format!("REFUSED   {why}\n"),
+        (None, Some(index)) => format!("done      entry {index}: `ridectl audit explain {index}` tells it\n"),
+        (None, None) => format!("would be done: {verb}; nothing was\n"),
+    })?;
+    Ok(refused.is_none())
+}
+
+fn ask(data_dir: &Path, request: &Value) -> Result<Value> {
+    let socket = data_dir.join(SOCKET);
+    let named = || format!("{}: no replica answers here", socket.display());
+    let mut stream = UnixStream::connect(&socket).with_context(named)?;
+    stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
+    stream.set_write_timeout(Some(ANSWER_DEADLINE))?;
+    stream.write_all((request.to_string() + "\n").as_bytes()).with_context(named)?;
+    let mut line = String::new();
+    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).with_context(named)?;
+    if line.is_empty() {
+        bail!("{}: only the replica's owner is answered", socket.display());
+    }
+    let told: Value = serde_json::from_str(&line).with_context(|| format!("{}: no answer", socket.display()))?;
+    match told["error"].as_str() {
+        Some(error) => bail!("{}: {error}", socket.display()),
+        None => Ok(told),
+    }
+}

@@ -1,0 +1,105 @@
+//! What operators ask of this replica, one at a time, and what they are told once it is committed.
+
+use ridethrough_core::command::{Command, ModelRefused, Operation};
+use ridethrough_core::ledger::Effect;
+use ridethrough_core::model::ModelFault;
+use ridethrough_core::operate;
+use ridethrough_core::site::Site;
+use ridethrough_core::units::Millis;
+use ridethrough_raft::{ProposeError, Response};
+use tokio::sync::{mpsc, oneshot};
+
+use super::ControlThread;
+use crate::operator::{Ask, Question, Told};
+
+/// The operators' end of the control thread.
+#[derive(Debug)]
+pub struct Operators {
+    asks: mpsc::Receiver<Ask>,
+    /// Whose operation is on its way.
+    waiting: Option<oneshot::Sender<Told>>,
+    /// What was last said in this leadership of the model that should decide here.
+    said: Option<ModelRefused>,
+}
+
+impl Operators {
+    /// Hears what is asked.
+    pub fn new(asks: mpsc::Receiver<Ask>) -> Self {
+        Self { asks, waiting: None, said: None }
+    }
+
+    /// Answers whoever waits with what became of his operation.
+    pub fn hear(&mut self, site: &Site, result: &Result<Response, ProposeError>) {
+        let Some(waiting) = self.waiting.take() else { return };
+        let told = match result {
+            Ok(response) => match &response.effect {
+                Some(Effect::Admitted { .. }) => Told::Done { index: response.at.index },
+                Some(Effect::Refused(refusal)) => {
+                    Told::Refused { why: refusal.describe(site), index: Some(response.at.index) }
+                }
+                other => Told::Failed { why: format!("the ledger answered {other:?}") },
+            },
+            Err(error) => Told::Failed { why: error.to_string() },
+        };
+        // Whoever has gone away finds it in the log.
+        drop(waiting.send(told));
+    }
+}
+
+impl ControlThread {
+    pub(super) fn serve_operators(&mut self, now: Millis) {
+        while let Ok(Ask { what, answer }) = self.operators.asks.try_recv() {
+            let told = match what {
+                Question::Models => self.models(),
+                Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
+                Question::Do(operation) => match self.judge(&operation, now) {
+                    Ok(()) if self.send_proposal(Command::Operation(operation), now) => {
+                        self.operators.waiting = Some(answer);
+                        continue;
+                    }
+                    Ok(()) => Told::Failed { why: "another operation is on its way: try again".into() },
+                    Err(told) => *told,
+                },
+            };
+            drop(answer.send(told));
+        }
+    }
+
+    fn models(&self) -> Told {
+        let deciding = self.parts.forecasting.serving().deciding;
+        Told::Models {
+            models: *self.control.ledger().models(),
+            deciding: deciding.map_or_else(|| "the rule".into(), |id| id.to_string()),
+            leader: self.status.leader.map(|leader| leader.0),
+        }
+    }
+
+    /// What is known to be refused is not proposed; what is proposed is judged again when it is applied.
+    fn judge(&self, operation: &Operation, now: Millis) -> Result<(), Box<Told>> {
+        if self.leadership.acting().is_none() {
+            return Err(Box::new(Told::NotLeader { leader: self.status.leader.map(|leader| leader.0) }));
+        }
+        let ledger = self.control.ledger().at(self.control.ledger_at(now));
+        operate::check(&ledger, operation)
+            .map_err(|refusal| Box::new(Told::Refused { why: refusal.describe(&self.parts.site), index: None }))
+    }
+
+    /// A leader says in the log that it forecasts by the rule because of its model: once in its leadership, and again
+    /// when something else is wrong.
+    pub(super) fn say_what_is_refused(&mut self, now: Millis) {
+        let fault: Option<ModelFault> = self.parts.forecasting.serving().fault;
+        let model = self.control.ledger().models().active;
+        let refused = fault.map(|fault| ModelRefused { model, fault });
+        if refused == self.operators.said {
+            return;
+        }
+        let sent = refused.is_none_or(|refused| self.send_proposal(Command::ModelRefused(refused), now));
+        if sent {
+            self.operators.said = refused;
+        }
+    }
+
+    pub(super) fn forget_what_was_said(&mut self) {
+        self.operators.said = None;
+    }
+}

@@ -1,0 +1,96 @@
+//! The models of a replica's folder, each with its signature checked.
+
+use std::path::{Path, PathBuf};
+
+use ridethrough_core::model::{ModelFault, ModelId};
+use ridethrough_model::{LoadError, ModelFiles, SignedModel};
+
+use crate::config::ForecastFiles;
+
+/// At most so many models lie in a folder.
+pub const MODELS_MAX: usize = 8;
+
+/// A model of the folder.
+#[derive(Clone, Debug)]
+pub struct Shelved {
+    /// Its manifest's file name, without `.json`.
+    pub name: String,
+    /// Its name in the log, or why it is not used.
+    pub what: Result<ModelId, (ModelFault, String)>,
+}
+
+/// The folder, as it was last looked through.
+#[derive(Debug)]
+pub struct Library {
+    files: Option<ForecastFiles>,
+    default: Option<ModelFault>,
+    known: Vec<ModelId>,
+    /// What lies there.
+    pub shelf: Vec<Shelved>,
+}
+
+impl Library {
+    /// The folder of a configuration, whose own model was refused for this, if it was. Nothing has been looked at yet.
+    pub fn new(files: Option<ForecastFiles>, default: Option<ModelFault>) -> Self {
+        Self { files, default, known: Vec::new(), shelf: Vec::new() }
+    }
+
+    /// Looks the folder through; returns the models that were not known before.
+    pub fn scan(&mut self) -> Vec<SignedModel> {
+        self.shelf.clear();
+        let mut new = Vec::new();
+        for manifest in self.manifests() {
+            let name = manifest.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let what = self.load(&manifest).map(|model| {
+                let id = model.id;
+                if !self.known.contains(&id) && self.known.len() < MODELS_MAX {
+                    self.known.push(id);
+                    new.push(model);
+                }
+                id
+            });
+            if let Err(error) = &what {
+                tracing::error!(%error, reason = error.fault().as_str(), "MODEL REFUSED: it cannot be chosen here");
+            }
+            self.shelf.push(Shelved { name, what: what.map_err(|error| (error.fault(), error.to_string())) });
+        }
+        self.tell();
+        new
+    }
+
+    /// The model that has this name on the shelf.
+    pub fn find(&self, name: &str) -> Option<&Shelved> {
+        self.shelf.iter().find(|shelved| shelved.name == name)
+    }
+
+    fn manifests(&self) -> Vec<PathBuf> {
+        let Some(folder) = self.files.as_ref().and_then(|files| files.models.as_ref()) else { return Vec::new() };
+        let listed = std::fs::read_dir(folder).inspect_err(|error| {
+            tracing::error!(folder = %folder.display(), %error, "the folder with models cannot be listed");
+        });
+        let paths = listed.into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut manifests: Vec<PathBuf> =
+            paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+        manifests.sort();
+        if manifests.len() > MODELS_MAX {
+            tracing::error!(folder = %folder.display(), "more than {MODELS_MAX} models: the last ones are left out");
+            manifests.truncate(MODELS_MAX);
+        }
+        manifests
+    }
+
+    fn load(&self, manifest: &Path) -> Result<SignedModel, LoadError> {
+        let Some(files) = &self.files else { return Err(LoadError::Unsigned { path: manifest.to_owned() }) };
+        let model = manifest.with_extension("onnx");
+        SignedModel::load(ModelFiles { model: &model, manifest, runtime: &files.runtime }, &files.trust)
+    }
+
+    fn tell(&self) {
+        for fault in ModelFault::ALL {
+            let here = |shelved: &&Shelved| shelved.what.as_ref().is_err_and(|(found, _)| *found == fault);
+            let count = self.shelf.iter().filter(here).count() + usize::from(self.default == Some(fault));
+            let count = u32::try_from(count).map_or(f64::INFINITY, f64::from);
+            metrics::gauge!("ridethrough_model_refused", "reason" => fault.as_str()).set(count);
+        }
+    }
+}
