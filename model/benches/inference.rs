@@ -1,7 +1,8 @@
-//! Time of one step of the whole engine, guards included, beside a floor.
+//! Time of one step of the whole engine, guards and calibration included: by ONNX Runtime and by the crate's own step,
+//! beside a floor.
 //!
-//! `cargo bench -p ridethrough-model -- --quick` takes under 3 s. The floor is a plain Rust loop that does as many
-//! multiplications and additions as the model's matrices need, on one thread, without sigmoid, tanh or guards.
+//! `cargo bench-inference [--output json] [--quick]`. The floor is a plain Rust loop that does as many multiplications
+//! and additions as the model's matrices need, on one thread, without anything else.
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -13,45 +14,84 @@ use ridethrough_core::forecast::ForecastSource;
 use ridethrough_core::units::Watts;
 use ridethrough_model::{Forecast, Guarded, Keep, ModelFiles, OnnxForecast, Sample};
 
-/// Rows and columns of the model's three matrices.
-const MATRICES: [(usize, usize); 3] = [(44, 128), (44, 48), (48, 14)];
+/// Rows and columns of the model's matrices: gates, head, its second layer, outputs.
+const MATRICES: [(usize, usize); 4] = [(22, 64), (182, 69), (64, 64), (64, 19)];
+/// Every second of a rack's life is stepped once, and every tick looked ahead from it: both are measured.
+const KEEPS: [(&str, Keep); 2] = [("provisional", Keep::Provisional), ("committed", Keep::Committed)];
 
 fn main() {
     // `cargo test --benches` runs it too, without `--bench`: small, so that it never rots.
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let quick = has("--quick") || !has("--bench");
-    let budget = Duration::from_millis(if quick { 100 } else { 2_000 });
-    println!("{:>6} {:12} {:>10} {:>10} {:>10} {:>7}", "racks", "step", "p50", "p99", "max", "runs");
-    for racks in [1, 24, 1_000, 10_000] {
-        let samples = samples(racks);
-        let mut engine = engine();
-        let mut out = Vec::new();
-        // Until the model speaks of all racks.
-        for _ in 0..30 {
-            engine.step(&samples, Keep::Committed, &mut out);
+    let json = arguments.windows(2).any(|pair| pair == ["--output", "json"]);
+    let budget = Duration::from_millis(if quick { 100 } else { 3_000 });
+    let sizes: &[usize] = if quick { &[1, 1_000] } else { &[1, 24, 1_000, 10_000] };
+    let mut racks = serde_json::Map::new();
+    if !json {
+        println!("{:>6} {:24} {:>10} {:>10} {:>10} {:>7}", "racks", "step", "p50", "p99", "max", "runs");
+    }
+    for &size in sizes {
+        let mut figures = serde_json::Map::new();
+        let note = |name: &str, times: &[Duration]| {
+            let [p50, p99, max] = [500, 990, 1_000].map(|permille| micros(times, permille));
+            if !json {
+                println!("{size:>6} {name:24} {p50:>7.1} µs {p99:>7.1} µs {max:>7.1} µs {:>7}", times.len());
+            }
+            (p50, p99)
+        };
+        for (by, native) in [("ort", false), ("rust", true)] {
+            let mut engine = warm(size, native);
+            for (keep_name, keep) in KEEPS {
+                let (samples, mut out) = (samples(size, 0), Vec::new());
+                let times = measure(budget, || engine.step(black_box(&samples), keep, &mut out));
+                let (p50, p99) = note(&format!("{by}, {keep_name}"), &times);
+                if keep == Keep::Committed {
+                    figures.insert(format!("{by}_p50_us"), p50.into());
+                    figures.insert(format!("{by}_p99_us"), p99.into());
+                }
+            }
         }
-        assert!(out.iter().all(|forecast| matches!(forecast.source, ForecastSource::Model { .. })));
-        for (name, keep) in [("provisional", Keep::Provisional), ("committed", Keep::Committed)] {
-            report(racks, name, &measure(budget, || engine.step(black_box(&samples), keep, &mut out)));
-        }
-        let mut floor = Floor::new(racks);
-        report(racks, "floor", &measure(budget / 2, || floor.run()));
+        let mut floor = Floor::new(size);
+        let (p50, _) = note("floor", &measure(budget / 2, || floor.run()));
+        figures.insert("floor_p50_us".into(), p50.into());
+        racks.insert(size.to_string(), figures.into());
+    }
+    if json {
+        println!("{}", serde_json::json!({ "racks": racks }));
     }
 }
 
-fn samples(racks: usize) -> Vec<Sample> {
-    let power = |rack: usize| Some(Watts::new(5_000 + i64::try_from(rack % 997).unwrap_or_default()));
+/// A made-up load that moves a little, so that no meter looks frozen.
+fn samples(racks: usize, second: usize) -> Vec<Sample> {
+    let power =
+        |rack: usize| Some(Watts::new(5_000 + i64::try_from((rack * 31 + second * 97) % 997).unwrap_or_default()));
     (0..racks).map(|rack| Sample { power: power(rack), limit: Watts::new(10_000) }).collect()
 }
 
-fn engine() -> Guarded {
+/// An engine that speaks of all racks.
+fn warm(racks: usize, native: bool) -> Guarded {
+    let mut engine = engine(native);
+    let mut out = Vec::new();
+    for second in 0..70 {
+        engine.step(&samples(racks, second), Keep::Committed, &mut out);
+    }
+    let by_model = out.iter().filter(|forecast| matches!(forecast.source, ForecastSource::Model { .. })).count();
+    assert!(by_model * 2 > racks, "the model speaks of {by_model} of {racks} racks");
+    engine
+}
+
+fn engine(native: bool) -> Guarded {
     let own = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let fetched = own("../.runtime/onnxruntime/libonnxruntime.so.1.28.0");
     let runtime = std::env::var_os("RIDETHROUGH_ORT_LIB").map_or(fetched, PathBuf::from);
+    let runtime = if native { PathBuf::from("/nonexistent") } else { runtime };
     let files = ModelFiles { model: &own("forecast.onnx"), manifest: &own("forecast.json"), runtime: &runtime };
-    match OnnxForecast::load(files) {
-        Ok(model) => Guarded::new(Some(model)),
+    match OnnxForecast::load_or_native(files) {
+        Ok((model, fault)) => {
+            assert_eq!(model.is_native(), native, "{fault:?}");
+            Guarded::new(Some(model))
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -68,24 +108,22 @@ fn measure(budget: Duration, mut run: impl FnMut()) -> Vec<Duration> {
     times
 }
 
-fn report(racks: usize, name: &str, times: &[Duration]) {
-    let at = |permille: usize| times[(times.len() - 1) * permille / 1_000].as_nanos() as f64 / 1_000.0;
-    let (p50, p99, max) = (at(500), at(990), at(1_000));
-    println!("{racks:>6} {name:12} {p50:>7.1} µs {p99:>7.1} µs {max:>7.1} µs {:>7}", times.len());
+fn micros(times: &[Duration], permille: usize) -> f64 {
+    (times[(times.len() - 1) * permille / 1_000].as_nanos() as f64 / 100.0).round() / 10.0
 }
 
 /// Multiplies each rack's row with matrices of the model's size.
 struct Floor {
     racks: usize,
-    input: [f32; 48],
+    input: [f32; 182],
     weights: Vec<Vec<f32>>,
-    sums: [f32; 128],
+    sums: [f32; 69],
 }
 
 impl Floor {
     fn new(racks: usize) -> Self {
         let weights = MATRICES.iter().map(|(rows, columns)| vec![0.01; rows * columns]).collect();
-        Self { racks, input: [0.5; 48], weights, sums: [0.0; 128] }
+        Self { racks, input: [0.5; 182], weights, sums: [0.0; 69] }
     }
 
     fn run(&mut self) {

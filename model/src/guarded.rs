@@ -3,8 +3,9 @@
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::units::Watts;
 
+use crate::calibration::{At, Calibration, Doubt};
 use crate::forecast::{Forecast, HORIZON, Keep, Sample};
-use crate::onnx::{Answer, OnnxForecast, RunError, Said};
+use crate::onnx::{Answer, OnnxForecast, RunError, are_finite, rise};
 use crate::rule::{RuleForecast, most};
 
 /// Committed seconds that a rack must have been seen for before the model speaks of it. Its bound on a steady rack is
@@ -14,11 +15,31 @@ const WARM_S_MIN: u16 = 30;
 /// The model's input range; what a rack draws beyond is absurd, and the rule covers it.
 const POWER_MAX: f32 = 3.0;
 
+/// Nothing was said.
+const UNSAID: At = At { p50: f32::NAN, p90: f32::NAN, p99: f32::NAN, bound: f32::NAN };
+
+/// A rack's demand at one horizon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HorizonForecast {
+    /// Samples ahead.
+    pub samples: usize,
+    /// Median.
+    pub p50: Watts,
+    /// 90th percentile.
+    pub p90: Watts,
+    /// 99th percentile.
+    pub p99: Watts,
+    /// 99th percentile of the maximum until then.
+    pub peak_p99: Watts,
+}
+
 /// Forecasts all racks with the model, and each rack by the rule where the model's answer fails a check.
 ///
-/// Of each rack: its telemetry is at most 3 s old, it was seen for 30 s, its power is at most three limits, and the
-/// model's answer is finite, rises from P50 to the peak and lies within 0 to three limits. A rack whose answer is not
-/// finite starts cold. Every forecast is in whole watts, P90, P99 and the peak rounded up.
+/// Of each rack: its telemetry is at most 3 s old, it was seen for 30 s, its power is at most three limits, its meter is
+/// not frozen, the model's answer is finite, rises from P50 to the peak and lies within 0 to three limits, and P99 was
+/// not missed more often of late than chance allows. A rack whose answer is not finite starts cold. What passes is
+/// adjusted by what the rack's forecasts were worth so far. Every forecast is in whole watts,
+/// P90, P99 and the peak rounded up.
 #[derive(Debug)]
 pub struct Guarded {
     model: Option<OnnxForecast>,
@@ -28,7 +49,19 @@ pub struct Guarded {
     references: Vec<Watts>,
     power: Vec<f32>,
     answer: Answer,
+    /// What each rack's forecasts were worth.
+    calibrations: Vec<Calibration>,
+    said: Vec<At>,
+    /// What was last said of each rack at each horizon, adjusted; NaN where nothing was.
+    horizons: Vec<At>,
     last_failure: Option<RunError>,
+}
+
+/// What answered: the model's name, and the place of the horizon that the engine answers for.
+#[derive(Clone, Copy)]
+struct Asked {
+    hash8: [u8; 8],
+    answered: usize,
 }
 
 impl Guarded {
@@ -40,6 +73,9 @@ impl Guarded {
             references: Vec::new(),
             power: Vec::new(),
             answer: Answer::default(),
+            calibrations: Vec::new(),
+            said: Vec::new(),
+            horizons: Vec::new(),
             last_failure: None,
         }
     }
@@ -49,11 +85,26 @@ impl Guarded {
         self.last_failure.as_ref()
     }
 
-    fn ask(&mut self, samples: &[Sample], keep: Keep) -> Result<Option<[u8; 8]>, RunError> {
+    /// What the last step's model says of a rack at each of its horizons, shortest first; none where it was not asked or
+    /// its answer was no forecast. While the rule speaks for the rack, this is what it overruled.
+    pub fn horizons(&self, rack: usize) -> impl Iterator<Item = HorizonForecast> + '_ {
+        let samples = self.model.as_ref().map_or(&[][..], |model| model.horizons().0);
+        let said = samples.len() * rack..samples.len() * (rack + 1);
+        let reference = self.references.get(rack).copied().unwrap_or_default();
+        let said = self.horizons.get(said).unwrap_or_default();
+        samples.iter().zip(said).filter(|(_, at)| are_finite(std::slice::from_ref(at))).map(move |(samples, at)| {
+            let [p50, p90, p99, peak_p99] = [at.p50, at.p90, at.p99, at.bound].map(|part| up(part, reference));
+            HorizonForecast { samples: *samples, p50, p90, p99, peak_p99 }
+        })
+    }
+
+    fn ask(&mut self, samples: &[Sample], keep: Keep) -> Result<Option<Asked>, RunError> {
         let Some(model) = self.model.as_mut() else { return Ok(None) };
         if self.references.len() != samples.len() {
             self.references.clear();
             self.references.resize(samples.len(), Watts::ZERO);
+            self.calibrations.clear();
+            self.calibrations.resize(samples.len(), Calibration::new(model.horizons().0));
         }
         self.power.clear();
         for (index, (sample, reference)) in samples.iter().zip(&mut self.references).enumerate() {
@@ -61,33 +112,61 @@ impl Guarded {
             if reading.is_none() || strayed(*reference, sample.limit) {
                 *reference = sample.limit;
                 model.reset(index);
+                self.calibrations[index] = Calibration::new(model.horizons().0);
             }
             self.power.push(reading.map_or(0.0, |watts| ratio(watts, *reference)));
         }
+        self.horizons.clear();
+        self.horizons.resize(samples.len() * model.horizons().0.len(), UNSAID);
         model.run(&self.power, keep, &mut self.answer)?;
-        Ok(Some(model.hash8()))
+        Ok(Some(Asked { hash8: model.hash8(), answered: model.horizons().1 }))
     }
 
     /// The model's forecast of one rack, or why it may not speak.
-    fn judge(&mut self, rack: usize, limit: Watts, hash8: [u8; 8]) -> Result<RackForecast, RuleReason> {
+    fn judge(&mut self, rack: usize, limit: Watts, keep: Keep, asked: Asked) -> Result<RackForecast, RuleReason> {
+        let Asked { hash8, answered } = asked;
         let (held, reference) = (self.rule.held(rack), self.references[rack]);
         let Some(reading) = held.reading() else {
             self.reset(rack);
             return Err(RuleReason::ColdStart);
         };
-        let said = self.answer.rack(rack).ok_or(RuleReason::RuntimeFailed)?;
-        if !said.is_finite() {
+        if !self.answer.rack(rack, &mut self.said) {
+            return Err(RuleReason::RuntimeFailed);
+        }
+        if !are_finite(&self.said) {
             self.reset(rack);
             return Err(RuleReason::NotFinite);
         }
+        let rises = rise(&self.said);
+        let doubt = self.calibrate(rack, keep);
         if held.seen_s() < WARM_S_MIN {
             return Err(RuleReason::ColdStart);
         }
         let absurd = limit <= Watts::ZERO || reading > most(limit) || self.power[rack] >= POWER_MAX;
-        if absurd || !said.rises() {
+        if absurd || !rises {
             return Err(RuleReason::OutOfRange);
         }
-        in_watts(said, reference, limit, ForecastSource::Model { hash8 }).ok_or(RuleReason::OutOfRange)
+        match doubt {
+            Some(Doubt::Drift) => Err(RuleReason::Drift),
+            Some(Doubt::Frozen) => Err(RuleReason::FrozenMeter),
+            None => {
+                let said = self.said[answered];
+                in_watts(said, reference, limit, ForecastSource::Model { hash8 }).ok_or(RuleReason::OutOfRange)
+            }
+        }
+    }
+
+    /// Adjusts what is said of a rack by what its forecasts were worth. A held reading settles none.
+    fn calibrate(&mut self, rack: usize, keep: Keep) -> Option<Doubt> {
+        let (calibration, x) = (&mut self.calibrations[rack], self.power[rack]);
+        let keep = keep == Keep::Committed;
+        if keep {
+            calibration.observe(x);
+        }
+        calibration.adjust(x, keep, &mut self.said);
+        let horizons = self.said.len();
+        self.horizons[rack * horizons..(rack + 1) * horizons].copy_from_slice(&self.said);
+        self.calibrations[rack].doubt()
     }
 
     fn reset(&mut self, rack: usize) {
@@ -104,7 +183,7 @@ impl Forecast for Guarded {
         out.clear();
         for (rack, sample) in samples.iter().enumerate() {
             let judged = match &asked {
-                Ok(Some(hash8)) => self.judge(rack, sample.limit, *hash8),
+                Ok(Some(asked)) => self.judge(rack, sample.limit, keep, *asked),
                 Ok(None) => Err(RuleReason::NoModel),
                 Err(_) => Err(RuleReason::RuntimeFailed),
             };
@@ -131,8 +210,8 @@ fn ratio(power: Watts, reference: Watts) -> f32 {
 }
 
 /// The finite answer in watts, or `None` when its peak lies above three limits.
-fn in_watts(said: Said, reference: Watts, limit: Watts, source: ForecastSource) -> Option<RackForecast> {
-    let [p50, p90, p99, peak_p99] = [said.p50, said.p90, said.p99, said.peak_p99].map(|part| up(part, reference));
+fn in_watts(said: At, reference: Watts, limit: Watts, source: ForecastSource) -> Option<RackForecast> {
+    let [p50, p90, p99, peak_p99] = [said.p50, said.p90, said.p99, said.bound].map(|part| up(part, reference));
     let fits = peak_p99 <= most(limit);
     fits.then_some(RackForecast { p50, p90, p99, peak_p99, horizon: HORIZON, source })
 }
@@ -147,8 +226,8 @@ fn up(part: f32, reference: Watts) -> Watts {
 mod tests {
     use super::*;
 
-    fn said(parts: [f32; 4]) -> Said {
-        Said { p50: parts[0], p90: parts[1], p99: parts[2], peak_p99: parts[3] }
+    fn said(parts: [f32; 4]) -> At {
+        At { p50: parts[0], p90: parts[1], p99: parts[2], bound: parts[3] }
     }
 
     #[test]
@@ -163,11 +242,11 @@ mod tests {
 
     #[test]
     fn crossed_negative_and_broken_answers_do_not_pass() {
-        assert!(said([0.1, 0.2, 0.3, 0.4]).rises());
+        assert!(rise(&[said([0.1, 0.2, 0.3, 0.4])]));
         for parts in [[0.2, 0.1, 0.3, 0.4], [0.1, 0.3, 0.2, 0.4], [0.1, 0.2, 0.4, 0.3], [-0.1, 0.2, 0.3, 0.4]] {
-            assert!(!said(parts).rises());
+            assert!(!rise(&[said(parts)]));
         }
-        assert!(!said([f32::NAN; 4]).is_finite() && !said([0.1, 0.2, 0.3, f32::INFINITY]).is_finite());
+        assert!(!are_finite(&[said([f32::NAN; 4])]) && !are_finite(&[said([0.1, 0.2, 0.3, f32::INFINITY])]));
     }
 
     #[test]

@@ -16,12 +16,14 @@
 //!
 //! [`RuleReason::Late`]: ridethrough_core::forecast::RuleReason::Late
 
+mod calibration;
 mod files;
 mod forecast;
 mod guarded;
 mod held;
 mod load_error;
 mod manifest;
+mod native;
 mod onnx;
 mod rule;
 mod runtime;
@@ -31,7 +33,7 @@ mod window;
 
 pub use files::ModelFiles;
 pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample, row_loads, site_samples};
-pub use guarded::Guarded;
+pub use guarded::{Guarded, HorizonForecast};
 pub use load_error::{LoadError, PortFault, SelfTestFault, Side};
 pub use onnx::{OnnxForecast, RunError};
 pub use ridethrough_model_signature::{BadKey, PublicKey};

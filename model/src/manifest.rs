@@ -9,16 +9,17 @@ use crate::files;
 use crate::load_error::LoadError;
 
 /// The only layout of manifests that there is.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Most bytes of a manifest; ours has 50 kB, mostly hashes and scores.
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// Most floats that a model may carry per rack.
 const STATE_MAX: usize = 1_024;
-/// Most horizons, and most bounds.
+/// Most horizons, and the longest.
 const HORIZONS_MAX: usize = 16;
-/// The crate's engine commits a step per second and answers for the last horizon.
+const SAMPLES_MAX: usize = 600;
+/// The crate's engine commits a step per second, so that samples are seconds, and answers for 30 of them.
 const PERIOD_MS: u32 = 1_000;
-const LAST_HORIZON_S: u32 = 30;
+const ANSWERED: usize = 30;
 /// P50, P90 and P99.
 const QUANTILES: [f64; 3] = [0.50, 0.90, 0.99];
 
@@ -29,10 +30,17 @@ pub struct Manifest {
     pub sha256: String,
     /// Floats carried per rack.
     pub state: usize,
-    /// Horizons of the quantiles; the last one is 30 s.
-    pub horizons: usize,
-    /// Horizons of the maximum; the last one is 30 s.
-    pub bounds: usize,
+    /// Horizons of the quantiles in samples, rising.
+    pub horizons: Vec<usize>,
+    /// Which of them the engine answers for.
+    pub answered: usize,
+}
+
+impl Manifest {
+    /// Spans of the maximum: all horizons but the first.
+    pub fn bounds(&self) -> usize {
+        self.horizons.len() - 1
+    }
 }
 
 /// The file as it is written. Fields that only people read are named too, so that a typo cannot pass for one of them.
@@ -42,8 +50,8 @@ struct Raw {
     format: u32,
     sha256: String,
     period_ms: u32,
-    horizons_s: Vec<u32>,
-    bounds_s: Vec<u32>,
+    horizons: Vec<usize>,
+    bounds: Vec<usize>,
     quantiles: Vec<f64>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
@@ -108,8 +116,8 @@ impl Raw {
         };
         self.check_meaning().map_err(named)?;
         let state = self.check_ports().map_err(named)?;
-        let (horizons, bounds) = (self.horizons_s.len(), self.bounds_s.len());
-        Ok(Manifest { sha256: self.sha256, state, horizons, bounds })
+        let answered = self.horizons.iter().position(|samples| *samples == ANSWERED).unwrap_or_default();
+        Ok(Manifest { sha256: self.sha256, state, horizons: self.horizons, answered })
     }
 
     fn check_meaning(&self) -> Result<(), Wrong> {
@@ -126,8 +134,15 @@ impl Raw {
         if self.quantiles.len() != QUANTILES.len() || !self.quantiles.iter().zip(&QUANTILES).all(same) {
             return Err(Wrong("quantiles", format!("{QUANTILES:?}"), format!("{:?}", self.quantiles)));
         }
-        check_seconds("horizons_s", &self.horizons_s)?;
-        check_seconds("bounds_s", &self.bounds_s)
+        if !rises_over_answered(&self.horizons) {
+            let expected =
+                format!("2 to {HORIZONS_MAX} rising numbers of samples up to {SAMPLES_MAX}, {ANSWERED} among them");
+            return Err(Wrong("horizons", expected, format!("{:?}", self.horizons)));
+        }
+        if self.bounds != self.horizons[1..] {
+            return Err(Wrong("bounds", format!("{:?}", &self.horizons[1..]), format!("{:?}", self.bounds)));
+        }
+        Ok(())
     }
 
     /// The width of the state, when all ports are as they must be.
@@ -140,7 +155,7 @@ impl Raw {
             let expected = format!("state_in of shape [N, 1..={STATE_MAX}]");
             return Err(Wrong("inputs", expected, ports(&self.inputs)));
         }
-        let (horizons, bounds) = (self.horizons_s.len(), self.bounds_s.len());
+        let (horizons, bounds) = (self.horizons.len(), self.bounds.len());
         let inputs = format!("power [N, 1] float32, state_in [N, {state}] float32");
         let outputs = format!(
             "quantiles [N, {horizons}, 3] float32, bound [N, {bounds}] float32, state_out [N, {state}] float32"
@@ -154,19 +169,12 @@ impl Raw {
     }
 }
 
-fn check_seconds(field: &'static str, seconds: &[u32]) -> Result<(), Wrong> {
-    if rises_to_last_horizon(seconds) {
-        return Ok(());
-    }
-    let expected = format!("at most {HORIZONS_MAX} rising seconds that end with {LAST_HORIZON_S}");
-    Err(Wrong(field, expected, format!("{seconds:?}")))
-}
-
-fn rises_to_last_horizon(seconds: &[u32]) -> bool {
-    seconds.len() <= HORIZONS_MAX
-        && seconds.first().is_some_and(|first| *first > 0)
-        && seconds.is_sorted_by(|a, b| a < b)
-        && seconds.last() == Some(&LAST_HORIZON_S)
+fn rises_over_answered(samples: &[usize]) -> bool {
+    (2..=HORIZONS_MAX).contains(&samples.len())
+        && samples.first().is_some_and(|first| *first > 0)
+        && samples.is_sorted_by(|a, b| a < b)
+        && samples.last().is_some_and(|last| *last <= SAMPLES_MAX)
+        && samples[1..].contains(&ANSWERED)
 }
 
 fn ports(ports: &[Port]) -> String {

@@ -1,8 +1,13 @@
-//! The learned model: an ONNX Runtime session and the state it carries for each rack.
+//! The learned model: an ONNX Runtime session, or the crate's own step where there is none, and the state that is
+//! carried for each rack.
+//!
+//! In each step of the session one rack, another one every time, is stepped by the crate's own code as well; where the
+//! two disagree, nothing of the step is used.
 //!
 //! Floats live in this module and in [`crate::guarded`]; nothing public hands one out.
 
 mod batch;
+mod native_batch;
 mod self_test;
 mod session;
 
@@ -11,14 +16,18 @@ mod tests;
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 use ort::session::Session;
 
 use self::batch::Batch;
+use self::native_batch::NativeBatch;
+use crate::calibration::At;
 use crate::files::{self, ModelFiles};
 use crate::forecast::{Keep, RACKS_MAX};
 use crate::load_error::LoadError;
 use crate::manifest::Manifest;
+use crate::native::NativeStep;
 use crate::runtime;
 
 /// Most bytes of a model; ours has 40 kB.
@@ -32,10 +41,16 @@ const QUANTILES: usize = 3;
 /// [`Guarded`]: crate::Guarded
 #[derive(Debug)]
 pub struct OnnxForecast {
-    session: Session,
+    step: Step,
     manifest: Manifest,
     hash: [u8; 32],
-    batch: Option<Batch>,
+}
+
+/// What computes the step, with the state of all racks once it has run.
+#[derive(Debug)]
+enum Step {
+    Runtime { session: Session, batch: Option<Batch>, native: Box<NativeStep>, steps: usize },
+    Native { native: Box<NativeStep>, batch: NativeBatch },
 }
 
 /// Why a step could not be run.
@@ -45,6 +60,11 @@ pub enum RunError {
     TooManyRacks {
         /// How many.
         racks: usize,
+    },
+    /// The runtime and the crate's own step gave different answers.
+    Disagrees {
+        /// Of which rack.
+        rack: usize,
     },
     /// The runtime refused, or gave a tensor of another size.
     Runtime {
@@ -58,17 +78,11 @@ pub enum RunError {
 pub(crate) struct Answer {
     quantiles: Vec<f32>,
     bound: Vec<f32>,
-    per_rack: (usize, usize),
+    horizons: usize,
 }
 
-/// What the model says of one rack at the longest horizon.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Said {
-    pub p50: f32,
-    pub p90: f32,
-    pub p99: f32,
-    pub peak_p99: f32,
-}
+/// How far the two implementations may be apart, in parts of the reference.
+const AGREES: f32 = 1e-3;
 
 impl OnnxForecast {
     /// Loads a model: manifest, then model and runtime against their hashes, then ports, then a self-test.
@@ -76,21 +90,60 @@ impl OnnxForecast {
     /// # Errors
     /// [`LoadError`] names the file, and the field or port, that is wrong.
     pub fn load(files: ModelFiles<'_>) -> Result<Self, LoadError> {
+        match Self::load_as(Manifest::read(files.manifest)?, files)? {
+            (_, Some(fault)) => Err(fault),
+            (loaded, None) => Ok(loaded),
+        }
+    }
+
+    /// As [`OnnxForecast::load`], but where nothing is wrong except with the runtime library, the model is run by the
+    /// crate's own step; the second part then says what is wrong.
+    ///
+    /// # Errors
+    /// [`LoadError`], of the model or its manifest.
+    pub fn load_or_native(files: ModelFiles<'_>) -> Result<(Self, Option<LoadError>), LoadError> {
         Self::load_as(Manifest::read(files.manifest)?, files)
     }
 
     /// The same with a manifest that has been read, and vouched for, already.
-    pub(crate) fn load_as(manifest: Manifest, files: ModelFiles<'_>) -> Result<Self, LoadError> {
+    pub(crate) fn load_as(manifest: Manifest, files: ModelFiles<'_>) -> Result<(Self, Option<LoadError>), LoadError> {
         let bytes = files::read(files.model, MODEL_BYTES_MAX)?;
         let hash = files::sha256(&bytes);
         files::check_hash(files.model, &manifest.sha256, &hash)?;
-        let environment = runtime::load(files.runtime)?;
-        let session = session::open(&environment, &bytes, files.model)?;
-        session::check_ports(&session, &manifest, files.model)?;
-        let mut loaded = Self { session, manifest, hash, batch: None };
+        let (session, fault) = match runtime::load(files.runtime) {
+            Ok(environment) => (Some(session::open(&environment, &bytes, files.model)?), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        if let Some(session) = &session {
+            session::check_ports(session, &manifest, files.model)?;
+        }
+        let native = Box::new(own_step(&bytes, &manifest, files.model)?);
+        let step = match session {
+            Some(session) => Step::Runtime { session, batch: None, native, steps: 0 },
+            None => Step::Native { native, batch: NativeBatch::default() },
+        };
+        let mut loaded = Self { step, manifest, hash };
         self_test::run(&mut loaded).map_err(|fault| LoadError::SelfTest { path: files.model.to_path_buf(), fault })?;
-        loaded.batch = None;
-        Ok(loaded)
+        loaded.forget();
+        Ok((loaded, fault))
+    }
+
+    /// Whether the crate's own step runs the model, for want of a runtime.
+    pub fn is_native(&self) -> bool {
+        matches!(self.step, Step::Native { .. })
+    }
+
+    /// Forgets all racks.
+    fn forget(&mut self) {
+        match &mut self.step {
+            Step::Runtime { batch, .. } => *batch = None,
+            Step::Native { batch, .. } => *batch = NativeBatch::default(),
+        }
+    }
+
+    /// Horizons in samples, rising, and which of them the engine answers for.
+    pub(crate) fn horizons(&self) -> (&[usize], usize) {
+        (&self.manifest.horizons, self.manifest.answered)
     }
 
     /// The model's SHA-256.
@@ -114,22 +167,52 @@ impl OnnxForecast {
         if power.is_empty() {
             return Ok(());
         }
-        let batch = fitting(&mut self.batch, power.len(), &self.manifest)?;
-        batch.run(&mut self.session, power, keep, answer)
+        if power.len() > RACKS_MAX {
+            return Err(RunError::TooManyRacks { racks: power.len() });
+        }
+        match &mut self.step {
+            Step::Runtime { session, batch, native, steps } => {
+                *steps = steps.wrapping_add(1);
+                let batch = fitting(batch, power.len(), &self.manifest)?;
+                batch.run(session, (native, *steps % power.len()), power, keep, answer)
+            }
+            Step::Native { native, batch } => {
+                batch.run(native, power, keep, answer);
+                Ok(())
+            }
+        }
     }
 
     /// Forgets what the model knows of one rack.
     pub(crate) fn reset(&mut self, rack: usize) {
-        if let Some(batch) = self.batch.as_mut() {
-            batch.reset(rack);
+        match &mut self.step {
+            Step::Runtime { batch: Some(batch), .. } => batch.reset(rack),
+            Step::Runtime { batch: None, .. } => {}
+            Step::Native { batch, .. } => batch.reset(rack),
+        }
+    }
+
+    #[cfg(test)]
+    fn state_for_test(&mut self) -> &mut [f32] {
+        match &mut self.step {
+            Step::Runtime { batch, .. } => batch.as_mut().expect("has run").state_for_test(),
+            Step::Native { batch, .. } => batch.state_for_test(),
         }
     }
 }
 
-fn fitting<'a>(batch: &'a mut Option<Batch>, racks: usize, manifest: &Manifest) -> Result<&'a mut Batch, RunError> {
-    if racks > RACKS_MAX {
-        return Err(RunError::TooManyRacks { racks });
+/// The crate's own step of the model, if the file holds what the manifest says.
+fn own_step(bytes: &[u8], manifest: &Manifest, path: &Path) -> Result<NativeStep, LoadError> {
+    let refused = |message| LoadError::ModelRefused { path: path.to_path_buf(), message };
+    let native = NativeStep::read(bytes).map_err(|fault| refused(fault.to_string()))?;
+    if native.state() == manifest.state && native.outputs() == (manifest.horizons.len(), manifest.bounds()) {
+        Ok(native)
+    } else {
+        Err(refused("its weights have another shape than its manifest says".to_owned()))
     }
+}
+
+fn fitting<'a>(batch: &'a mut Option<Batch>, racks: usize, manifest: &Manifest) -> Result<&'a mut Batch, RunError> {
     let same = batch.take().filter(|batch| batch.racks() == racks);
     let fitted = match same {
         Some(same) => same,
@@ -142,27 +225,40 @@ impl Answer {
     fn clear(&mut self, manifest: &Manifest) {
         self.quantiles.clear();
         self.bound.clear();
-        self.per_rack = (manifest.horizons * QUANTILES, manifest.bounds);
+        self.horizons = manifest.horizons.len();
     }
 
-    /// Quantiles and bound of one rack at the longest horizon, which comes last.
-    pub(crate) fn rack(&self, rack: usize) -> Option<Said> {
-        let (quantiles, bounds) = self.per_rack;
-        let all = self.quantiles.get(rack * quantiles..(rack + 1) * quantiles)?;
-        let peak_p99 = *self.bound.get(rack * bounds..(rack + 1) * bounds)?.last()?;
-        let [.., p50, p90, p99] = *all else { return None };
-        Some(Said { p50, p90, p99, peak_p99 })
+    /// What is said of one rack at each horizon; `false` when there is nothing.
+    pub(crate) fn rack(&self, rack: usize, said: &mut Vec<At>) -> bool {
+        said.clear();
+        let bounds = self.horizons - 1;
+        let Some(quantiles) =
+            self.quantiles.get(rack * self.horizons * QUANTILES..(rack + 1) * self.horizons * QUANTILES)
+        else {
+            return false;
+        };
+        let Some(bound) = self.bound.get(rack * bounds..(rack + 1) * bounds) else { return false };
+        let (three, _) = quantiles.as_chunks::<QUANTILES>();
+        // The shortest horizon has no span before it: its bound is its P99.
+        let bounds = three.first().map(|[.., p99]| *p99).into_iter().chain(bound.iter().copied());
+        said.extend(three.iter().zip(bounds).map(|([p50, p90, p99], bound)| At {
+            p50: *p50,
+            p90: *p90,
+            p99: *p99,
+            bound,
+        }));
+        true
     }
 }
 
-impl Said {
-    pub(crate) fn is_finite(&self) -> bool {
-        [self.p50, self.p90, self.p99, self.peak_p99].iter().all(|part| part.is_finite())
-    }
+/// Whether all that is said is finite.
+pub(crate) fn are_finite(said: &[At]) -> bool {
+    said.iter().all(|at| [at.p50, at.p90, at.p99, at.bound].iter().all(|part| part.is_finite()))
+}
 
-    pub(crate) fn rises(&self) -> bool {
-        0.0 <= self.p50 && self.p50 <= self.p90 && self.p90 <= self.p99 && self.p99 <= self.peak_p99
-    }
+/// Whether all that is said rises from 0 to the bound.
+pub(crate) fn rise(said: &[At]) -> bool {
+    said.iter().all(|at| 0.0 <= at.p50 && at.p50 <= at.p90 && at.p90 <= at.p99 && at.p99 <= at.bound)
 }
 
 impl From<ort::Error> for RunError {
@@ -175,6 +271,9 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyRacks { racks } => write!(f, "{racks} racks, at most {RACKS_MAX} are forecast together"),
+            Self::Disagrees { rack } => {
+                write!(f, "ONNX Runtime and the crate's own step of the model disagree on rack {rack}")
+            }
             Self::Runtime { message } => write!(f, "ONNX Runtime: {message}"),
         }
     }

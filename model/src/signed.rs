@@ -26,6 +26,8 @@ pub struct SignedModel {
     pub id: ModelId,
     /// The model.
     pub model: OnnxForecast,
+    /// What is wrong with the runtime, if anything: the model is then run by the crate's own step.
+    pub runtime: Option<LoadError>,
 }
 
 impl SignedModel {
@@ -33,13 +35,15 @@ impl SignedModel {
     /// self-test. Each is looked at only once what comes before it has passed, and the manifest is read once: what was
     /// vouched for is what is used.
     ///
+    /// A model whose runtime alone is at fault is loaded, to be run without it.
+    ///
     /// # Errors
     /// [`LoadError`] names the file, and the field or port, that is wrong.
     pub fn load(files: ModelFiles<'_>, trust: &Trust) -> Result<Self, LoadError> {
         let bytes = files::read(files.manifest, MANIFEST_BYTES_MAX)?;
         let version = version(files.manifest, &bytes, trust)?;
-        let model = OnnxForecast::load_as(Manifest::parse(files.manifest, &bytes)?, files)?;
-        Ok(Self { id: ModelId { sha256: model.sha256(), version }, model })
+        let (model, runtime) = OnnxForecast::load_as(Manifest::parse(files.manifest, &bytes)?, files)?;
+        Ok(Self { id: ModelId { sha256: model.sha256(), version }, model, runtime })
     }
 }
 

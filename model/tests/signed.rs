@@ -67,7 +67,7 @@ fn some_bit(at: usize) -> u8 {
 #[test]
 fn the_committed_model_is_signed_by_the_demos_key() {
     let loaded = Copy::new().load(&trust()).expect("signed");
-    assert_eq!((loaded.id.sha256, loaded.id.version), (loaded.model.sha256(), 1));
+    assert_eq!((loaded.id.sha256, loaded.id.version), (loaded.model.sha256(), 2));
     assert_eq!(demo_key().public(), trust().keys[0], "both halves of the demo's key are of one pair");
 }
 
@@ -76,8 +76,8 @@ fn who_does_not_vouch_is_told_with_what_to_do() {
     let copy = Copy::new();
     let stranger = Trust { keys: vec![SigningKey::new([9; 32]).public()], minimum_version: 0 };
     copy.check(&stranger, ModelFault::UnknownKey, &copy.signature, "forecast.trusted");
-    let later = Trust { minimum_version: 2, ..trust() };
-    copy.check(&later, ModelFault::TooOld, &copy.signature, "version 1 is older than the minimum of 2");
+    let later = Trust { minimum_version: 3, ..trust() };
+    copy.check(&later, ModelFault::TooOld, &copy.signature, "version 2 is older than the minimum of 3");
     fs::remove_file(&copy.signature).expect("removed");
     copy.check(&trust(), ModelFault::Unsigned, &copy.signature, "ridectl model sign");
 }
@@ -106,7 +106,7 @@ fn one_changed_bit_in_any_byte_of_the_manifest_is_refused() {
     let manifest = fs::read(own("forecast.json")).expect("the committed manifest");
     let signature = fs::read(own("forecast.json.sig")).expect("the committed signature");
     let keys = trust().keys;
-    assert_eq!(verify(&manifest, &signature, &keys), Ok(1));
+    assert_eq!(verify(&manifest, &signature, &keys), Ok(2));
     let mut changed = manifest.clone();
     for at in 0..manifest.len() {
         changed[at] ^= some_bit(at);

@@ -1,12 +1,12 @@
 """Writes the trained step as ONNX, its manifest, golden values and a wrongly shaped model for the tests.
 
 The LSTM is written out in plain operators: the fused LSTM operator of ONNX Runtime swallows NaN, and a forecast that
-hides a broken input is worse than none. The normalisation of the features is folded into the weights.
+hides a broken input is worse than none. Normalisation and conformal factors are folded into the weights. The weights
+have names, by which the crate's own implementation of the step finds them in the file.
 """
 
 import hashlib
 import json
-import math
 from pathlib import Path
 
 import jax
@@ -15,34 +15,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import network
-from network import B, CARRIED, FEATURES, H, HIDDEN, STATE
-from racks import BOUNDS_S, HORIZONS_S
+from network import B, FEATURES, GAIN, H, HIDDEN, LAGS, PAST, SHIFT, STATE
+from racks import BOUNDS, HORIZONS
 from traces import Trace
 
 OPSET, IR_VERSION = 17, 9
-# Columns that the graph steps together, as they stand in the state.
-LEVELS = CARRIED[:6]
-assert CARRIED == ("prev", "fast", "slow", "long", "high", "low", "swing_fast", "swing_slow", "top", "age")
-# Beyond anything that a column can hold: "no limit" for Min and Max.
-FAR = 1e30
-
-
-def _graph_to_training() -> np.ndarray:
-    """Row: feature of the graph (x, x - each level, two logs, age). Column: feature of training, as in `carry`."""
-    matrix = np.zeros((1 + len(LEVELS) + 3, FEATURES))
-    # x, x - prev, x - fast, x - slow, x - long are the same in both; training has x on the other side of the extremes.
-    for column in range(5):
-        matrix[column, column] = 1.0
-    matrix[4, 5], matrix[3, 5] = 1.0, -1.0  # slow - long
-    matrix[3, 6], matrix[2, 6] = 1.0, -1.0  # fast - slow
-    matrix[5, 7], matrix[6, 8] = -1.0, -1.0  # high - x, low - x
-    for row, column in ((7, 9), (8, 10), (9, 11)):
-        matrix[row, column] = 1.0
-    return matrix
-
-
-GRAPH_TO_TRAINING = _graph_to_training()
-GOLDEN_STEPS, GOLDEN_RACKS = 20, 3
+FORMAT = 2
+# The model counts in samples; the product gives it one in a second.
+PERIOD_MS = 1000
+GOLDEN_STEPS, GOLDEN_RACKS = 24, 3
 
 
 class Graph:
@@ -62,8 +43,8 @@ class Graph:
         self.nodes.append(helper.make_node("Split", [value, sizes_name], names, name=names[0], axis=1))
         return names
 
-    def constant(self, value) -> str:
-        name = self._fresh("const")
+    def constant(self, value, name: str | None = None) -> str:
+        name = name or self._fresh("const")
         array = np.asarray(value)
         array = array if array.dtype == np.int64 else array.astype(np.float32)
         self.constants.append(numpy_helper.from_array(array, name))
@@ -74,24 +55,90 @@ class Graph:
         return f"{kind.lower()}_{self.count}"
 
 
+def folded(weights: dict, spread: np.ndarray) -> dict[str, np.ndarray]:
+    """The weights as the graph applies them: to features and samples in parts of the scale, unshifted.
+
+    With v in parts of the scale: features are (v - SHIFT) * GAIN, samples (v - slow) * GAIN, and slow is a feature.
+    """
+    w = {key: np.asarray(value, np.float64) for key, value in weights.items()}
+    gain = lambda rows: rows * GAIN
+    shifted = lambda bias, rows: bias - (SHIFT * GAIN) @ rows
+    gates = np.vstack([gain(w["gates_w"][:FEATURES]), w["gates_w"][FEATURES:]])
+    out = {"gates_w": gates, "gates_b": shifted(w["gates_b"], w["gates_w"][:FEATURES])}
+    unit = np.concatenate([np.full(H, network.RESIDUAL), np.ones(2 * H + B)])
+    # The head and the straight line see the same: one product gives both, the line's columns last.
+    both = np.hstack([w["head_w"], w["line_w"] * network.RESIDUAL])
+    bias = np.concatenate([w["head_b"], np.zeros(H)])
+    h, features, lags = both[:HIDDEN], both[HIDDEN : HIDDEN + FEATURES], both[HIDDEN + FEATURES :]
+    on_features = gain(features)
+    on_features[SLOW] -= gain(lags).sum(0)
+    out["seen_w"], out["seen_b"] = np.vstack([h, on_features, gain(lags)]), shifted(bias, features)
+    out["deep_w"], out["deep_b"] = w["deep_w"], w["deep_b"]
+    out["out_w"], out["out_b"] = w["out_w"] * unit, w["out_b"] * unit
+    out["width"] = network.WIDTH * np.concatenate([np.ones(H), np.asarray(spread)])
+    return {key: np.asarray(value, np.float32) for key, value in out.items()}
+
+
+# Place of slow / scale among the features.
+SLOW = 4
+
+
 def build(weights: dict, spread: np.ndarray) -> onnx.ModelProto:
     """The whole step: power `[N, 1]`, state_in `[N, S]` to quantiles `[N, H, 3]`, bound `[N, B]`, state_out `[N, S]`."""
-    weights = {key: np.asarray(value, np.float64) for key, value in weights.items()}
     g = Graph()
-    h, c, levels, swings, top, age = g.split("state_in", [HIDDEN, HIDDEN, len(LEVELS), 2, 1, 1])
-    features, scale, carried = _carry(g, "power", levels, swings, top, age)
-    h_new, c_new = _cell(g, weights, features, h, c)
-    _head(g, weights, spread, scale, features, h_new)
-    g.op("Concat", h_new, c_new, *carried, axis=1, name="state_out")
+    named = {key: g.constant(value, key) for key, value in folded(weights, spread).items()}
+    h, c, past, top, fast, slow, warm = g.split("state_in", [HIDDEN, HIDDEN, PAST, 1, 1, 1, 1])
+    started = lambda value: g.op("Add", "power", g.op("Mul", warm, g.op("Sub", value, "power")))
+    past, fast, slow = started(past), started(fast), started(slow)
+    newest, prev = "power", g.split(past, [1, PAST - 1])[0]
+    taus = {"top": network.TAU_TOP, "fast": network.TAU_FAST, "slow": network.TAU_SLOW}
+    rates = {name: g.constant([1.0 / tau], f"rate_{name}") for name, tau in taus.items()}
+    moved = lambda value, rate: g.op("Add", value, g.op("Mul", g.op("Sub", "power", value), rate))
+    top = g.op("Max", "power", moved(top, rates["top"]))
+    fast, slow = moved(fast, rates["fast"]), moved(slow, rates["slow"])
+    scale = g.op("Max", top, g.constant([network.TOP_FLOOR], "floor"))
+    below = lambda value: g.op("Sub", "power", value)
+    features = g.op("Concat", newest, below(prev), below(fast), below(slow), slow, g.op("Sub", top, newest), axis=1)
+    features = g.op("Div", features, scale)
+    h, c = _cell(g, named, features, h, c)
+    samples = g.op("Div", g.op("Concat", newest, past, axis=1), scale)
+    _head(g, named, scale, g.op("Concat", h, features, samples, axis=1))
+    # 1 for every rack, except where something is NaN: it must not be lost here either.
+    warm = g.op("Add", g.constant([[1.0]]), g.op("Mul", warm, g.constant(0.0)))
+    kept = g.split(past, [PAST - 1, 1])[0]
+    g.op("Concat", h, c, newest, kept, top, fast, slow, warm, axis=1, name="state_out")
     tensor = lambda name, *shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
-    graph = helper.make_graph(
-        g.nodes,
-        "ridethrough_forecast_step",
-        [tensor("power", 1), tensor("state_in", STATE)],
-        [tensor("quantiles", H, 3), tensor("bound", B), tensor("state_out", STATE)],
-        g.constants,
-    )
-    return _finish(graph)
+    inputs = [tensor("power", 1), tensor("state_in", STATE)]
+    outputs = [tensor("quantiles", H, 3), tensor("bound", B), tensor("state_out", STATE)]
+    return _finish(helper.make_graph(g.nodes, "ridethrough_forecast_step", inputs, outputs, g.constants))
+
+
+def _cell(g: Graph, named: dict, features: str, h: str, c: str) -> tuple[str, str]:
+    gates = g.op("Gemm", g.op("Concat", features, h, axis=1), named["gates_w"], named["gates_b"])
+    i, f, cell, o = g.split(gates, [HIDDEN] * 4)
+    kept = g.op("Mul", g.op("Sigmoid", f), c)
+    c_new = g.op("Add", kept, g.op("Mul", g.op("Sigmoid", i), g.op("Tanh", cell)))
+    return g.op("Mul", g.op("Sigmoid", o), g.op("Tanh", c_new)), c_new
+
+
+def _head(g: Graph, named: dict, scale: str, seen: str) -> None:
+    hidden, line = g.split(g.op("Gemm", seen, named["seen_w"], named["seen_b"]), [network.HEAD, H])
+    hidden = g.op("Relu", g.op("Gemm", g.op("Relu", hidden), named["deep_w"], named["deep_b"]))
+    middle, above = g.split(g.op("Gemm", hidden, named["out_w"], named["out_b"]), [H, 2 * H + B])
+    steps = g.op("Mul", g.op("Mul", g.op("Softplus", above), named["width"]), scale)
+    to_p90, to_p99, *to_bounds = g.split(steps, [H, H] + [1] * B)
+    p50 = g.op("Add", "power", g.op("Mul", g.op("Add", middle, line), scale))
+    p50 = g.op("Max", p50, g.constant(0.0))
+    p90 = g.op("Add", p50, to_p90)
+    p99 = g.op("Add", p90, to_p99)
+    each = g.split(p99, [1] * H)
+    bounds, highest = [], each[0]
+    for samples, step in zip(BOUNDS, to_bounds):
+        highest = g.op("Add", g.op("Max", highest, each[HORIZONS.index(samples)]), step)
+        bounds.append(highest)
+    last = g.constant(np.array([2], np.int64))
+    g.op("Concat", *[g.op("Unsqueeze", p, last) for p in (p50, p90, p99)], axis=2, name="quantiles")
+    g.op("Concat", *bounds, axis=1, name="bound")
 
 
 def _finish(graph: onnx.GraphProto) -> onnx.ModelProto:
@@ -99,74 +146,6 @@ def _finish(graph: onnx.GraphProto) -> onnx.ModelProto:
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _carry(g: Graph, x: str, levels: str, swings: str, top: str, age: str) -> tuple[list[str], str, list[str]]:
-    """What `network.carry` computes, on whole groups of columns: one operator of ONNX Runtime costs about a microsecond."""
-    keep = lambda *taus: np.array([1.0 - 1.0 / tau for tau in taus])
-    warm = g.op("Min", g.op("Mul", age, g.constant(1e3)), g.constant(1.0))
-    below = g.op("Mul", warm, g.op("Sub", x, levels))
-    # The distance of x from each level after its own step; the highest stays above x, the lowest below.
-    kept = np.concatenate([[1.0], keep(network.TAU_FAST_S, network.TAU_SLOW_S, network.TAU_LONG_S)])
-    kept = np.concatenate([kept, keep(network.TAU_RANGE_S, network.TAU_RANGE_S)])
-    after = g.op("Mul", below, g.constant(kept))
-    after = g.op("Min", after, g.constant([FAR, FAR, FAR, FAR, 0.0, FAR]))
-    after = g.op("Max", after, g.constant([-FAR, -FAR, -FAR, -FAR, -FAR, 0.0]))
-    levels = g.op("Sub", x, g.op("Mul", after, g.constant([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])))
-    moved = g.op("Abs", g.split(after, [1, len(LEVELS) - 1])[0])
-    kept = keep(network.TAU_SWING_FAST_S, network.TAU_SWING_SLOW_S)
-    swings = g.op("Add", g.op("Mul", swings, g.constant(kept)), g.op("Mul", moved, g.constant(1.0 - kept)))
-    decayed = g.op("Mul", g.op("Sub", top, x), g.constant(keep(network.TAU_TOP_S)))
-    top = g.op("Add", x, g.op("Max", decayed, g.constant(0.0)))
-    kept = keep(network.TAU_AGE_S)
-    age = g.op("Add", g.op("Mul", age, g.constant(kept)), g.constant(1.0 - kept))
-    scale = g.op("Max", top, g.constant(network.TOP_FLOOR))
-    ratios = g.op("Div", g.op("Concat", x, after, swings, axis=1), scale)
-    ratios, swing_ratios = g.split(ratios, [1 + len(LEVELS), 2])
-    logs = g.op("Log", g.op("Add", swing_ratios, g.constant(network.SWING_FLOOR)))
-    return [ratios, logs, age], scale, [levels, swings, top, age]
-
-
-def _folded(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and bias for the graph's features instead of the normalised ones of training.
-
-    (f - shift) * scale @ w + b  =  f @ (scale * w) + (b - shift * scale @ w), and f is linear in the graph's features.
-    """
-    return GRAPH_TO_TRAINING @ (weight * network.SCALE[:, None]), bias - (network.SHIFT * network.SCALE) @ weight
-
-
-def _cell(g: Graph, weights: dict, features: list[str], h: str, c: str) -> tuple[str, str]:
-    folded, bias = _folded(weights["gates_w"][:FEATURES], weights["gates_b"])
-    weight = g.constant(np.vstack([folded, weights["gates_w"][FEATURES:]]))
-    gates = g.op("Gemm", g.op("Concat", *features, h, axis=1), weight, g.constant(bias))
-    i, f, cell, o = g.split(gates, [HIDDEN] * 4)
-    kept = g.op("Mul", g.op("Sigmoid", f), c)
-    c_new = g.op("Add", kept, g.op("Mul", g.op("Sigmoid", i), g.op("Tanh", cell)))
-    return g.op("Mul", g.op("Sigmoid", o), g.op("Tanh", c_new)), c_new
-
-
-def _head(g: Graph, weights: dict, spread: np.ndarray, scale: str, features: list[str], h: str) -> None:
-    folded, bias = _folded(weights["head_w"][:FEATURES], weights["head_b"])
-    weight = g.constant(np.vstack([folded, weights["head_w"][FEATURES:]]))
-    hidden = g.op("Tanh", g.op("Gemm", g.op("Concat", *features, h, axis=1), weight, g.constant(bias)))
-    unit = np.ones(network.OUT)
-    unit[:H] = network.RESIDUAL
-    out_w, out_b = weights["out_w"] * unit, weights["out_b"] * unit
-    middle, above = g.split(g.op("Gemm", hidden, g.constant(out_w), g.constant(out_b)), [H, 2 * H + B])
-    factor = network.RESIDUAL * np.concatenate([np.ones(H), np.asarray(spread)])
-    above = g.op("Add", g.op("Softplus", above), g.constant(network.FLOOR))
-    steps = g.op("Mul", g.op("Mul", above, g.constant(factor)), scale)
-    to_p90, to_p99, to_short, to_full = g.split(steps, [H, H, 1, 1])
-    p50 = g.op("Max", g.op("Add", "power", g.op("Mul", middle, scale)), g.constant(0.0))
-    p90 = g.op("Add", p50, to_p90)
-    p99 = g.op("Add", p90, to_p99)
-    near, far = g.split(p99, [H - 1, 1])
-    highest = g.op("ReduceMax", near, axes=[1], keepdims=1)
-    short = g.op("Add", g.op("Max", "power", highest), to_short)
-    full = g.op("Add", g.op("Max", short, far), to_full)
-    last = g.constant(np.array([2], np.int64))
-    g.op("Concat", *[g.op("Unsqueeze", p, last) for p in (p50, p90, p99)], axis=2, name="quantiles")
-    g.op("Concat", short, full, axis=1, name="bound")
 
 
 def wrong_shape() -> onnx.ModelProto:
@@ -195,7 +174,7 @@ def golden(weights: dict, spread: np.ndarray, all_traces: list[Trace], seed: int
     return {"traces": [t.name for t in chosen], "state_in": "zeros at the first step, then state_out", "steps": out}
 
 
-def write_all(out: Path, weights, spread, scores, hashes, all_traces, seed: int, updates: int) -> None:
+def write_all(out: Path, weights, spread, hashes, all_traces, seed: int, updates: int) -> None:
     """Writes `forecast.onnx`, `forecast.json`, `golden.json` and `testdata/wrong_shape.*` under `out`."""
     raw = build(weights, spread).SerializeToString(deterministic=True)
     notes = {
@@ -204,7 +183,6 @@ def write_all(out: Path, weights, spread, scores, hashes, all_traces, seed: int,
         "updates": updates,
         "conformal_factors": [round(float(s), 5) for s in np.asarray(spread)],
         "data": [{"file": f, "sha256": digest} for f, digest in sorted(hashes.items())],
-        "scores": scores,
     }
     (out / "testdata").mkdir(exist_ok=True)
     _write(out / "forecast", raw, notes)
@@ -215,19 +193,18 @@ def write_all(out: Path, weights, spread, scores, hashes, all_traces, seed: int,
 def _write(stem: Path, raw: bytes, notes: dict) -> None:
     port = lambda name, *shape: {"name": name, "type": "float32", "shape": ["N", *shape]}
     manifest = {
-        "format": 1,
+        "format": FORMAT,
         "sha256": hashlib.sha256(raw).hexdigest(),
         "opset": OPSET,
         "ir_version": IR_VERSION,
-        "period_ms": 1000,
-        "horizons_s": list(HORIZONS_S),
-        "bounds_s": list(BOUNDS_S),
+        "period_ms": PERIOD_MS,
+        "horizons": list(HORIZONS),
+        "bounds": list(BOUNDS),
         "quantiles": list(network.QUANTILES),
         "power_range": [0.0, 3.0],
         "inputs": [port("power", 1), port("state_in", STATE)],
         "outputs": [port("quantiles", H, 3), port("bound", B), port("state_out", STATE)],
         **notes,
     }
-    assert all(math.isfinite(v) for row in notes.get("scores", []) for v in row.values() if isinstance(v, float))
     stem.with_suffix(".onnx").write_bytes(raw)
     stem.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")

@@ -1,154 +1,162 @@
-"""The network: one stateful step of an LSTM over scale-free features, in JAX.
+"""The network: one stateful step of an LSTM beside the last 160 samples, in JAX.
 
-Everything that is carried from second to second is one row of `state`, and a row of zeros is a cold start. All
-features are divided by a running maximum of the power, so a forecast does not depend on how large the rack's limit
-is; the outputs are the present value plus residuals.
+Everything that is carried from sample to sample is one row of `state`, and a row of zeros is a cold start. All
+features are divided by a slowly sinking maximum of the power, so a forecast does not depend on how large the rack's
+limit is; the outputs are the present value plus residuals, so a network that says nothing is persistence.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from racks import BOUNDS_S, HORIZONS_S
+from racks import BOUNDS, HORIZONS
 
-HIDDEN = 32
-HEAD = 48
+HIDDEN = 16
+HEAD, HEAD_2 = 64, 64
+LAGS = 160
 QUANTILES = (0.50, 0.90, 0.99)
-FEATURES = 12
-H, B = len(HORIZONS_S), len(BOUNDS_S)
+H, B = len(HORIZONS), len(BOUNDS)
 OUT = 3 * H + B
 
-# What the state carries beside h and c, in this order. `age` is 0 at a cold start and tends to 1.
-CARRIED = ("prev", "fast", "slow", "long", "high", "low", "swing_fast", "swing_slow", "top", "age")
-STATE, TOP = 2 * HIDDEN + len(CARRIED), CARRIED.index("top")
-TAU_TOP_S, TAU_FAST_S, TAU_SLOW_S, TAU_LONG_S = 600.0, 4.0, 20.0, 90.0
-TAU_SWING_FAST_S, TAU_SWING_SLOW_S, TAU_RANGE_S, TAU_AGE_S = 5.0, 60.0, 60.0, 20.0
-# Floors of what is divided by and of what goes into the logarithm: a rack at 0 W must stay finite.
-TOP_FLOOR, SWING_FLOOR = 1e-3, 1e-4
-# Share of the LSTM's outputs that the head does not see in a training step: 150 recordings are soon known by heart.
-DROPPED = 0.2
-# Residuals are a few percent of the maximum: the last layer then works near 1.
-RESIDUAL = 0.05
-# P99 and the bounds keep some distance even where training saw none: 0.1 in units of RESIDUAL is 0.5 % of the maximum.
-FLOOR = np.array([0.02] * len(HORIZONS_S) + [0.1] * (len(HORIZONS_S) + len(BOUNDS_S)), np.float32)
-# Brings every feature near unit spread; folded into the weights at export.
-SCALE = np.array([1, 10, 10, 10, 5, 3, 3, 1, 1, 0.5, 0.5, 1], np.float32)
-SHIFT = np.array([0.8, 0, 0, 0, 0, 0, 0, 0.1, -0.1, -5.0, -5.0, 0.5], np.float32)
+# What the state carries, in this order: h, c, the samples before this one (newest first), and four scalars. `warm` is
+# 0 at a cold start and 1 ever after.
+PAST = LAGS - 1
+SCALARS = ("top", "fast", "slow", "warm")
+STATE = 2 * HIDDEN + PAST + len(SCALARS)
+TAU_TOP, TAU_FAST, TAU_SLOW = 1000.0, 6.0, 64.0
+# A rack at 0 W must stay finite.
+TOP_FLOOR = 1e-3
+FEATURES = 6
+SHIFT = np.array([0.9, 0.0, 0.0, 0.0, 0.9, 0.0], np.float32)
+# Differences are some percent of the maximum: brought near 1. Folded into the weights at export.
+GAIN = 8.0
+INPUT = HIDDEN + FEATURES + LAGS
+# Residuals and widths in units of the maximum.
+RESIDUAL, WIDTH = 0.1, 0.02
+# Steps at the start of a window that teach the state and are not scored.
+SETTLE = 24
+# What a step weighs while the samples do not yet reach back as far as they can.
+PARTIAL = 0.3
 
 
 def init(seed: int) -> dict[str, jnp.ndarray]:
-    """Fresh weights; the last layer starts near zero, so the model starts as persistence."""
-    keys = jax.random.split(jax.random.PRNGKey(seed), 4)
+    """Fresh weights; the last layers start near zero, so the model starts as persistence."""
+    keys = jax.random.split(jax.random.PRNGKey(seed), 5)
     inputs = FEATURES + HIDDEN
     gates_b = np.zeros(4 * HIDDEN, np.float32)
     gates_b[HIDDEN : 2 * HIDDEN] = 1.0
     return {
         "gates_w": jax.random.normal(keys[0], (inputs, 4 * HIDDEN)) / np.sqrt(inputs),
         "gates_b": jnp.asarray(gates_b),
-        "head_w": jax.random.normal(keys[1], (HIDDEN + FEATURES, HEAD)) / np.sqrt(HIDDEN + FEATURES),
+        "head_w": jax.random.normal(keys[1], (INPUT, HEAD)) / np.sqrt(INPUT),
         "head_b": jnp.zeros(HEAD),
-        "out_w": 0.01 * jax.random.normal(keys[2], (HEAD, OUT)),
-        "out_b": jnp.concatenate([jnp.zeros(H), -1.0 * jnp.ones(OUT - H)]),
+        "deep_w": jax.random.normal(keys[4], (HEAD, HEAD_2)) / np.sqrt(HEAD),
+        "deep_b": jnp.zeros(HEAD_2),
+        "out_w": 0.05 * jax.random.normal(keys[2], (HEAD_2, OUT)),
+        "out_b": jnp.concatenate([jnp.zeros(H), -jnp.ones(OUT - H)]),
+        # A straight path from what was seen to the medians: an autoregression that the head corrects.
+        "line_w": 0.01 * jax.random.normal(keys[3], (INPUT, H)),
     }
 
 
 def carry(x: jnp.ndarray, old: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:
-    """Features `[N, F]` of power/limit `x [N]`, and what to carry `[N, C]`; has no weights."""
-    prev, fast, slow, long, high, low, swing_fast, swing_slow, top, age = [old[:, i] for i in range(len(CARRIED))]
-    warm = jnp.minimum(age * 1e3, 1.0)
+    """Features `[N, F]` of power/limit `x [N]`, and the new scalars `[N, 4]`; `old [N, 5]` is the scalars and x before."""
+    top, fast, slow, warm, prev = [old[:, i] for i in range(5)]
     start = lambda value: x + warm * (value - x)
-    prev, fast, slow, long, high, low = map(start, (prev, fast, slow, long, high, low))
-    top = jnp.maximum(x, top + (x - top) / TAU_TOP_S)
-    swing = jnp.abs(x - prev)
-    swing_fast = swing_fast + (swing - swing_fast) / TAU_SWING_FAST_S
-    swing_slow = swing_slow + (swing - swing_slow) / TAU_SWING_SLOW_S
-    fast, slow, long = fast + (x - fast) / TAU_FAST_S, slow + (x - slow) / TAU_SLOW_S, long + (x - long) / TAU_LONG_S
-    high = jnp.maximum(x, high + (x - high) / TAU_RANGE_S)
-    low = jnp.minimum(x, low + (x - low) / TAU_RANGE_S)
-    age = age + (1.0 - age) / TAU_AGE_S
-    scale = jnp.maximum(top, TOP_FLOOR)
-    ratios = jnp.stack([x, x - prev, x - fast, x - slow, x - long, slow - long, fast - slow, high - x, low - x], 1)
-    ratios = ratios / scale[:, None]
-    swings = jnp.log(jnp.stack([swing_fast, swing_slow], 1) / scale[:, None] + SWING_FLOOR)
-    features = jnp.concatenate([ratios, swings, age[:, None]], 1)
-    new = jnp.stack([x, fast, slow, long, high, low, swing_fast, swing_slow, top, age], 1)
-    return features, new
-
-
-def normal(features: jnp.ndarray) -> jnp.ndarray:
-    return (features - SHIFT) * SCALE
+    fast, slow, prev = start(fast), start(slow), start(prev)
+    top = jnp.maximum(x, top + (x - top) / TAU_TOP)
+    fast, slow = fast + (x - fast) / TAU_FAST, slow + (x - slow) / TAU_SLOW
+    scale = jnp.maximum(top, TOP_FLOOR)[:, None]
+    parts = jnp.stack([x, x - prev, x - fast, x - slow, slow, top - x], 1) / scale
+    one = jnp.ones_like(x) + 0.0 * warm
+    return (parts - SHIFT) * GAIN, jnp.stack([top, fast, slow, one], 1)
 
 
 def cell(weights: dict, features: jnp.ndarray, h: jnp.ndarray, c: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:
-    """One LSTM step on normalised features."""
+    """One LSTM step."""
     gates = jnp.concatenate([features, h], -1) @ weights["gates_w"] + weights["gates_b"]
     i, f, g, o = jnp.split(gates, 4, -1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
-def head(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, scale: jnp.ndarray, features: jnp.ndarray, h: jnp.ndarray):
-    """Quantiles `[.., H, 3]` and bounds `[.., B]`; `spread [H + B]` is the conformal factor on P99 and bounds."""
-    hidden = jnp.tanh(jnp.concatenate([features, h], -1) @ weights["head_w"] + weights["head_b"])
+def head(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, scale: jnp.ndarray, seen: jnp.ndarray):
+    """Quantiles `[.., H, 3]` and bounds `[.., B]`; `seen [.., INPUT]`, `spread [H + B]` the conformal factors."""
+    hidden = jax.nn.relu(seen @ weights["head_w"] + weights["head_b"])
+    hidden = jax.nn.relu(hidden @ weights["deep_w"] + weights["deep_b"])
     raw = hidden @ weights["out_w"] + weights["out_b"]
-    unit = (RESIDUAL * scale)[..., None]
-    p50 = jnp.maximum(x[..., None] + unit * raw[..., :H], 0.0)
-    steps = unit * (jax.nn.softplus(raw[..., H:]) + FLOOR)
+    medians = raw[..., :H] + seen @ weights["line_w"]
+    p50 = jnp.maximum(x[..., None] + (RESIDUAL * scale)[..., None] * medians, 0.0)
+    steps = (WIDTH * scale)[..., None] * jax.nn.softplus(raw[..., H:])
     # Every quantile is the one below plus something positive: they cannot cross.
     p90 = p50 + steps[..., :H]
     p99 = p90 + steps[..., H : 2 * H] * spread[:H]
-    short = jnp.maximum(jnp.max(p99[..., :3], -1), x) + steps[..., 2 * H] * spread[H]
-    full = jnp.maximum(short, p99[..., 3]) + steps[..., 2 * H + 1] * spread[H + 1]
-    return jnp.stack([p50, p90, p99], -1), jnp.stack([short, full], -1)
+    # The maximum over a span is at least each value in it, so its P99 is at least each of theirs.
+    bounds, above = [], p99[..., 0]
+    for index, samples in enumerate(BOUNDS):
+        above = jnp.maximum(above, p99[..., HORIZONS.index(samples)])
+        above = above + steps[..., 2 * H + index] * spread[H + index]
+        bounds.append(above)
+    return jnp.stack([p50, p90, p99], -1), jnp.stack(bounds, -1)
+
+
+def lagged(past: jnp.ndarray, slow: jnp.ndarray, scale: jnp.ndarray) -> jnp.ndarray:
+    return (past - slow[..., None]) / scale[..., None] * GAIN
 
 
 def step(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, state: jnp.ndarray):
-    """One second: `x [N]`, `state [N, S]` to quantiles `[N, H, 3]`, bounds `[N, B]`, state `[N, S]`."""
-    h, c, old = state[:, :HIDDEN], state[:, HIDDEN : 2 * HIDDEN], state[:, 2 * HIDDEN :]
-    features, new = carry(x, old)
-    features = normal(features)
+    """One sample: `x [N]`, `state [N, S]` to quantiles `[N, H, 3]`, bounds `[N, B]`, state `[N, S]`."""
+    h, c = state[:, :HIDDEN], state[:, HIDDEN : 2 * HIDDEN]
+    past, scalars = state[:, 2 * HIDDEN : 2 * HIDDEN + PAST], state[:, 2 * HIDDEN + PAST :]
+    features, scalars_new = carry(x, jnp.concatenate([scalars, past[:, :1]], 1))
+    warm = scalars[:, 3:]
+    past = x[:, None] + warm * (past - x[:, None])
+    window = jnp.concatenate([x[:, None], past], 1)
     h, c = cell(weights, features, h, c)
-    quantiles, bound = head(weights, spread, x, jnp.maximum(new[:, TOP], TOP_FLOOR), features, h)
-    return quantiles, bound, jnp.concatenate([h, c, new], 1)
+    scale = jnp.maximum(scalars_new[:, 0], TOP_FLOOR)
+    seen = jnp.concatenate([h, features, lagged(window, scalars_new[:, 2], scale)], 1)
+    quantiles, bound = head(weights, spread, x, scale, seen)
+    return quantiles, bound, jnp.concatenate([h, c, window[:, :PAST], scalars_new], 1)
 
 
-def run(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, key=None):
-    """Whole series from a cold start: `x [T, N]` to quantiles `[T, N, H, 3]`, bounds `[T, N, B]`, scale `[T, N]`.
-
-    With a `key`, a part of what the head sees is dropped at random (training only).
-    """
+def run(weights: dict, spread: jnp.ndarray, x: jnp.ndarray):
+    """Whole series from a cold start: `x [T, N]` to quantiles `[T, N, H, 3]`, bounds `[T, N, B]`, scale `[T, N]`."""
     count = x.shape[1]
 
     def carry_step(old, now):
         features, new = carry(now, old)
-        return new, (features, new[:, TOP])
+        return jnp.concatenate([new, now[:, None]], 1), (features, new[:, 0], new[:, 2])
 
-    _, (features, top) = jax.lax.scan(carry_step, jnp.zeros((count, len(CARRIED))), x)
-    features = normal(jax.lax.stop_gradient(features))
+    _, (features, top, slow) = jax.lax.scan(carry_step, jnp.zeros((count, 5)), x)
 
     def cell_step(hc, now):
         hc = cell(weights, now, *hc)
         return hc, hc[0]
 
     zero = jnp.zeros((count, HIDDEN))
-    _, h = jax.lax.scan(cell_step, (zero, zero), features)
-    scale = jnp.maximum(jax.lax.stop_gradient(top), TOP_FLOOR)
-    if key is not None:
-        keep = jax.random.bernoulli(key, 1.0 - DROPPED, h.shape[1:])
-        h = h * keep / (1.0 - DROPPED)
-    quantiles, bound = head(weights, spread, x, scale, features, h)
+    _, h = jax.lax.scan(cell_step, (zero, zero), features, unroll=4)
+    scale = jnp.maximum(top, TOP_FLOOR)
+    padded = jnp.concatenate([jnp.repeat(x[:1], PAST, 0), x], 0)
+    window = jnp.stack([padded[PAST - k : PAST - k + x.shape[0]] for k in range(LAGS)], -1)
+    seen = jnp.concatenate([h, features, lagged(window, slow, scale)], -1)
+    quantiles, bound = head(weights, spread, x, scale, seen)
     return quantiles, bound, scale
 
 
-def loss(weights: dict, x, y, peak, mask, key=None) -> jnp.ndarray:
-    """Mean pinball loss of all quantiles and bounds, as a share of each rack's running maximum."""
-    quantiles, bound, scale = run(weights, jnp.ones(H + B), x, key)
+def loss(weights: dict, x, y, peak, mask) -> jnp.ndarray:
+    """Mean pinball loss of all quantiles and bounds, in parts of what persistence errs on each rack."""
+    quantiles, bound, scale = run(weights, jnp.ones(H + B), x)
     levels = jnp.asarray(QUANTILES)
-    per_quantile = pinball(y[..., None] - quantiles, levels).mean((-1, -2))
+    # P99 errs in hundredths: weighed so that it is heard beside the median.
+    weight_of = jnp.asarray([2.0, 1.5, 4.0])
+    per_quantile = (pinball(y[..., None] - quantiles, levels) * weight_of).sum(-1).mean(-1)
     per_bound = pinball(peak - bound, 0.99).mean(-1)
-    weight = mask / mask.sum()
-    # The future maximum counts twice: it is what the planner covers.
-    return (weight * (per_quantile + 2.0 * per_bound) / scale).sum()
+    # A rack's error counts beside what persistence would err: what cannot be foreseen must not drown what can.
+    naive = (jnp.abs(y - x[..., None]).mean(-1) * mask).sum(0) / jnp.maximum(mask.sum(0), 1.0) / scale.mean(0)
+    full = jnp.arange(len(x)) >= LAGS
+    share = jnp.where(full, 1.0, PARTIAL) * (jnp.arange(len(x)) >= SETTLE)
+    weight = mask * share[:, None] / (naive + 0.01) / scale
+    return (weight * (per_quantile + 4.0 * per_bound)).sum() / (mask * share[:, None]).sum()
 
 
 def pinball(error: jnp.ndarray, level) -> jnp.ndarray:

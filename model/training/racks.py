@@ -4,39 +4,25 @@ The components are real, the aggregate is composed: a rack is the sum of 2 to 8 
 one job, which rise and fall together) or with random offsets and scales (independent tenants).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from traces import Trace
 
-HORIZONS_S = (1, 5, 10, 30)
-BOUNDS_S = (10, 30)
-AHEAD_S = max(*HORIZONS_S, *BOUNDS_S)
-# Recordings begin about a minute before their job, where a real rack stays as it is for hours. Without racks on which
-# nothing happens, the network holds a steady rack for one about to start, and its bounds lie 60 % too high.
-STEADY_SHARE = 0.3
+# In samples, not seconds: the model steps once per sample, whatever its period.
+HORIZONS = (1, 5, 10, 30, 60)
+BOUNDS = (5, 10, 30, 60)
+AHEAD = max(*HORIZONS, *BOUNDS)
 TRAIN_END, CALIBRATION_END = 0.6, 0.8
 
-
-@dataclass(frozen=True)
-class Series:
-    """Demand of one rack: `watts` and `fresh` once per second; scores count from `score_from` on."""
-
-    name: str
-    group: str
-    watts: np.ndarray
-    fresh: np.ndarray
-    score_from: int = 0
-
-
-def cut(trace: Trace, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a trace in time: `train` (first 60 %), `calibration` (next 20 %) or `test` (last 20 %)."""
-    first, last = part_range(len(trace.watts), part)
-    return trace.watts[first:last], trace.fresh[first:last]
+# Shares of the windows. A long job's nodes repeat a pattern that can be learned; the others teach what cannot be.
+STEADY_SHARE, LONG_SHARE = 0.05, 0.78
+LONG_SAMPLES = 800
+SINGLE_SHARE, ALIGNED_SHARE = 0.5, 0.35
+BACKWARDS_SHARE, DOUBLED_SHARE, PAUSED_SHARE = 0.3, 0.1, 0.15
 
 
 def part_range(length: int, part: str) -> tuple[int, int]:
+    """`train` (first 60 %), `calibration` (next 20 %) or `test` (last 20 %) of a series of this length."""
     train, calibration = int(length * TRAIN_END), int(length * CALIBRATION_END)
     return {"train": (0, train), "calibration": (train, calibration), "test": (calibration, length)}[part]
 
@@ -44,113 +30,107 @@ def part_range(length: int, part: str) -> tuple[int, int]:
 class Sampler:
     """Draws racks from one part of the traces; the same seed draws the same racks."""
 
-    def __init__(self, traces: list[Trace], part: str, seed: int, augment: bool = False):
-        self.augment = augment
+    def __init__(self, traces: list[Trace], part: str, seed: int):
         self.rng = np.random.default_rng(seed)
-        by_file: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+        by_file: dict[str, list] = {}
         for trace in traces:
-            by_file.setdefault(trace.file, []).append(cut(trace, part))
-        self.files = list(by_file.values())
-        # Long recordings hold more, but 34 nodes of one job are nearly one meter: weigh files by the root of length.
-        weights = np.array([np.sqrt(len(nodes[0][0])) for nodes in self.files])
-        self.weights = weights / weights.sum()
+            first, last = part_range(len(trace.watts), part)
+            by_file.setdefault(trace.file, []).append((trace.watts[first:last], trace.fresh[first:last]))
+        files = list(by_file.values())
+        self.long = [nodes for nodes in files if len(nodes) > 1 and len(nodes[0][0]) > LONG_SAMPLES]
+        self.short = [nodes for nodes in files if not (len(nodes) > 1 and len(nodes[0][0]) > LONG_SAMPLES)]
+
+    def batch(self, size: int, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """`x [T, N]`, `y [T, N, H]`, `peak [T, N, B]` and the mask `[T, N]` of steps that may be scored."""
+        x = np.zeros((steps + AHEAD, size), np.float32)
+        good = np.zeros((steps + AHEAD, size), bool)
+        for column in range(size):
+            watts, fresh = self.rack(steps + AHEAD)
+            limit = self.rng.uniform(0.6, 1.6) * watts.max()
+            x[: len(watts), column] = watts / limit
+            x[len(watts) :, column] = x[len(watts) - 1, column]
+            good[: len(watts), column] = fresh
+        y, peak, mask = targets(x, good)
+        return x[:steps], y, peak, mask
 
     def rack(self, length_max: int) -> tuple[np.ndarray, np.ndarray]:
-        """Watts and freshness of one rack, at most `length_max` seconds."""
-        if self.augment and self.rng.random() < STEADY_SHARE:
+        """Watts and freshness of one rack, at most `length_max` samples."""
+        if self.rng.random() < STEADY_SHARE:
             return self._steady(length_max)
-        kind = self.rng.choice(3, p=(0.4, 0.3, 0.3))
-        parts = self._aligned(length_max) if kind == 1 else self._independent(1 if kind == 0 else None, length_max)
-        length = min(len(watts) for watts, _ in parts)
-        watts = np.sum([watts[:length] for watts, _ in parts], axis=0, dtype=np.float32)
-        fresh = np.all([fresh[:length] for _, fresh in parts], axis=0)
-        if self.augment:
-            watts, fresh = self._varied(watts, fresh, length_max)
-        if self.rng.random() < 0.25:
-            # Switches, fans and storage: a constant load below the servers.
-            watts = watts + np.float32(self.rng.uniform(0.0, 0.6) * watts.max())
-        return watts, fresh
+        long = self.long and (not self.short or self.rng.random() < LONG_SHARE)
+        nodes = self._pick(self.long if long else self.short)
+        kind = self.rng.random()
+        if kind < SINGLE_SHARE:
+            watts, fresh = self._one(nodes, length_max)
+        elif kind < SINGLE_SHARE + ALIGNED_SHARE and len(nodes) > 1:
+            watts, fresh = self._aligned(nodes, length_max)
+        else:
+            watts, fresh = self._independent(self.long if long else self.short, length_max)
+        return self._disturbed(watts, fresh, long)
 
-    def _varied(self, watts: np.ndarray, fresh: np.ndarray, length_max: int) -> tuple[np.ndarray, np.ndarray]:
-        # The first 60 % of a recording hold the job's start and seldom its end, so a network learns that power rises.
-        # Played backwards as often as forwards, and with pauses of any length, only what is in the signal is left.
-        if self.rng.random() < 0.5:
+    def _disturbed(self, watts, fresh, long) -> tuple[np.ndarray, np.ndarray]:
+        draw = self.rng.random(3)
+        if not long and draw[0] < BACKWARDS_SHARE:
             watts, fresh = watts[::-1], fresh[::-1]
-        room = length_max - len(watts)
-        if room > 0 and self.rng.random() < 0.7:
-            before = int(self.rng.integers(0, room + 1))
-            after = room - before
-            watts = np.concatenate([self._idle(watts, 0, before), watts, self._idle(watts, -1, after)])
-            fresh = np.pad(fresh, (before, after), constant_values=True)
-        elif self.rng.random() < 0.3:
+        if draw[1] < DOUBLED_SHARE:
+            # A slow meter read at a fast period repeats its values.
+            watts, fresh = np.repeat(watts, 2)[: len(watts)], np.repeat(fresh, 2)[: len(fresh)]
+        if not long and draw[2] < PAUSED_SHARE:
             watts, fresh = self._paused(watts, fresh)
+        if self.rng.random() < 0.25:
+            watts = watts + np.float32(self.rng.uniform(0.0, 1.0) * watts.max())
         return watts, fresh
 
-    def _steady(self, length_max: int) -> tuple[np.ndarray, np.ndarray]:
-        noise = np.float32(10.0 ** self.rng.uniform(-4.0, -2.0) * (self.rng.random() < 0.8))
-        watts = 1000.0 * (1.0 + noise * self.rng.normal(size=length_max)).astype(np.float32)
-        return watts.astype(np.float32), np.ones(length_max, bool)
+    def _steady(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        noise = self.rng.normal(0.0, self.rng.uniform(0.0, 0.01), length)
+        return (self.rng.uniform(0.2, 1.0) * (1.0 + noise)).astype(np.float32), np.ones(length, bool)
 
-    def _idle(self, watts: np.ndarray, at: int, seconds: int) -> np.ndarray:
-        noise = self.rng.normal(0.0, 0.002, seconds).astype(np.float32)
-        return watts[at] * (1.0 + noise)
+    def _paused(self, watts, fresh) -> tuple[np.ndarray, np.ndarray]:
+        at, samples = int(self.rng.integers(1, len(watts))), int(self.rng.integers(5, 120))
+        noise = self.rng.normal(0.0, 0.002, samples).astype(np.float32)
+        idle = watts[at - 1] * (1.0 + noise)
+        watts = np.concatenate([watts[:at], idle, watts[at:]])[: len(watts)]
+        return watts, np.concatenate([fresh[:at], np.full(samples, fresh[at - 1]), fresh[at:]])[: len(fresh)]
 
-    def _paused(self, watts: np.ndarray, fresh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        at, seconds = int(self.rng.integers(1, len(watts))), int(self.rng.integers(5, 120))
-        watts = np.concatenate([watts[:at], self._idle(watts, at - 1, seconds), watts[at:]])
-        fresh = np.concatenate([fresh[:at], np.full(seconds, fresh[at - 1]), fresh[at:]])
-        return watts[: len(watts) - seconds], fresh[: len(fresh) - seconds]
+    def _pick(self, items: list):
+        return items[self.rng.integers(len(items))]
 
-    def _file(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return self.files[self.rng.choice(len(self.files), p=self.weights)]
+    def _window(self, length: int, length_max: int) -> slice:
+        start = int(self.rng.integers(0, max(1, length - min(length_max, length // 2) + 1)))
+        return slice(start, start + length_max)
 
-    def _aligned(self, length_max: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        nodes = self._file()
+    def _one(self, nodes: list, length_max: int) -> tuple[np.ndarray, np.ndarray]:
+        watts, fresh = self._pick(nodes)
+        at = self._window(len(watts), length_max)
+        return watts[at], fresh[at]
+
+    def _aligned(self, nodes: list, length_max: int) -> tuple[np.ndarray, np.ndarray]:
         count = min(len(nodes), int(self.rng.integers(2, 9)))
-        chosen = self.rng.choice(len(nodes), size=count, replace=False)
-        shortest = min(len(nodes[i][0]) for i in chosen)
-        start = self._start(shortest, length_max)
-        return [(nodes[i][0][start : start + length_max], nodes[i][1][start : start + length_max]) for i in chosen]
+        chosen = [nodes[i] for i in self.rng.choice(len(nodes), size=count, replace=False)]
+        at = self._window(min(len(watts) for watts, _ in chosen), length_max)
+        return _sum([(watts[at], fresh[at]) for watts, fresh in chosen])
 
-    def _independent(self, count: int | None, length_max: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        count = count or int(self.rng.integers(2, 9))
+    def _independent(self, files: list, length_max: int) -> tuple[np.ndarray, np.ndarray]:
         parts = []
-        for _ in range(count):
-            nodes = self._file()
-            watts, fresh = nodes[self.rng.integers(len(nodes))]
-            start = self._start(len(watts), length_max)
-            scale = np.float32(self.rng.uniform(0.5, 1.5)) if count > 1 else np.float32(1.0)
-            parts.append((watts[start : start + length_max] * scale, fresh[start : start + length_max]))
-        return parts
-
-    def _start(self, length: int, length_max: int) -> int:
-        # A start at any offset makes every window a cold start: the model must be useful after few samples. Were short
-        # recordings always taken from their beginning, a cold start would come to mean the start of a job.
-        last = length - AHEAD_S - 15 if self.augment and self.rng.random() < 0.6 else length - length_max
-        return int(self.rng.integers(0, max(1, last + 1)))
+        for _ in range(int(self.rng.integers(2, 9))):
+            watts, fresh = self._one(self._pick(files), length_max)
+            parts.append((watts * np.float32(self.rng.uniform(0.5, 1.5)), fresh))
+        return _sum(parts)
 
 
-def batch(sampler: Sampler, size: int, steps: int) -> tuple[np.ndarray, ...]:
-    """`x [T, N]` (power/limit), `y [T, N, H]`, `peak [T, N, B]` and the mask `[T, N]` of steps that may be scored."""
-    x = np.zeros((steps + AHEAD_S, size), np.float32)
-    good = np.zeros((steps + AHEAD_S, size), bool)
-    for column in range(size):
-        watts, fresh = sampler.rack(steps + AHEAD_S)
-        limit = sampler.rng.uniform(0.6, 1.6) * watts.max()
-        x[: len(watts), column] = watts / limit
-        x[len(watts) :, column] = x[len(watts) - 1, column]
-        good[: len(watts), column] = fresh
-    y, peak, mask = targets(x, good)
-    return x[:steps], y, peak, mask
+def _sum(parts: list) -> tuple[np.ndarray, np.ndarray]:
+    length = min(len(watts) for watts, _ in parts)
+    watts = np.sum([watts[:length] for watts, _ in parts], axis=0, dtype=np.float32)
+    return watts, np.all([fresh[:length] for _, fresh in parts], axis=0)
 
 
 def targets(x: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Future values and future maxima of `x [T + AHEAD_S, N]`, for the first T steps."""
-    steps = len(x) - AHEAD_S
-    y = np.stack([x[h : h + steps] for h in HORIZONS_S], axis=-1)
-    peak = np.stack([_future_max(x, steps, b) for b in BOUNDS_S], axis=-1)
+    """Future values and future maxima of `x [T + AHEAD, N]`, for the first T steps."""
+    steps = len(x) - AHEAD
+    y = np.stack([x[h : h + steps] for h in HORIZONS], axis=-1)
+    peak = np.stack([_future_max(x, steps, b) for b in BOUNDS], axis=-1)
     seen = np.cumsum(np.vstack([np.zeros((1, good.shape[1]), int), ~good]), axis=0)
-    mask = (seen[1 + AHEAD_S :] - seen[:steps]) == 0
+    mask = (seen[1 + AHEAD :] - seen[:steps]) == 0
     return y, peak, mask
 
 

@@ -1,7 +1,6 @@
-"""Reads the recorded power traces and puts them on a grid of one second.
+"""Reads recorded power and puts each series on a grid of its own sample period.
 
-Every trace is held at its last value between samples (zero-order hold): most of the training-cluster traces were
-recorded every 2 s, and interpolation would add information that nobody measured.
+Values are held between samples, never interpolated: interpolation would add information that nobody measured.
 """
 
 import csv
@@ -13,46 +12,67 @@ from pathlib import Path
 
 import numpy as np
 
-# A value held for longer than this is a telemetry fault (the recordings have drop-outs of 20 s): the trace keeps it,
+# A value held for longer than this is a telemetry fault (the recordings have drop-outs of 20 s): the series keeps it,
 # since the controller would see the same, but no forecast is scored against it.
 HELD_S_MAX = 4.0
+# Shorter series have no window to learn from and none to be judged by.
+SAMPLES_MIN = 60
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One meter: `watts` once per second, `fresh` where a real sample stands behind the value."""
+    """One meter: `watts` once per `period_s`, `fresh` where a real sample stands behind the value."""
 
     name: str
     folder: str
     file: str
+    period_s: int
     watts: np.ndarray
     fresh: np.ndarray
 
 
 def load_all(data_dir: Path) -> tuple[list[Trace], dict[str, str]]:
-    """All power traces of the manifest, and the sha256 of each file. Refuses a file whose hash differs."""
+    """All power series below a folder, and the sha256 of each file.
+
+    A file is a recording when its name ends in `.csv.gz`, `.csv` (columns `series,time_ms,watts`) or `.spl.txt.gz`,
+    `.spl.txt` (log of a power analyser). Where the folder has a `MANIFEST.csv`, a file that differs from it is refused.
+    """
     traces: list[Trace] = []
     hashes: dict[str, str] = {}
-    with open(data_dir / "MANIFEST.csv", newline="") as manifest:
-        rows = sorted(csv.DictReader(manifest), key=lambda row: row["file"])
-    for row in rows:
-        raw = (data_dir / row["file"]).read_bytes()
+    pinned = _pinned(data_dir)
+    for path in sorted(data_dir.rglob("*")):
+        if not path.name.removesuffix(".gz").endswith((".csv", ".spl.txt")) or path.name == "MANIFEST.csv":
+            continue
+        name = path.relative_to(data_dir).as_posix()
+        raw = path.read_bytes()
         digest = hashlib.sha256(raw).hexdigest()
-        if digest != row["sha256"]:
-            raise SystemExit(f"{row['file']}: sha256 is {digest}, MANIFEST.csv says {row['sha256']}")
-        hashes[row["file"]] = digest
-        traces += _parse(row["file"], gzip.decompress(raw).decode())
+        if digest != pinned.get(name, digest):
+            raise SystemExit(f"{name}: sha256 is {digest}, MANIFEST.csv says {pinned[name]}")
+        parsed = _parse(name, (gzip.decompress(raw) if path.name.endswith(".gz") else raw).decode())
+        if parsed:
+            hashes[name] = digest
+            traces += parsed
     return traces, hashes
 
 
+def _pinned(data_dir: Path) -> dict[str, str]:
+    manifest = data_dir / "MANIFEST.csv"
+    if not manifest.exists():
+        return {}
+    with open(manifest, newline="") as rows:
+        return {row["file"]: row["sha256"] for row in csv.DictReader(rows)}
+
+
 def _parse(file: str, text: str) -> list[Trace]:
-    folder = file.split("/")[1]
-    series = _parse_analyser(text) if file.endswith(".spl.txt.gz") else _parse_csv(text)
+    path = Path(file)
+    series = _parse_analyser(text) if ".spl.txt" in path.name else _parse_csv(text)
     out = []
     for name, samples in series.items():
-        times, watts = np.array(sorted(samples), dtype=np.float64).T
-        grid_watts, fresh = _hold(times, watts)
-        out.append(Trace(f"{Path(file).name}#{name}", folder, file, grid_watts, fresh))
+        if len(samples) >= SAMPLES_MIN:
+            times, watts = np.array(sorted(samples), dtype=np.float64).T
+            period_s = max(1, round(float(np.median(np.diff(times)))))
+            grid_watts, fresh = _hold(times, watts, period_s)
+            out.append(Trace(f"{path.name}#{name}", path.parent.name, file, period_s, grid_watts, fresh))
     return out
 
 
@@ -70,15 +90,18 @@ def _parse_analyser(text: str) -> dict[str, list[tuple[float, float]]]:
 
 
 def _parse_csv(text: str) -> dict[str, list[tuple[float, float]]]:
+    rows = csv.DictReader(text.splitlines())
     series: dict[str, list[tuple[float, float]]] = {}
-    for row in csv.DictReader(text.splitlines()):
-        series.setdefault(row["series"], []).append((int(row["time_ms"]) / 1000.0, float(row["watts"])))
+    # Other tables lie beside the recordings (requests to a service, say): they hold no power.
+    if {"series", "time_ms", "watts"} <= set(rows.fieldnames or ()):
+        for row in rows:
+            series.setdefault(row["series"], []).append((int(row["time_ms"]) / 1000.0, float(row["watts"])))
     return series
 
 
-def _hold(times: np.ndarray, watts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # The grid starts half a second late, so that a jitter of some milliseconds never skips a sample of 1 Hz data and
-    # no value is ever seen before it was measured.
-    grid = np.arange(times[0] + 0.5, times[-1] + 1.0, 1.0)
+def _hold(times: np.ndarray, watts: np.ndarray, period_s: int) -> tuple[np.ndarray, np.ndarray]:
+    # The grid starts half a period late, so that a jitter of some milliseconds never skips a sample and no value is
+    # ever seen before it was measured.
+    grid = np.arange(times[0] + 0.5 * period_s, times[-1] + period_s, period_s)
     newest = np.searchsorted(times, grid, side="right") - 1
     return watts[newest].astype(np.float32), (grid - times[newest]) <= HELD_S_MAX

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | test | fuzz | nightly | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | bench-forecast | test | fuzz | nightly | deny`.
 //!
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
@@ -7,6 +7,7 @@ mod check;
 mod debian;
 mod drill;
 mod firmware;
+mod forecast;
 mod fuzz;
 mod nightly;
 mod runtime;
@@ -22,6 +23,7 @@ usage: cargo xtask COMMAND
   setup            fetch what cargo cannot: ONNX Runtime, pinned by checksum
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
+  bench-forecast [OPTIONS] the forecast beside its peers on recorded power (cargo bench-forecast --help)
   test             formatting, lints, docs, all tests, a short demo, short benches, a slice of fuzzing
   fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
   nightly [--cases N] every property on millions of random cases, in release mode, and 100 million runs of fuzzing
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let (command, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let outcome = match command {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
+        "bench-forecast" => forecast::bench(rest),
         "demo" | "outcome" => drill::run(command, rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),

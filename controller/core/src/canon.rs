@@ -336,6 +336,8 @@ impl Canon {
                 RuleReason::ColdStart => 6,
                 RuleReason::Refused => 7,
                 RuleReason::NotHere => 8,
+                RuleReason::Drift => 9,
+                RuleReason::FrozenMeter => 10,
             }),
         }
     }

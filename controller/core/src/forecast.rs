@@ -52,6 +52,10 @@ pub enum RuleReason {
     Refused,
     /// The model that the log says decides is not on this replica.
     NotHere,
+    /// It missed too often of late: this rack does what it was not trained on.
+    Drift,
+    /// The rack's meter shows one number over and over.
+    FrozenMeter,
 }
 
 impl fmt::Display for ForecastSource {
@@ -78,6 +82,8 @@ impl RuleReason {
             Self::ColdStart => "cold start",
             Self::Refused => "model refused",
             Self::NotHere => "model not on this replica",
+            Self::Drift => "model drifts",
+            Self::FrozenMeter => "meter frozen",
         }
     }
 }

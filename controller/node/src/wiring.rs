@@ -53,7 +53,8 @@ pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
     let (config, site) = (&checked.config, &checked.site);
     if let Some(files) = &config.forecast {
-        load_model(files).with_context(|| files.describe())?;
+        let model = load_model(files).with_context(|| files.describe())?;
+        model.runtime.map_or(Ok(()), Err).with_context(|| files.describe())?;
     }
     let mapped =
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
@@ -99,6 +100,7 @@ fn stage(config: &Config) -> (Stage, Library) {
     let (mut stage, fault) = match load_model(files) {
         Ok(model) => {
             tracing::info!(model = %model.id, "forecasts come from a signed model");
+            tell_runtime(model.runtime.as_ref());
             (Stage::with_default(model), None)
         }
         Err(error) => {
@@ -110,6 +112,15 @@ fn stage(config: &Config) -> (Stage, Library) {
     let mut library = Library::new(Some(files.clone()), fault);
     library.scan().into_iter().for_each(|model| stage.add(model));
     (stage, library)
+}
+
+/// Says by what the model is run. Without its runtime it is run by our own step, as good and a little slower.
+fn tell_runtime(fault: Option<&LoadError>) {
+    metrics::describe_gauge!("ridethrough_model_native", "1 while the model is run without its runtime");
+    metrics::gauge!("ridethrough_model_native").set(f64::from(u8::from(fault.is_some())));
+    if let Some(error) = fault {
+        tracing::error!(%error, "NO RUNTIME: the model is run by the replica's own step");
+    }
 }
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.

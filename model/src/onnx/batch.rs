@@ -4,10 +4,12 @@ use ort::memory::Allocator;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionOutputs};
 use ort::value::Tensor;
 
+use super::native_batch::NativeBatch;
 use super::session::{OUT_BOUND, OUT_QUANTILES, POWER, STATE_IN, STATE_OUT};
-use super::{Answer, QUANTILES, RunError};
+use super::{AGREES, Answer, QUANTILES, RunError};
 use crate::forecast::Keep;
 use crate::manifest::Manifest;
+use crate::native::NativeStep;
 
 /// Inputs, and run options that hold the outputs.
 pub struct Batch {
@@ -16,6 +18,8 @@ pub struct Batch {
     power: Tensor<f32>,
     state_in: Tensor<f32>,
     options: RunOptions<HasSelectedOutputs>,
+    /// Room for one rack of the crate's own step.
+    checked: (NativeBatch, Answer),
 }
 
 impl Batch {
@@ -24,9 +28,9 @@ impl Batch {
         let (state, memory) = (manifest.state, Allocator::default());
         let outputs = OutputSelector::no_default()
             .with(OUT_QUANTILES)
-            .preallocate(OUT_QUANTILES, Tensor::<f32>::new(&memory, [racks, manifest.horizons, QUANTILES])?)
+            .preallocate(OUT_QUANTILES, Tensor::<f32>::new(&memory, [racks, manifest.horizons.len(), QUANTILES])?)
             .with(OUT_BOUND)
-            .preallocate(OUT_BOUND, Tensor::<f32>::new(&memory, [racks, manifest.bounds])?)
+            .preallocate(OUT_BOUND, Tensor::<f32>::new(&memory, [racks, manifest.bounds()])?)
             .with(STATE_OUT)
             .preallocate(STATE_OUT, Tensor::<f32>::new(&memory, [racks, state])?);
         Ok(Self {
@@ -35,6 +39,7 @@ impl Batch {
             power: Tensor::from_array(([racks, 1], vec![0.0; racks]))?,
             state_in: Tensor::from_array(([racks, state], vec![0.0; racks * state]))?,
             options: RunOptions::new()?.with_outputs(outputs),
+            checked: Default::default(),
         })
     }
 
@@ -43,10 +48,11 @@ impl Batch {
         self.racks
     }
 
-    /// One step; see [`super::OnnxForecast::run`].
+    /// One step; see [`super::OnnxForecast::run`]. The crate's own step of one rack must agree with it.
     pub fn run(
         &mut self,
         session: &mut Session,
+        (native, rack): (&mut NativeStep, usize),
         power: &[f32],
         keep: Keep,
         answer: &mut Answer,
@@ -57,6 +63,15 @@ impl Batch {
         let outputs = session.run_with_options(inputs, &self.options)?;
         answer.quantiles.extend_from_slice(floats(&outputs, OUT_QUANTILES)?);
         answer.bound.extend_from_slice(floats(&outputs, OUT_BOUND)?);
+        let state = self.state_in.try_extract_tensor::<f32>()?.1;
+        let (batch, own) = &mut self.checked;
+        own.horizons = answer.horizons;
+        batch.run_one(native, power[rack], &state[rack * self.state..(rack + 1) * self.state], own);
+        if !agree(answer, own, rack) {
+            answer.quantiles.clear();
+            answer.bound.clear();
+            return Err(RunError::Disagrees { rack });
+        }
         match keep {
             Keep::Provisional => Ok(()),
             Keep::Committed => commit(&mut self.state_in, floats(&outputs, STATE_OUT)?, self.state),
@@ -102,4 +117,15 @@ fn commit(state_in: &mut Tensor<f32>, new: &[f32], state: usize) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// Whether the crate's own answer for one rack is the runtime's; NaN agrees with NaN.
+fn agree(all: &Answer, own: &Answer, rack: usize) -> bool {
+    let same = |all: &[f32], own: &[f32]| {
+        let row = all.get(rack * own.len()..(rack + 1) * own.len());
+        row.is_some_and(|row| {
+            row.iter().zip(own).all(|(a, b)| (a - b).abs() <= AGREES * (1.0 + b.abs()) || (a.is_nan() && b.is_nan()))
+        })
+    };
+    same(&all.quantiles, &own.quantiles) && same(&all.bound, &own.bound)
 }

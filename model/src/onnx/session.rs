@@ -43,8 +43,8 @@ pub fn check_ports(session: &Session, manifest: &Manifest, path: &Path) -> Resul
     let state = vec![-1, size(manifest.state)];
     let inputs = [(POWER, vec![-1, 1]), (STATE_IN, state.clone())];
     let outputs = [
-        (OUT_QUANTILES, vec![-1, size(manifest.horizons), size(QUANTILES)]),
-        (OUT_BOUND, vec![-1, size(manifest.bounds)]),
+        (OUT_QUANTILES, vec![-1, size(manifest.horizons.len()), size(QUANTILES)]),
+        (OUT_BOUND, vec![-1, size(manifest.bounds())]),
         (STATE_OUT, state),
     ];
     check_side(session.inputs(), &inputs, Side::Input, path)?;

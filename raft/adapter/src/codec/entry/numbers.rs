@@ -31,7 +31,7 @@ numbered!(reason_number, reason, ReleaseReason, "release reason", {
 });
 numbered!(rule_number, rule, RuleReason, "rule reason", {
     NoModel = 1, NotFinite = 2, OutOfRange = 3, Late = 4, RuntimeFailed = 5, ColdStart = 6, Refused = 7,
-    NotHere = 8,
+    NotHere = 8, Drift = 9, FrozenMeter = 10,
 });
 numbered!(verdict_number, verdict, Verdict, "verdict", {
     Executed = 1, Duplicate = 2, StaleFence = 3, Expired = 4, BeyondLimits = 5, Unavailable = 6, LockedOut = 7,

@@ -1,0 +1,113 @@
+//! The committed model's step in Rust against the values that JAX computed.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::*;
+
+const TOLERANCE: f64 = 2e-5;
+
+#[derive(Deserialize)]
+struct Golden {
+    steps: Vec<GoldenStep>,
+}
+
+#[derive(Deserialize)]
+struct GoldenStep {
+    power: Vec<f32>,
+    quantiles: Vec<Vec<[f64; 3]>>,
+    bound: Vec<Vec<f64>>,
+    state_out: Vec<Vec<f64>>,
+}
+
+/// Room for the answers of so many racks.
+struct Room {
+    quantiles: Vec<f32>,
+    bound: Vec<f32>,
+    state: Vec<f32>,
+}
+
+impl Room {
+    fn new(step: &NativeStep, racks: usize) -> Self {
+        let (horizons, bounds) = step.outputs();
+        let room = |width: usize| vec![0.0; racks * width];
+        Self { quantiles: room(horizons * 3), bound: room(bounds), state: room(step.state()) }
+    }
+
+    fn out(&mut self) -> Out<'_> {
+        Out { quantiles: &mut self.quantiles, bound: &mut self.bound, state: &mut self.state }
+    }
+}
+
+fn read(file: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a committed file")
+}
+
+fn committed() -> NativeStep {
+    NativeStep::read(&read("forecast.onnx")).expect("the committed model")
+}
+
+#[track_caller]
+fn check_close(found: &[f32], expected: impl Iterator<Item = f64>, what: &str) {
+    let expected: Vec<f64> = expected.collect();
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((f64::from(*found) - expected).abs() <= TOLERANCE, "{what}: {found} and {expected}");
+    }
+}
+
+#[test]
+fn golden_values_of_training_are_met() {
+    let golden: Golden = serde_json::from_slice(&read("golden.json")).expect("golden values");
+    let mut step = committed();
+    let racks = golden.steps[0].power.len();
+    let mut state = vec![0.0; racks * step.state()];
+    let mut room = Room::new(&step, racks);
+    for expected in &golden.steps {
+        step.run(&expected.power, &state, &mut room.out());
+        check_close(&room.quantiles, expected.quantiles.iter().flatten().flatten().copied(), "quantiles");
+        check_close(&room.bound, expected.bound.iter().flatten().copied(), "bound");
+        check_close(&room.state, expected.state_out.iter().flatten().copied(), "state_out");
+        state.copy_from_slice(&room.state);
+    }
+}
+
+#[test]
+fn a_rack_is_forecast_the_same_alone_and_among_others() {
+    let mut step = committed();
+    let power = [0.2, 0.4, 0.6, 0.8, 1.0, 0.3, 0.7, 0.9];
+    let state = vec![0.0; power.len() * step.state()];
+    let mut all = Room::new(&step, power.len());
+    step.run(&power, &state, &mut all.out());
+    for (rack, power) in power.iter().enumerate() {
+        let mut one = Room::new(&step, 1);
+        step.run(&[*power], &state[..step.state()], &mut one.out());
+        assert_eq!(one.state, all.state[rack * step.state()..][..step.state()]);
+        assert_eq!(one.quantiles, all.quantiles[rack * one.quantiles.len()..][..one.quantiles.len()]);
+    }
+}
+
+#[test]
+fn nan_anywhere_is_seen_in_its_rack_and_in_no_other() {
+    let mut step = committed();
+    let width = step.state();
+    for place in 0..=width {
+        let mut state = vec![0.5; 2 * width];
+        let mut power = [0.5, 0.5];
+        *state.get_mut(place).filter(|_| place < width).unwrap_or(&mut power[0]) = f32::NAN;
+        let mut room = Room::new(&step, 2);
+        step.run(&power, &state, &mut room.out());
+        let (first, second) = room.quantiles.split_at(room.quantiles.len() / 2);
+        assert!(first.iter().any(|part| part.is_nan()), "place {place} hides NaN");
+        assert!(second.iter().all(|part| part.is_finite()));
+    }
+}
+
+#[test]
+fn what_is_no_model_of_ours_is_refused() {
+    assert_eq!(NativeStep::read(&[0xff; 40]).err(), Some(WeightsFault::NotOnnx));
+    assert_eq!(NativeStep::read(&[]).err(), Some(WeightsFault::NotOnnx));
+    let fault = NativeStep::read(&read("testdata/wrong_shape.onnx")).expect_err("no weights in it");
+    assert!(fault.to_string().contains("gates_b"), "{fault}");
+}
