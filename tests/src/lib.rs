@@ -204,7 +204,9 @@ pub fn flip(file: &Path, place: impl FnOnce(usize) -> usize) {
 
 fn listed(folder: &Path) -> Vec<(PathBuf, bool)> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<_> = entries.flatten().map(|entry| (entry.path(), entry.path().is_dir())).collect();
+    // A replica's socket lies among its files, and has nothing to copy or compare.
+    let kept = entries.flatten().filter(|entry| entry.path().is_file() || entry.path().is_dir());
+    let mut paths: Vec<_> = kept.map(|entry| (entry.path(), entry.path().is_dir())).collect();
     paths.sort();
     paths
 }

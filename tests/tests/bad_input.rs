@@ -234,14 +234,23 @@ fn bad_secrets_are_refused_and_never_shown() {
 
 /// A model that is refused: `check-config` says so and starts nothing; a replica runs, on the rule, and says the same.
 fn check_model(what: &str, spoil: impl FnOnce(&Desk), expected: &[&str]) {
+    check_forecast(what, &["MODEL REFUSED", "reason="], spoil, expected);
+}
+
+/// A runtime that is refused: the same, but the replica runs the model itself.
+fn check_runtime(what: &str, spoil: impl FnOnce(&Desk), expected: &[&str]) {
+    check_forecast(what, &["NO RUNTIME: the model is run by the replica's own step"], spoil, expected);
+}
+
+fn check_forecast(what: &str, said: &[&str], spoil: impl FnOnce(&Desk), expected: &[&str]) {
     let desk = Desk::new();
     spoil(&desk);
     assert_refused(what, &desk.check_config(), expected);
     let mut running = desk.start();
-    assert!(running.runs(), "{what}: the replica runs on the rule");
+    assert!(running.runs(), "{what}: the replica runs all the same");
     let words = read(&desk.file("n1.log"));
     // The configuration's field is named by `check-config` alone; a replica names the file.
-    for part in ["MODEL REFUSED", "reason="].iter().chain(&expected[1..]) {
+    for part in said.iter().chain(&expected[1..]) {
         assert!(words.contains(part), "{what}: expected `{part}` in: {words}");
     }
 }
@@ -275,7 +284,7 @@ fn bad_models_are_refused_and_the_replica_runs_on_the_rule() {
             let words = ["model", "sign", "--key", &key, "--version", "9", &desk.path("w.json")];
             assert_eq!(run("ridectl", &words).code(), 0, "signed");
         },
-        &["forecast", "w.onnx: input `state_in` has shape [-1, 8], expected [-1, 74]"],
+        &["forecast", "w.onnx: input `state_in` has shape [-1, 8], expected [-1, 195]"],
     );
     check_model(
         "a manifest with a changed bit",
@@ -305,12 +314,12 @@ fn bad_models_are_refused_and_the_replica_runs_on_the_rule() {
         |desk| desk.forecast_from([model, &desk.file("gone.json"), runtime]),
         &["forecast", "gone.json: cannot be read"],
     );
-    check_model(
+    check_runtime(
         "no runtime",
         |desk| desk.forecast_from([model, manifest, &desk.file("gone.so")]),
         &["forecast", "gone.so", "cargo xtask setup"],
     );
-    check_model(
+    check_runtime(
         "a truncated runtime",
         |desk| {
             write(&desk.file("cut.so"), &std::fs::read(runtime).expect("the runtime can be read")[..100_000]);
