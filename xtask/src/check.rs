@@ -35,7 +35,6 @@ pub fn all() -> Result<()> {
         benches.args(["--bench", bench]);
     }
     step("short benches", benches.args(["--", "--quick"]))?;
-    step("short bench of the forecast", &mut cargo(&["bench-forecast", "--quick"]))?;
     fuzz::slice()
 }
 

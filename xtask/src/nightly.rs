@@ -44,6 +44,8 @@ pub fn run(options: &[String]) -> Result<()> {
         }
     }
     let fuzzed = fuzz::nightly();
+    // Not in the test command: a fresh machine fetches 250 MB of packages for it.
+    step("short bench of the forecast", &mut cargo(&["bench-forecast", "--quick"]))?;
     if !failed.is_empty() {
         bail!("these properties do not hold: {}", failed.join(", "));
     }
