@@ -100,6 +100,15 @@ impl Calibration {
         }
     }
 
+    /// Forgets all that was learned, in the room that there is: a rack that is not heard is forgotten at every call.
+    pub fn forget(&mut self) {
+        for horizon in &mut self.horizons {
+            (horizon.log_factors, horizon.errors, horizon.settled) = ([0.0; 3], [0.0; 2], 0);
+        }
+        // Samples and forecasts that wait are looked at only once as many as a horizon have been counted.
+        (self.count, self.same, self.moved, self.drifting, self.misses) = (0, 0, 0.0, false, 0);
+    }
+
     /// Takes a committed sample: settles what was said of it.
     pub fn observe(&mut self, x: f32) {
         if !x.is_finite() {
@@ -274,6 +283,22 @@ mod tests {
         let mut still = Calibration::new(&HORIZONS);
         run(&mut still, 400, said, |_| 0.5);
         assert_eq!(still.doubt(), None);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_no_trace() {
+        let said = |x| At { p50: x + 0.1, p90: x + 0.11, p99: x + 0.12, bound: x + 0.13 };
+        let (mut forgetful, mut fresh) = (Calibration::new(&HORIZONS), Calibration::new(&HORIZONS));
+        run(&mut forgetful, 300, said, |second| 0.5 + 0.01 * f32::from(u16::try_from(second).unwrap_or(0)));
+        forgetful.forget();
+        for second in 0..40 {
+            let (mut left, mut right) = ([said(power(second)); 3], [said(power(second)); 3]);
+            for (calibration, all) in [(&mut forgetful, &mut left), (&mut fresh, &mut right)] {
+                calibration.observe(power(second));
+                calibration.adjust(power(second), true, all);
+            }
+            assert_eq!((left, forgetful.doubt()), (right, fresh.doubt()), "after {second} s");
+        }
     }
 
     #[test]

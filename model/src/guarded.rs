@@ -112,7 +112,7 @@ impl Guarded {
             if reading.is_none() || strayed(*reference, sample.limit) {
                 *reference = sample.limit;
                 model.reset(index);
-                self.calibrations[index] = Calibration::new(model.horizons().0);
+                self.calibrations[index].forget();
             }
             self.power.push(reading.map_or(0.0, |watts| ratio(watts, *reference)));
         }
@@ -156,7 +156,8 @@ impl Guarded {
         }
     }
 
-    /// Adjusts what is said of a rack by what its forecasts were worth. A held reading settles none.
+    /// Adjusts what is said of a rack by what its forecasts were worth. A held reading counts as a sample, as the model
+    /// takes it for one.
     fn calibrate(&mut self, rack: usize, keep: Keep) -> Option<Doubt> {
         let (calibration, x) = (&mut self.calibrations[rack], self.power[rack]);
         let keep = keep == Keep::Committed;

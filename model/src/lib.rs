@@ -19,6 +19,8 @@
 mod calibration;
 mod files;
 mod forecast;
+#[cfg(test)]
+mod golden;
 mod guarded;
 mod held;
 mod load_error;

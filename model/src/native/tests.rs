@@ -1,25 +1,9 @@
 //! The committed model's step in Rust against the values that JAX computed.
 
-use std::path::Path;
-
-use serde::Deserialize;
-
 use super::*;
+use crate::golden::{golden, own};
 
 const TOLERANCE: f64 = 2e-5;
-
-#[derive(Deserialize)]
-struct Golden {
-    steps: Vec<GoldenStep>,
-}
-
-#[derive(Deserialize)]
-struct GoldenStep {
-    power: Vec<f32>,
-    quantiles: Vec<Vec<[f64; 3]>>,
-    bound: Vec<Vec<f64>>,
-    state_out: Vec<Vec<f64>>,
-}
 
 /// Room for the answers of so many racks.
 struct Room {
@@ -41,34 +25,22 @@ impl Room {
 }
 
 fn read(file: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a committed file")
+    std::fs::read(own(file)).expect("a committed file")
 }
 
 fn committed() -> NativeStep {
     NativeStep::read(&read("forecast.onnx")).expect("the committed model")
 }
 
-#[track_caller]
-fn check_close(found: &[f32], expected: impl Iterator<Item = f64>, what: &str) {
-    let expected: Vec<f64> = expected.collect();
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((f64::from(*found) - expected).abs() <= TOLERANCE, "{what}: {found} and {expected}");
-    }
-}
-
 #[test]
 fn golden_values_of_training_are_met() {
-    let golden: Golden = serde_json::from_slice(&read("golden.json")).expect("golden values");
-    let mut step = committed();
+    let (mut step, golden) = (committed(), golden());
     let racks = golden.steps[0].power.len();
     let mut state = vec![0.0; racks * step.state()];
     let mut room = Room::new(&step, racks);
     for expected in &golden.steps {
         step.run(&expected.power, &state, &mut room.out());
-        check_close(&room.quantiles, expected.quantiles.iter().flatten().flatten().copied(), "quantiles");
-        check_close(&room.bound, expected.bound.iter().flatten().copied(), "bound");
-        check_close(&room.state, expected.state_out.iter().flatten().copied(), "state_out");
+        expected.check(&room.quantiles, &room.bound, &room.state, TOLERANCE);
         state.copy_from_slice(&room.state);
     }
 }

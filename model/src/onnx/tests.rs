@@ -1,32 +1,14 @@
 //! The committed model against the values that JAX computed, and NaN through every entrance.
 
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
+use std::path::PathBuf;
 
 use super::{Answer, OnnxForecast, are_finite};
 use crate::calibration::At;
 use crate::files::ModelFiles;
 use crate::forecast::Keep;
+use crate::golden::{golden, own};
 
 const TOLERANCE: f64 = 1e-4;
-
-#[derive(Deserialize)]
-struct Golden {
-    steps: Vec<GoldenStep>,
-}
-
-#[derive(Deserialize)]
-struct GoldenStep {
-    power: Vec<f32>,
-    quantiles: Vec<Vec<[f64; 3]>>,
-    bound: Vec<Vec<f64>>,
-    state_out: Vec<Vec<f64>>,
-}
-
-fn own(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
-}
 
 fn committed() -> OnnxForecast {
     let fetched = own("../.runtime/onnxruntime/libonnxruntime.so.1.28.0");
@@ -38,29 +20,13 @@ fn committed() -> OnnxForecast {
     }
 }
 
-fn golden() -> Golden {
-    let text = std::fs::read_to_string(own("golden.json")).expect("the committed golden values");
-    serde_json::from_str(&text).expect("golden values")
-}
-
-#[track_caller]
-fn check_close(found: &[f32], expected: impl Iterator<Item = f64>, what: &str) {
-    let expected: Vec<f64> = expected.collect();
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((f64::from(*found) - expected).abs() <= TOLERANCE, "{what}: {found} and {expected}");
-    }
-}
-
 #[test]
 fn golden_values_of_training_are_met() {
     let (mut model, mut answer, golden) = (committed(), Answer::default(), golden());
     assert_eq!(golden.steps.len(), 24);
     for step in &golden.steps {
         model.run(&step.power, Keep::Committed, &mut answer).expect("runs");
-        check_close(&answer.quantiles, step.quantiles.iter().flatten().flatten().copied(), "quantiles");
-        check_close(&answer.bound, step.bound.iter().flatten().copied(), "bound");
-        check_close(&state(&mut model), step.state_out.iter().flatten().copied(), "state_out");
+        step.check(&answer.quantiles, &answer.bound, &state(&mut model), TOLERANCE);
     }
 }
 
