@@ -12,7 +12,6 @@ import numpy as np
 import peers
 import score
 import traces
-from network import QUANTILES
 from peers import Said, Shown
 from racks import HORIZONS
 

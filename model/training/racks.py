@@ -37,8 +37,9 @@ class Sampler:
             first, last = part_range(len(trace.watts), part)
             by_file.setdefault(trace.file, []).append((trace.watts[first:last], trace.fresh[first:last]))
         files = list(by_file.values())
-        self.long = [nodes for nodes in files if len(nodes) > 1 and len(nodes[0][0]) > LONG_SAMPLES]
-        self.short = [nodes for nodes in files if not (len(nodes) > 1 and len(nodes[0][0]) > LONG_SAMPLES)]
+        is_long = lambda nodes: len(nodes) > 1 and len(nodes[0][0]) > LONG_SAMPLES
+        self.long = [nodes for nodes in files if is_long(nodes)]
+        self.short = [nodes for nodes in files if not is_long(nodes)]
 
     def batch(self, size: int, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """`x [T, N]`, `y [T, N, H]`, `peak [T, N, B]` and the mask `[T, N]` of steps that may be scored."""

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import export
 import network
 import racks
 import score
@@ -84,8 +85,6 @@ def main() -> None:
     weights = train(all_traces, arguments.updates, weights)
     np.savez(arguments.out / "weights.npz", **{key: np.asarray(value) for key, value in weights.items()})
     spread = score.calibrate(weights, score.series_of(all_traces))
-    import export
-
     export.write_all(arguments.out, weights, np.asarray(spread), hashes, all_traces, SEED, arguments.updates)
 
 
