@@ -9,6 +9,7 @@ use ridethrough_core::command::{Action, Command, Founding, Operation, Plan, Posi
 use ridethrough_core::control::Control;
 use ridethrough_core::device::{Ack, DeviceId, Fence, Order, Reading, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::ledger::{Effect, Ledger};
+use ridethrough_core::mode::Mode;
 use ridethrough_core::operate::{self, Denied, TransferRequest};
 use ridethrough_core::site::{RackId, Site};
 use ridethrough_core::units::{Millis, Watts};
@@ -45,7 +46,8 @@ struct InForce {
     until: Millis,
 }
 
-/// A transfer that began.
+/// A transfer that began because of what is or was forecast. While a feed is not in its normal mode, transfers are made
+/// for what comes back after the outage, whatever a forecast says: they are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
     /// To which rack.
@@ -164,7 +166,9 @@ impl Controller {
 
     fn note_begun(&mut self, plan: &Plan, at_ms: u64) {
         let ledger = self.control.ledger();
-        let new = plan.grants.iter().filter(|grant| ledger.transfer(grant.rack).is_none());
+        let site = ledger.site();
+        let is_called_for = |rack| ledger.mode(site.feed_of(rack)).mode == Mode::Normal;
+        let new = plan.grants.iter().filter(|grant| ledger.transfer(grant.rack).is_none() && is_called_for(grant.rack));
         self.begun.extend(new.map(|grant| Begun { rack: grant.rack, at_ms }));
     }
 

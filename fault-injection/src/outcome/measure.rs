@@ -1,20 +1,13 @@
 //! From a world and its judges to a score, and to curves over time.
 
-use super::controller::Begun;
 use super::{Curve, Mark, MarkKind, Score};
 use crate::plant::fault::{DeviceFault, Happening, Utility};
 use crate::plant::judge::Place;
 use crate::plant::{World, real, whole};
 use crate::scenario::Scenario;
 
-/// A transfer was worth it if its rack would have passed its limit within so many ms of its beginning: twice the
-/// forecast's horizon.
-const WORTH_MS: u64 = 60_000;
-/// The demand of racks is looked at so often, in ms.
-const DEMAND_MS: u64 = 100;
-
 /// What the judges of a world saw.
-pub fn score(scenario: &Scenario, world: &World, begun: &[Begun], refused_plans: u64) -> Score {
+pub fn score(world: &World, [transfers, false_transfers, refused_plans]: [u64; 3]) -> Score {
     let (judges, account, capping) = (world.judges(), world.account(), world.capping());
     let (racks, rows, kesms) = (&judges.racks, &judges.rows, &judges.kesms);
     let over_ms = racks.iter().map(|rack| rack.over_limit_ms).chain(rows.iter().map(|row| row.over_limit_ms));
@@ -33,7 +26,7 @@ pub fn score(scenario: &Scenario, world: &World, begun: &[Begun], refused_plans:
         moved_joules: whole(kesms.iter().map(|kesm| kesm.supplied_joules).sum()),
         loss_joules: whole(losses.kesm.total_joules() + losses.tie_cable_joules + losses.tie_converter_joules),
         reserve_floor_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_supplied_ms).sum()),
-        false_transfers: false_transfers(scenario, begun),
+        false_transfers,
         itic_violations: racks.iter().map(|rack| u64::from(rack.itic_violations)).sum(),
         worst_damage: damages.fold(0.0, f64::max),
         deepest_charge_share: charges.fold(1.0, f64::min),
@@ -41,27 +34,13 @@ pub fn score(scenario: &Scenario, world: &World, begun: &[Begun], refused_plans:
         server_failures: racks.iter().map(|rack| u64::from(rack.failures)).sum(),
         unserved_joules: whole(racks.iter().map(|rack| rack.unserved_joules).sum()),
         deferred_joules: whole(capping.backlog_joules),
-        transfers: begun.len() as u64,
+        transfers,
         energy_error_share: world.energy_error_share(),
         reserve_floor_total_seconds: seconds(kesms.iter().map(|kesm| kesm.below_reserve_ms).sum()),
         shutdown_server_seconds: seconds(capping.shutdown_ms),
         orderly_shutdowns: capping.orderly_shutdowns,
         refused_plans,
     }
-}
-
-fn false_transfers(scenario: &Scenario, begun: &[Begun]) -> u64 {
-    if begun.is_empty() {
-        return 0;
-    }
-    let demand = scenario.demand(DEMAND_MS);
-    let place = |ms: u64| usize::try_from(ms / DEMAND_MS).unwrap_or(usize::MAX);
-    let is_false = |begun: &&Begun| {
-        let limit_watts = real(scenario.site.rack(begun.rack).limit.get());
-        let coming = demand[begun.rack.index()].iter().skip(place(begun.at_ms)).take(place(WORTH_MS));
-        coming.copied().fold(0.0, f64::max) <= limit_watts
-    };
-    begun.iter().filter(is_false).count() as u64
 }
 
 /// Adds the sample of this moment to the curves.

@@ -28,6 +28,7 @@ pub mod score;
 pub mod select;
 pub mod table;
 pub mod verdict;
+pub mod worth;
 
 pub use run::{OutcomeError, Request, run};
 pub use score::{Curve, Mark, MarkKind, Outcome, PolicyName, PolicyOutcome, Score};

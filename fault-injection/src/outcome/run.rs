@@ -12,6 +12,7 @@ use ridethrough_model::{LoadError, ModelFiles, OnnxForecast};
 use super::capper::Capper;
 use super::controller::Controller;
 use super::forecasts::Forecaster;
+use super::worth::Loads;
 use super::{Curve, Outcome, PolicyName, PolicyOutcome, measure};
 use crate::plant::{World, real};
 use crate::scenario::{Scenario, ScenarioError};
@@ -158,22 +159,26 @@ fn run_one(scenario: &Scenario, policy: PolicyName, request: &Request) -> Result
         (None, PolicyName::ReactiveCapping) => Actor::Capper(Capper::new(world.site())),
         (None, _) => Actor::Nobody,
     };
-    let mut curve = Curve::default();
+    let (mut curve, mut loads) = (Curve::default(), Loads::new(scenario));
     while world.now_ms() < scenario.span_ms {
         if world.now_ms() >= curve.capped_servers.len() as u64 * SAMPLE_MS {
             measure::sample(&mut curve, &world);
         }
+        loads.note(&world);
         actor.tick(&mut world);
         if world.now_ms() == JUDGED_FROM_MS {
             world.begin_judging();
         }
     }
     curve.marks = measure::marks(scenario, &world);
-    let (transfers, refused_plans) = match &actor {
-        Actor::Planner(controller) => (controller.begun(), controller.refusals()),
-        Actor::Capper(_) | Actor::Nobody => (&[][..], 0),
+    let planned = match &actor {
+        Actor::Planner(controller) => {
+            let (transfers, refusals) = (controller.begun(), controller.refusals());
+            [transfers.len() as u64, loads.false_transfers(world.site(), transfers), refusals]
+        }
+        Actor::Capper(_) | Actor::Nobody => [0; 3],
     };
-    let score = measure::score(scenario, &world, transfers, refused_plans);
+    let score = measure::score(&world, planned);
     let wall_seconds = began.elapsed().as_secs_f64();
     (request.progress)(&scenario.name, policy, wall_seconds);
     Ok(PolicyOutcome { policy, score, curve, wall_seconds })
