@@ -17,6 +17,7 @@
 //! [`RuleReason::Late`]: ridethrough_core::forecast::RuleReason::Late
 
 mod calibration;
+mod explain;
 mod files;
 mod forecast;
 #[cfg(test)]
@@ -29,10 +30,12 @@ mod native;
 mod onnx;
 mod rule;
 mod runtime;
+mod servers;
 mod signed;
 mod telemetry;
 mod window;
 
+pub use explain::{Decisive, Driver, Explanation};
 pub use files::ModelFiles;
 pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample, row_loads, site_samples};
 pub use guarded::{Guarded, HorizonForecast};
@@ -40,5 +43,6 @@ pub use load_error::{LoadError, PortFault, SelfTestFault, Side};
 pub use onnx::{OnnxForecast, RunError};
 pub use ridethrough_model_signature::{BadKey, PublicKey};
 pub use rule::RuleForecast;
+pub use servers::{ServerForecast, ServerForecasts, TURNS as SERVER_TURNS, share_out};
 pub use signed::{SignedModel, Trust};
 pub use telemetry::{TooLate, silence_telemetry};

@@ -1,0 +1,214 @@
+//! Forecasts of single servers: the same step as for racks, by the crate's own code, for a part of them in each call.
+//!
+//! A server's sample is three seconds, so that tens of thousands can take their turns, a thirtieth of them in each tick of
+//! 100 ms. Ten samples are then the 30 s that racks are forecast for, and sixty are three minutes. What is carried for a
+//! server is packed: its last samples in 16 bits each.
+//!
+//! ```text
+//! power of those whose turn it is ─► packed state ─► NativeStep (a block at a time) ─► width by its own misses ─► forecasts
+//!                                                           forecasts of a rack's servers ─► share_out ─► sum to the rack's
+//! ```
+
+mod packed;
+mod share_out;
+#[cfg(test)]
+mod tests;
+mod width;
+
+pub use self::share_out::share_out;
+
+use ridethrough_core::units::Watts;
+
+use self::packed::Packed;
+use self::width::Width;
+use crate::forecast::HORIZON;
+use crate::native::{NativeStep, Out};
+
+/// How many calls a round takes, and with that a server's sample: every server has its turn once in so many ticks.
+pub const TURNS: usize = 30;
+/// Samples that a server's forecast looks ahead: of three seconds each, as long as [`HORIZON`].
+const SAMPLES_AHEAD: usize = 10;
+/// Servers that are stepped together.
+const BATCH: usize = 96;
+/// Samples that a reading may be missing before a server starts cold.
+const MISSED_MAX: u8 = 1;
+/// Samples that a server must have been seen for before it is forecast.
+const WARM_SAMPLES_MIN: u16 = 10;
+/// No server takes so many times its rating.
+const RATED_MAX: f32 = 3.0;
+
+/// What one server will take within [`HORIZON`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerForecast {
+    /// Median at the horizon.
+    pub p50: Watts,
+    /// 99th percentile of the maximum until then.
+    pub peak_p99: Watts,
+}
+
+/// The forecasts of all servers of a site.
+#[derive(Debug)]
+pub struct ServerForecasts {
+    native: NativeStep,
+    place: Place,
+    servers: Vec<Server>,
+    packed: Packed,
+    room: Room,
+}
+
+/// Where the horizon that is answered for stands in what a step gives.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    horizon: usize,
+    horizons: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Server {
+    rated: Watts,
+    seen: u16,
+    missed: u8,
+    last: f32,
+    width: Width,
+    forecast: Option<ServerForecast>,
+}
+
+/// What a batch works in.
+#[derive(Debug, Default)]
+struct Room {
+    chosen: Vec<usize>,
+    power: Vec<f32>,
+    state: Vec<f32>,
+    next: Vec<f32>,
+    quantiles: Vec<f32>,
+    maxima: Vec<f32>,
+}
+
+impl ServerForecasts {
+    /// Cold servers with these ratings, forecast by `native`, whose horizons are `horizons` samples.
+    ///
+    /// `None` where the model has no horizon of [`SAMPLES_AHEAD`] samples with a span.
+    pub(crate) fn new(native: NativeStep, horizons: &[usize], rated: impl Iterator<Item = Watts>) -> Option<Self> {
+        let horizon = horizons.iter().position(|samples| *samples == SAMPLES_AHEAD).filter(|place| *place > 0)?;
+        let new = |rated| Server { rated, seen: 0, missed: 0, last: 0.0, width: Width::new(), forecast: None };
+        let servers: Vec<Server> = rated.map(new).collect();
+        let packed = Packed::new(servers.len(), native.past());
+        let place = Place { horizon, horizons: horizons.len() };
+        Some(Self { native, place, servers, packed, room: Room::default() })
+    }
+
+    /// Takes the samples of those whose turn it is, `turn` counting ticks; `power` says what a server draws, `None` where
+    /// that is not known.
+    pub fn take(&mut self, turn: usize, power: impl Fn(usize) -> Option<Watts>) {
+        let mut next = turn % TURNS;
+        while next < self.servers.len() {
+            next = self.choose(next, &power);
+            self.step();
+        }
+    }
+
+    /// What is forecast of a server; none while it is cold or not heard.
+    pub fn of(&self, server: usize) -> Option<ServerForecast> {
+        self.servers.get(server)?.forecast
+    }
+
+    /// Bytes that are kept for each server.
+    pub fn bytes_per_server(&self) -> usize {
+        size_of::<Server>() + self.packed.bytes_per_server()
+    }
+
+    /// Chooses the next batch from those whose turn it is, from `first` on; says where the one after begins.
+    fn choose(&mut self, first: usize, power: &impl Fn(usize) -> Option<Watts>) -> usize {
+        self.room.chosen.clear();
+        self.room.power.clear();
+        let mut index = first;
+        while index < self.servers.len() && self.room.chosen.len() < BATCH {
+            let reading = power(index).filter(|watts| *watts >= Watts::ZERO);
+            if let Some(x) = self.servers[index].observe(reading) {
+                self.room.chosen.push(index);
+                self.room.power.push(x);
+            } else {
+                self.packed.forget(index);
+            }
+            index += TURNS;
+        }
+        index
+    }
+
+    fn step(&mut self) {
+        let (count, width) = (self.room.chosen.len(), self.native.state());
+        let (horizons, spans) = self.native.outputs();
+        let room = &mut self.room;
+        for (values, each) in [
+            (&mut room.state, width),
+            (&mut room.next, width),
+            (&mut room.quantiles, horizons * 3),
+            (&mut room.maxima, spans * 3),
+        ] {
+            values.resize(count * each, 0.0);
+        }
+        for (row, server) in room.chosen.iter().enumerate() {
+            self.packed.unpack(*server, &mut room.state[row * width..(row + 1) * width]);
+        }
+        let mut out = Out { quantiles: &mut room.quantiles, maxima: &mut room.maxima, state: &mut room.next };
+        self.native.run(&room.power, &room.state, &mut out);
+        for (row, server) in room.chosen.iter().enumerate() {
+            let p50 = room.quantiles[(row * self.place.horizons + self.place.horizon) * 3];
+            let peak_p99 = room.maxima[(row * spans + self.place.horizon - 1) * 3 + 2];
+            let next = &room.next[row * width..(row + 1) * width];
+            let kept = self.packed.pack(*server, next);
+            let highest = self.packed.highest(*server, SAMPLES_AHEAD);
+            self.servers[*server].forecast(kept, highest, [p50, peak_p99]);
+        }
+    }
+}
+
+impl Server {
+    /// The sample to go by, in parts of the rating; none when it is cold.
+    fn observe(&mut self, reading: Option<Watts>) -> Option<f32> {
+        match reading {
+            Some(watts) => {
+                self.missed = 0;
+                self.last = parts(watts, self.rated);
+                self.seen = self.seen.saturating_add(1);
+            }
+            None if self.seen > 0 && self.missed < MISSED_MAX => self.missed += 1,
+            None => {
+                *self = Self { rated: self.rated, seen: 0, missed: 0, last: 0.0, width: Width::new(), forecast: None };
+                return None;
+            }
+        }
+        Some(self.last)
+    }
+
+    /// Takes what the step said; `highest` is the maximum of the last samples. What is not finite starts cold.
+    fn forecast(&mut self, kept: bool, highest: f32, [p50, peak_p99]: [f32; 2]) {
+        let fits = kept && p50.is_finite() && peak_p99.is_finite() && 0.0 <= p50 && p50 <= peak_p99;
+        if !fits {
+            self.observe(None);
+            (self.seen, self.forecast) = (0, None);
+            return;
+        }
+        let bound = self.width.widened(highest, p50, peak_p99).min(RATED_MAX);
+        let watts = |part| up(part, self.rated);
+        self.forecast = (self.seen >= WARM_SAMPLES_MIN && peak_p99 <= RATED_MAX)
+            .then(|| ServerForecast { p50: watts(p50.min(bound)), peak_p99: watts(bound) });
+    }
+}
+
+/// Power in parts of the rating, at most [`RATED_MAX`].
+#[allow(clippy::cast_precision_loss, reason = "the model's inputs are f32")]
+fn parts(watts: Watts, rated: Watts) -> f32 {
+    if rated > Watts::ZERO { (watts.get() as f32 / rated.get() as f32).min(RATED_MAX) } else { 0.0 }
+}
+
+/// A finite part of the rating in whole watts, rounded towards more.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the part is at most RATED_MAX")]
+fn up(part: f32, rated: Watts) -> Watts {
+    Watts::new((f64::from(part) * rated.get() as f64).ceil() as i64)
+}
+
+const _: () = assert!(
+    HORIZON.get().unsigned_abs() == SAMPLES_AHEAD as u64 * TURNS as u64 * 100,
+    "servers look as far ahead as racks, with a tick of 100 ms"
+);
