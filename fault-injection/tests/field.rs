@@ -127,14 +127,7 @@ impl<M: FenceMemory> Bench<M> {
         let path = vec![Hop { tie: TieId(0), direction: Direction::Forward }];
         let (supplied, delivered) = (Watts::new(19_000), Watts::new(18_000));
         let demand = Watts::new(38_000);
-        let forecast = RackForecast {
-            p50: demand,
-            p90: demand,
-            p99: demand,
-            peak_p99: demand,
-            horizon: Millis::seconds(10),
-            source: ForecastSource::Rule(RuleReason::NoModel),
-        };
+        let forecast = RackForecast::flat(demand, Millis::seconds(10), ForecastSource::Rule(RuleReason::NoModel));
         let margin = Watts::new(1_200);
         let load = |rack, peak| RackLoad { rack, peak: Watts::new(peak), heat_permille: 0 };
         let risk = Risk { present: demand, forecast, limit: site.rack(MIDDLE).limit, margin };

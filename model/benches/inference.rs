@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use ridethrough_core::forecast::ForecastSource;
 use ridethrough_core::units::Watts;
-use ridethrough_model::{Forecast, Guarded, Keep, ModelFiles, OnnxForecast, Sample};
+use ridethrough_model::{Forecast, Guarded, Keep, ModelFiles, OnnxForecast, SERVER_TURNS, Sample};
 
 /// Rows and columns of the model's matrices: gates, head, its second layer, outputs.
-const MATRICES: [(usize, usize); 4] = [(22, 64), (182, 69), (64, 64), (64, 19)];
+const MATRICES: [(usize, usize); 4] = [(22, 64), (182, 133), (128, 96), (96, 27)];
 /// Every second of a rack's life is stepped once, and every tick looked ahead from it: both are measured.
 const KEEPS: [(&str, Keep); 2] = [("provisional", Keep::Provisional), ("committed", Keep::Committed)];
 
@@ -57,9 +57,33 @@ fn main() {
         figures.insert("floor_p50_us".into(), p50.into());
         racks.insert(size.to_string(), figures.into());
     }
+    let servers = servers(if quick { &[1_000] } else { &[8_000, 80_000] }, budget, json);
     if json {
-        println!("{}", serde_json::json!({ "racks": racks }));
+        println!("{}", serde_json::json!({ "racks": racks, "servers": servers }));
     }
+}
+
+/// Times of one turn of so many servers, of which each has one in [`SERVER_TURNS`].
+fn servers(sizes: &[usize], budget: Duration, json: bool) -> serde_json::Map<String, serde_json::Value> {
+    let mut figures = serde_json::Map::new();
+    for &size in sizes {
+        let mut all = engine(true).servers((0..size).map(|_| Watts::new(10_000))).expect("the model speaks of servers");
+        let mut turn = 0;
+        let mut take = || {
+            all.take(turn, |server| samples(1, server + turn)[0].power);
+            turn += 1;
+        };
+        (0..12 * SERVER_TURNS).for_each(|_| take());
+        let times = measure(budget, take);
+        let [p50, p99, max] = [500, 990, 1_000].map(|permille| micros(&times, permille));
+        let bytes = all.bytes_per_server();
+        if !json {
+            println!("{size:>6} {:24} {p50:>7.1} µs {p99:>7.1} µs {max:>7.1} µs {:>7}", "servers, a turn", times.len());
+        }
+        let told = serde_json::json!({ "turn_p50_us": p50, "turn_p99_us": p99, "bytes_per_server": bytes });
+        figures.insert(size.to_string(), told);
+    }
+    figures
 }
 
 /// A made-up load that moves a little, so that no meter looks frozen.
@@ -117,13 +141,13 @@ struct Floor {
     racks: usize,
     input: [f32; 182],
     weights: Vec<Vec<f32>>,
-    sums: [f32; 69],
+    sums: [f32; 133],
 }
 
 impl Floor {
     fn new(racks: usize) -> Self {
         let weights = MATRICES.iter().map(|(rows, columns)| vec![0.01; rows * columns]).collect();
-        Self { racks, input: [0.5; 182], weights, sums: [0.0; 69] }
+        Self { racks, input: [0.5; 182], weights, sums: [0.0; 133] }
     }
 
     fn run(&mut self) {

@@ -2,8 +2,8 @@
 //!
 //! `replay MODEL SERIES FORECASTS`: MODEL is a folder with `forecast.onnx` and `forecast.json`. SERIES is binary: the
 //! number of series as `u32`, then for each sample one `f32` per series, in watts, NaN where a series has ended; all
-//! little-endian. FORECASTS gets, for each sample and series, P50, P90, P99 and the bound of each horizon as `f32` in
-//! watts (NaN where the model says nothing), then 1.0 where the engine answered by the model and 0.0 where by the rule.
+//! little-endian. FORECASTS gets, for each sample and series, P50, P90 and P99 of the value and of the maximum at each horizon as
+//! `f32` in watts (NaN where the model says nothing), then 1.0 where the engine answered by the model and 0.0 where by the rule.
 
 use std::error::Error;
 use std::fs::File;
@@ -63,9 +63,10 @@ fn tenths(watts: f32) -> Option<Watts> {
 
 #[allow(clippy::cast_precision_loss, reason = "figures for a comparison")]
 fn write(out: &mut impl Write, engine: &Guarded, rack: usize, by_model: bool) -> std::io::Result<()> {
-    let mut said = [f32::NAN; 20];
-    for (place, at) in said.as_chunks_mut::<4>().0.iter_mut().zip(engine.horizons(rack)) {
-        *place = [at.p50, at.p90, at.p99, at.peak_p99].map(|watts| watts.get() as f32 / TENTHS);
+    let mut said = [f32::NAN; 30];
+    for (place, at) in said.as_chunks_mut::<6>().0.iter_mut().zip(engine.horizons(rack)) {
+        *place =
+            [at.p50, at.p90, at.p99, at.peak_p50, at.peak_p90, at.peak_p99].map(|watts| watts.get() as f32 / TENTHS);
     }
     let flag = [f32::from(u8::from(by_model))];
     said.iter().chain(&flag).try_for_each(|value| out.write_all(&value.to_le_bytes()))

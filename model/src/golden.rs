@@ -15,7 +15,7 @@ pub struct Golden {
 pub struct GoldenStep {
     pub power: Vec<f32>,
     quantiles: Vec<Vec<[f64; 3]>>,
-    bound: Vec<Vec<f64>>,
+    maxima: Vec<Vec<[f64; 3]>>,
     state_out: Vec<Vec<f64>>,
 }
 
@@ -33,9 +33,9 @@ pub fn golden() -> Golden {
 impl GoldenStep {
     /// Compares what a step gave with what it should.
     #[track_caller]
-    pub fn check(&self, quantiles: &[f32], bound: &[f32], state: &[f32], tolerance: f64) {
+    pub fn check(&self, quantiles: &[f32], maxima: &[f32], state: &[f32], tolerance: f64) {
         check_close(quantiles, self.quantiles.iter().flatten().flatten().copied(), tolerance, "quantiles");
-        check_close(bound, self.bound.iter().flatten().copied(), tolerance, "bound");
+        check_close(maxima, self.maxima.iter().flatten().flatten().copied(), tolerance, "maxima");
         check_close(state, self.state_out.iter().flatten().copied(), tolerance, "state_out");
     }
 }

@@ -4,9 +4,11 @@ use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::units::Watts;
 
 use crate::calibration::{At, Calibration, Doubt};
+use crate::explain::{self, Explanation};
 use crate::forecast::{Forecast, HORIZON, Keep, Sample};
 use crate::onnx::{Answer, OnnxForecast, RunError, are_finite, rise};
 use crate::rule::{RuleForecast, most};
+use crate::servers::ServerForecasts;
 
 /// Committed seconds that a rack must have been seen for before the model speaks of it. Its bound on a steady rack is
 /// 120 % too high after 5 s, 20 % after 30 s and 3 % after a minute: earlier, the rule is the better forecast.
@@ -16,7 +18,7 @@ const WARM_S_MIN: u16 = 30;
 const POWER_MAX: f32 = 3.0;
 
 /// Nothing was said.
-const UNSAID: At = At { p50: f32::NAN, p90: f32::NAN, p99: f32::NAN, bound: f32::NAN };
+const UNSAID: At = At { value: [f32::NAN; 3], peak: [f32::NAN; 3] };
 
 /// A rack's demand at one horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,11 @@ pub struct HorizonForecast {
     pub p90: Watts,
     /// 99th percentile.
     pub p99: Watts,
-    /// 99th percentile of the maximum until then.
+    /// Median of the maximum until then.
+    pub peak_p50: Watts,
+    /// Its 90th percentile.
+    pub peak_p90: Watts,
+    /// Its 99th percentile.
     pub peak_p99: Watts,
 }
 
@@ -51,9 +57,8 @@ pub struct Guarded {
     answer: Answer,
     /// What each rack's forecasts were worth.
     calibrations: Vec<Calibration>,
-    said: Vec<At>,
     /// What was last said of each rack at each horizon, adjusted; NaN where nothing was.
-    horizons: Vec<At>,
+    said: Vec<At>,
     last_failure: Option<RunError>,
 }
 
@@ -75,9 +80,13 @@ impl Guarded {
             answer: Answer::default(),
             calibrations: Vec::new(),
             said: Vec::new(),
-            horizons: Vec::new(),
             last_failure: None,
         }
+    }
+
+    /// Cold forecasts of servers with these ratings, by the same model; none where there is none, or it cannot.
+    pub fn servers(&self, rated: impl Iterator<Item = Watts>) -> Option<ServerForecasts> {
+        self.model.as_ref()?.servers(rated)
     }
 
     /// Why the model could not be run at the last step, if so.
@@ -91,11 +100,23 @@ impl Guarded {
         let samples = self.model.as_ref().map_or(&[][..], |model| model.horizons().0);
         let said = samples.len() * rack..samples.len() * (rack + 1);
         let reference = self.references.get(rack).copied().unwrap_or_default();
-        let said = self.horizons.get(said).unwrap_or_default();
+        let said = self.said.get(said).unwrap_or_default();
         samples.iter().zip(said).filter(|(_, at)| are_finite(std::slice::from_ref(at))).map(move |(samples, at)| {
-            let [p50, p90, p99, peak_p99] = [at.p50, at.p90, at.p99, at.bound].map(|part| up(part, reference));
-            HorizonForecast { samples: *samples, p50, p90, p99, peak_p99 }
+            let [p50, p90, p99] = at.value.map(|part| up(part, reference));
+            let [peak_p50, peak_p90, peak_p99] = at.peak.map(|part| up(part, reference));
+            HorizonForecast { samples: *samples, p50, p90, p99, peak_p50, peak_p90, peak_p99 }
         })
+    }
+
+    /// What drives the forecast of a rack at its present power; none where the model says nothing of it.
+    pub fn explain(&mut self, rack: usize) -> Option<Explanation> {
+        let model = self.model.as_mut()?;
+        let answered = model.horizons().1;
+        let (x, reference) = (*self.power.get(rack)?, *self.references.get(rack)?);
+        let (mut said, values) = model.taken_apart(rack, x).filter(|(said, _)| are_finite(said))?;
+        self.calibrations.get_mut(rack)?.adjust(x, false, &mut said);
+        let [peak_p50, _, peak_p99] = said[answered].peak;
+        Some(explain::explained(&values, [peak_p50, peak_p99], x, reference))
     }
 
     fn ask(&mut self, samples: &[Sample], keep: Keep) -> Result<Option<Asked>, RunError> {
@@ -116,8 +137,8 @@ impl Guarded {
             }
             self.power.push(reading.map_or(0.0, |watts| ratio(watts, *reference)));
         }
-        self.horizons.clear();
-        self.horizons.resize(samples.len() * model.horizons().0.len(), UNSAID);
+        self.said.clear();
+        self.said.resize(samples.len() * model.horizons().0.len(), UNSAID);
         model.run(&self.power, keep, &mut self.answer)?;
         Ok(Some(Asked { hash8: model.hash8(), answered: model.horizons().1 }))
     }
@@ -130,15 +151,18 @@ impl Guarded {
             self.reset(rack);
             return Err(RuleReason::ColdStart);
         };
-        if !self.answer.rack(rack, &mut self.said) {
+        let horizons = self.said.len() / self.power.len();
+        let said = &mut self.said[rack * horizons..(rack + 1) * horizons];
+        if !self.answer.rack(rack, said) {
             return Err(RuleReason::RuntimeFailed);
         }
-        if !are_finite(&self.said) {
+        if !are_finite(said) {
             self.reset(rack);
             return Err(RuleReason::NotFinite);
         }
-        let rises = rise(&self.said);
-        let doubt = self.calibrate(rack, keep);
+        let rises = rise(said) && said.iter().all(|at| up(at.peak[2], reference) <= most(limit));
+        let doubt = calibrate(&mut self.calibrations[rack], self.power[rack], keep, said);
+        let said = said[answered];
         if held.seen_s() < WARM_S_MIN {
             return Err(RuleReason::ColdStart);
         }
@@ -149,25 +173,8 @@ impl Guarded {
         match doubt {
             Some(Doubt::Drift) => Err(RuleReason::Drift),
             Some(Doubt::Frozen) => Err(RuleReason::FrozenMeter),
-            None => {
-                let said = self.said[answered];
-                in_watts(said, reference, limit, ForecastSource::Model { hash8 }).ok_or(RuleReason::OutOfRange)
-            }
+            None => Ok(in_watts(said, reference, limit, ForecastSource::Model { hash8 })),
         }
-    }
-
-    /// Adjusts what is said of a rack by what its forecasts were worth. A held reading counts as a sample, as the model
-    /// takes it for one.
-    fn calibrate(&mut self, rack: usize, keep: Keep) -> Option<Doubt> {
-        let (calibration, x) = (&mut self.calibrations[rack], self.power[rack]);
-        let keep = keep == Keep::Committed;
-        if keep {
-            calibration.observe(x);
-        }
-        calibration.adjust(x, keep, &mut self.said);
-        let horizons = self.said.len();
-        self.horizons[rack * horizons..(rack + 1) * horizons].copy_from_slice(&self.said);
-        self.calibrations[rack].doubt()
     }
 
     fn reset(&mut self, rack: usize) {
@@ -194,6 +201,17 @@ impl Forecast for Guarded {
     }
 }
 
+/// Adjusts what is said of a rack by what its forecasts were worth, `x` being its present power. A held reading counts as
+/// a sample, as the model takes it for one.
+fn calibrate(calibration: &mut Calibration, x: f32, keep: Keep, said: &mut [At]) -> Option<Doubt> {
+    let keep = keep == Keep::Committed;
+    if keep {
+        calibration.observe(x);
+    }
+    calibration.adjust(x, keep, said);
+    calibration.doubt()
+}
+
 /// Whether the limit has left the range in which the reference still fits, or there is none yet.
 fn strayed(reference: Watts, limit: Watts) -> bool {
     let (reference, limit) = (reference.get(), limit.get());
@@ -210,11 +228,12 @@ fn ratio(power: Watts, reference: Watts) -> f32 {
     }
 }
 
-/// The finite answer in watts, or `None` when its peak lies above three limits.
-fn in_watts(said: At, reference: Watts, limit: Watts, source: ForecastSource) -> Option<RackForecast> {
-    let [p50, p90, p99, peak_p99] = [said.p50, said.p90, said.p99, said.bound].map(|part| up(part, reference));
-    let fits = peak_p99 <= most(limit);
-    fits.then_some(RackForecast { p50, p90, p99, peak_p99, horizon: HORIZON, source })
+/// The finite answer in watts; what was widened beyond three limits is cut there.
+fn in_watts(said: At, reference: Watts, limit: Watts, source: ForecastSource) -> RackForecast {
+    let most = most(limit);
+    let [p50, p90, p99] = said.value.map(|part| up(part, reference).min(most));
+    let [peak_p50, _, peak_p99] = said.peak.map(|part| up(part, reference).min(most));
+    RackForecast { p50, p90, p99, peak_p50, peak_p99, horizon: HORIZON, source }
 }
 
 /// A finite part of the reference in whole watts, rounded towards more.
@@ -227,18 +246,19 @@ fn up(part: f32, reference: Watts) -> Watts {
 mod tests {
     use super::*;
 
-    fn said(parts: [f32; 4]) -> At {
-        At { p50: parts[0], p90: parts[1], p99: parts[2], bound: parts[3] }
+    fn said([p50, p90, p99, peak_p99]: [f32; 4]) -> At {
+        At { value: [p50, p90, p99], peak: [p50, p90, peak_p99] }
     }
 
     #[test]
     fn watts_are_rounded_up_and_bounded() {
         let source = ForecastSource::Rule(RuleReason::NoModel);
         let (reference, limit) = (Watts::new(999), Watts::new(1_000));
-        let forecast = in_watts(said([0.5, 0.5, 0.5, 3.0]), reference, limit, source).expect("within three limits");
+        let forecast = in_watts(said([0.5, 0.5, 0.5, 3.0]), reference, limit, source);
         assert_eq!([forecast.p50.get(), forecast.p99.get(), forecast.peak_p99.get()], [500, 500, 2_997]);
-        assert_eq!(in_watts(said([0.5, 0.5, 0.5, 3.1]), reference, limit, source), None);
-        assert_eq!(in_watts(said([0.5, 0.5, 0.5, f32::MAX]), reference, limit, source), None);
+        for peak in [3.1, f32::MAX] {
+            assert_eq!(in_watts(said([0.5, 0.5, 0.5, peak]), reference, limit, source).peak_p99, Watts::new(3_000));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::files;
 use crate::load_error::LoadError;
 
 /// The only layout of manifests that there is.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Most bytes of a manifest; ours has 50 kB, mostly hashes and scores.
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// Most floats that a model may carry per rack.
@@ -38,7 +38,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// Spans of the maximum: all horizons but the first.
-    pub fn bounds(&self) -> usize {
+    pub fn spans(&self) -> usize {
         self.horizons.len() - 1
     }
 }
@@ -155,10 +155,10 @@ impl Raw {
             let expected = format!("state_in of shape [N, 1..={STATE_MAX}]");
             return Err(Wrong("inputs", expected, ports(&self.inputs)));
         }
-        let (horizons, bounds) = (self.horizons.len(), self.bounds.len());
+        let (horizons, spans) = (self.horizons.len(), self.bounds.len());
         let inputs = format!("power [N, 1] float32, state_in [N, {state}] float32");
         let outputs = format!(
-            "quantiles [N, {horizons}, 3] float32, bound [N, {bounds}] float32, state_out [N, {state}] float32"
+            "quantiles [N, {horizons}, 3] float32, maxima [N, {spans}, 3] float32, state_out [N, {state}] float32"
         );
         for (field, expected, found) in [("inputs", inputs, &self.inputs), ("outputs", outputs, &self.outputs)] {
             if ports(found) != expected {

@@ -19,16 +19,19 @@ use std::fmt;
 use std::path::Path;
 
 use ort::session::Session;
+use ridethrough_core::units::Watts;
 
 use self::batch::Batch;
 use self::native_batch::NativeBatch;
 use crate::calibration::At;
+use crate::explain;
 use crate::files::{self, ModelFiles};
 use crate::forecast::{Keep, RACKS_MAX};
 use crate::load_error::LoadError;
 use crate::manifest::Manifest;
 use crate::native::NativeStep;
 use crate::runtime;
+use crate::servers::ServerForecasts;
 
 /// Most bytes of a model; ours has 83 kB.
 const MODEL_BYTES_MAX: u64 = 16 << 20;
@@ -77,7 +80,7 @@ pub enum RunError {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     quantiles: Vec<f32>,
-    bound: Vec<f32>,
+    maxima: Vec<f32>,
     horizons: usize,
 }
 
@@ -131,6 +134,29 @@ impl OnnxForecast {
     /// Whether the crate's own step runs the model, for want of a runtime.
     pub fn is_native(&self) -> bool {
         matches!(self.step, Step::Native { .. })
+    }
+
+    /// Cold forecasts of servers with these ratings, by the same model; none where it cannot.
+    pub fn servers(&self, rated: impl Iterator<Item = Watts>) -> Option<ServerForecasts> {
+        let (Step::Runtime { native, .. } | Step::Native { native, .. }) = &self.step;
+        ServerForecasts::new(NativeStep::clone(native), &self.manifest.horizons, rated)
+    }
+
+    /// What the crate's own step says of one rack, `x` being its present power: at each horizon, and at the one that is
+    /// answered for with each combination of what drives it. None before the first step.
+    pub(crate) fn taken_apart(&mut self, rack: usize, x: f32) -> Option<(Vec<At>, [[f32; 2]; explain::COMBINATIONS])> {
+        // The shortest horizon has no span.
+        let span = self.manifest.answered.checked_sub(1)?;
+        let row = rack * self.manifest.state..(rack + 1) * self.manifest.state;
+        let (native, state) = match &mut self.step {
+            Step::Runtime { batch, native, .. } => (native, batch.as_ref()?.state()?.get(row)?.to_vec()),
+            Step::Native { native, batch } => (native, batch.state().get(row)?.to_vec()),
+        };
+        let mut answer = Answer::default();
+        answer.clear(&self.manifest);
+        NativeBatch::default().run_one(native, x, &state, &mut answer);
+        let mut said = answer.room();
+        answer.rack(0, &mut said).then(|| (said, explain::combinations(native, &state, x, span)))
     }
 
     /// Forgets all racks.
@@ -205,7 +231,7 @@ impl OnnxForecast {
 fn own_step(bytes: &[u8], manifest: &Manifest, path: &Path) -> Result<NativeStep, LoadError> {
     let refused = |message| LoadError::ModelRefused { path: path.to_path_buf(), message };
     let native = NativeStep::read(bytes).map_err(|fault| refused(fault.to_string()))?;
-    if native.state() == manifest.state && native.outputs() == (manifest.horizons.len(), manifest.bounds()) {
+    if native.state() == manifest.state && native.outputs() == (manifest.horizons.len(), manifest.spans()) {
         Ok(native)
     } else {
         Err(refused("its weights have another shape than its manifest says".to_owned()))
@@ -224,41 +250,40 @@ fn fitting<'a>(batch: &'a mut Option<Batch>, racks: usize, manifest: &Manifest) 
 impl Answer {
     fn clear(&mut self, manifest: &Manifest) {
         self.quantiles.clear();
-        self.bound.clear();
+        self.maxima.clear();
         self.horizons = manifest.horizons.len();
     }
 
+    /// Room for what is said of one rack.
+    pub(crate) fn room(&self) -> Vec<At> {
+        vec![At::default(); self.horizons]
+    }
+
     /// What is said of one rack at each horizon; `false` when there is nothing.
-    pub(crate) fn rack(&self, rack: usize, said: &mut Vec<At>) -> bool {
-        said.clear();
-        let bounds = self.horizons - 1;
-        let Some(quantiles) =
-            self.quantiles.get(rack * self.horizons * QUANTILES..(rack + 1) * self.horizons * QUANTILES)
-        else {
-            return false;
-        };
-        let Some(bound) = self.bound.get(rack * bounds..(rack + 1) * bounds) else { return false };
-        let (three, _) = quantiles.as_chunks::<QUANTILES>();
-        // The shortest horizon has no span before it: its bound is its P99.
-        let bounds = three.first().map(|[.., p99]| *p99).into_iter().chain(bound.iter().copied());
-        said.extend(three.iter().zip(bounds).map(|([p50, p90, p99], bound)| At {
-            p50: *p50,
-            p90: *p90,
-            p99: *p99,
-            bound,
-        }));
-        true
+    pub(crate) fn rack(&self, rack: usize, said: &mut [At]) -> bool {
+        let values = self.horizons * QUANTILES;
+        let maxima = values - QUANTILES;
+        let Some(values) = self.quantiles.get(rack * values..(rack + 1) * values) else { return false };
+        let Some(maxima) = self.maxima.get(rack * maxima..(rack + 1) * maxima) else { return false };
+        let (values, _) = values.as_chunks::<QUANTILES>();
+        // The shortest horizon has no span before it: its maximum is its value.
+        let maxima = values.iter().take(1).chain(maxima.as_chunks::<QUANTILES>().0);
+        for (at, (value, peak)) in said.iter_mut().zip(values.iter().zip(maxima)) {
+            *at = At { value: *value, peak: *peak };
+        }
+        said.len() == values.len()
     }
 }
 
 /// Whether all that is said is finite.
 pub(crate) fn are_finite(said: &[At]) -> bool {
-    said.iter().all(|at| [at.p50, at.p90, at.p99, at.bound].iter().all(|part| part.is_finite()))
+    said.iter().all(|at| at.value.iter().chain(&at.peak).all(|part| part.is_finite()))
 }
 
-/// Whether all that is said rises from 0 to the bound.
+/// Whether all that is said rises from 0, and no maximum is below a value.
 pub(crate) fn rise(said: &[At]) -> bool {
-    said.iter().all(|at| 0.0 <= at.p50 && at.p50 <= at.p90 && at.p90 <= at.p99 && at.p99 <= at.bound)
+    let rises = |at: &At| 0.0 <= at.value[0] && at.value.is_sorted() && at.peak.is_sorted();
+    said.iter().all(|at| rises(at) && at.value.iter().zip(&at.peak).all(|(value, peak)| value <= peak))
 }
 
 impl From<ort::Error> for RunError {

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::units::Watts;
-use ridethrough_model::{Forecast, Guarded, HORIZON, Keep, RACKS_MAX, RuleForecast, Sample};
+use ridethrough_model::{Decisive, Forecast, Guarded, HORIZON, Keep, RACKS_MAX, RuleForecast, Sample};
 use support::{committed, missing, sample};
 
 /// Seconds after which the model speaks of a rack.
@@ -38,6 +38,33 @@ fn the_model_speaks_after_half_a_minute() {
     assert!(forecast.peak_p99 >= Watts::new(600), "the bound includes the present");
     assert_eq!(forecast.horizon, HORIZON);
     assert_eq!(engine.last_failure(), None);
+}
+
+#[test]
+fn an_explanation_adds_up_to_the_forecast() {
+    let mut engine = Guarded::new(Some(committed()));
+    assert_eq!(engine.explain(0), None, "nothing was said yet");
+    let mut out = Vec::new();
+    for second in 0..200 {
+        let watts = if second % 20 < 12 { 900 } else { 400 };
+        engine.step(&[sample(watts, 1_000), sample(500, 1_000)], Keep::Committed, &mut out);
+    }
+    engine.step(&[sample(400, 1_000), sample(500, 1_000)], Keep::Provisional, &mut out);
+    for (rack, forecast) in out.iter().enumerate() {
+        assert!(is_model(forecast), "{forecast:?}");
+        let told = engine.explain(rack).expect("the model speaks");
+        for number in [|it: &Decisive| it.peak_p50, |it: &Decisive| it.peak_p99] {
+            let parts: Watts = told.drivers.iter().map(|(_, adds)| number(adds)).sum();
+            let sum = number(&told.flat).saturating_add(parts).saturating_add(number(&told.calibration));
+            assert_eq!(sum, number(&told.issued), "{told:?}");
+        }
+        let apart = (told.issued.peak_p99.get() - forecast.peak_p99.get()).abs();
+        assert!(apart <= 2, "{told:?} explains {forecast:?}");
+    }
+    let swinging = engine.explain(0).expect("the model speaks");
+    let driven: i64 = swinging.drivers.iter().map(|(_, adds)| adds.peak_p50.get()).sum();
+    assert!(driven > 100, "its past makes it expect the next swing: {swinging:?}");
+    assert_eq!(engine.explain(2), None, "there is no such rack");
 }
 
 #[test]

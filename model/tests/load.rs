@@ -109,12 +109,12 @@ fn a_model_of_another_shape_is_refused_by_port() {
 
 #[test]
 fn manifest_errors_name_the_field() {
-    check_field("\"format\": 2", "\"format\": 1", "format");
+    check_field("\"format\": 3", "\"format\": 2", "format");
     check_field("\"period_ms\": 1000", "\"period_ms\": 100", "period_ms");
     check_field("\"sha256\": \"", "\"sha256\": \"Z", "sha256");
     check_field("0.99", "0.95", "quantiles");
     check_field("\"name\": \"power\"", "\"name\": \"watts\"", "inputs");
-    check_field("\"name\": \"bound\"", "\"name\": \"peak\"", "outputs");
+    check_field("\"name\": \"maxima\"", "\"name\": \"peak\"", "outputs");
     let unknown = copy(|_| (), |text| *text = text.replacen("\"opset\"", "\"opsett\"", 1));
     let error = refused(&unknown);
     assert!(matches!(error, LoadError::ManifestSyntax { .. }) && error.to_string().contains("opsett"), "{error}");

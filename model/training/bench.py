@@ -18,7 +18,7 @@ from racks import HORIZONS
 SEED = 7
 # A rise of so much of the highest power seen in training, within the horizon.
 SURGE = 0.1
-PER_HORIZON = 4
+PER_HORIZON = 6
 FULL = {"rows_max": 24_000, "trees": 300}
 QUICK = {"rows_max": 2_000, "trees": 30}
 NAMES = {
@@ -45,7 +45,7 @@ def groups_of(all_traces: list[traces.Trace], quick: bool) -> dict[str, list[sco
 
 
 def ours(replay: Path, model: Path, series: list[score.Series]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What the engine says of each series: `[T, H, 4]` in watts, and whether it answered by the model `[T]`."""
+    """What the engine says of each series: `[T, H, 6]` in watts, and whether it answered by the model `[T]`."""
     longest = max(len(one.watts) for one in series)
     table = np.full((longest, len(series)), np.nan, "<f4")
     for column, one in enumerate(series):
@@ -64,9 +64,8 @@ def ours_at(forecasts: list[np.ndarray], all_series: list[Shown], series: list[s
     out = []
     for said, shown, one in zip(forecasts, all_series, series):
         said = said / (one.watts[0] / shown.x[0])
-        p50, p90, p99, bound = (said[:, index, part] for part in range(PER_HORIZON))
-        middle = 0.5 * (np.maximum.accumulate(said[:, : index + 1, 0], axis=1)[:, -1] + bound)
-        out.append(Said(p50, p90, p99, bound, middle - shown.x))
+        p50, p90, p99, peak_p50, _, bound = (said[:, index, part] for part in range(PER_HORIZON))
+        out.append(Said(p50, p90, p99, bound, peak_p50 - shown.x))
     return out
 
 

@@ -20,7 +20,7 @@ from racks import BOUNDS, HORIZONS
 from traces import Trace
 
 OPSET, IR_VERSION = 17, 9
-FORMAT = 2
+FORMAT = 3
 # The model counts in samples; the product gives it one in a second.
 PERIOD_MS = 1000
 GOLDEN_STEPS, GOLDEN_RACKS = 24, 3
@@ -65,7 +65,7 @@ def folded(weights: dict, spread: np.ndarray) -> dict[str, np.ndarray]:
     shifted = lambda bias, rows: bias - (SHIFT * GAIN) @ rows
     gates = np.vstack([gain(w["gates_w"][:FEATURES]), w["gates_w"][FEATURES:]])
     out = {"gates_w": gates, "gates_b": shifted(w["gates_b"], w["gates_w"][:FEATURES])}
-    unit = np.concatenate([np.full(H, network.RESIDUAL), np.ones(2 * H + B)])
+    unit = np.concatenate([np.full(H, network.RESIDUAL), np.ones(network.OUT - H)])
     # The head and the straight line see the same: one product gives both, the line's columns last.
     both = np.hstack([w["head_w"], w["line_w"] * network.RESIDUAL])
     bias = np.concatenate([w["head_b"], np.zeros(H)])
@@ -75,7 +75,7 @@ def folded(weights: dict, spread: np.ndarray) -> dict[str, np.ndarray]:
     out["seen_w"], out["seen_b"] = np.vstack([h, on_features, gain(lags)]), shifted(bias, features)
     out["deep_w"], out["deep_b"] = w["deep_w"], w["deep_b"]
     out["out_w"], out["out_b"] = w["out_w"] * unit, w["out_b"] * unit
-    out["width"] = network.WIDTH * np.concatenate([np.ones(H), np.asarray(spread)])
+    out["width"] = network.WIDTH * np.concatenate([np.ones(H), spread[:H], np.ones(2 * B), spread[H:]])
     return {key: np.asarray(value, np.float32) for key, value in out.items()}
 
 
@@ -84,7 +84,7 @@ SLOW = 4
 
 
 def build(weights: dict, spread: np.ndarray) -> onnx.ModelProto:
-    """The whole step: power `[N, 1]`, state_in `[N, S]` to quantiles `[N, H, 3]`, bound `[N, B]`, state_out `[N, S]`."""
+    """The whole step: power `[N, 1]`, state_in `[N, S]` to quantiles `[N, H, 3]`, maxima `[N, B, 3]`, state_out `[N, S]`."""
     g = Graph()
     named = {key: g.constant(value, key) for key, value in folded(weights, spread).items()}
     h, c, past, top, fast, slow, warm = g.split("state_in", [HIDDEN, HIDDEN, PAST, 1, 1, 1, 1])
@@ -109,7 +109,7 @@ def build(weights: dict, spread: np.ndarray) -> onnx.ModelProto:
     g.op("Concat", h, c, newest, kept, top, fast, slow, warm, axis=1, name="state_out")
     tensor = lambda name, *shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
     inputs = [tensor("power", 1), tensor("state_in", STATE)]
-    outputs = [tensor("quantiles", H, 3), tensor("bound", B), tensor("state_out", STATE)]
+    outputs = [tensor("quantiles", H, 3), tensor("maxima", B, 3), tensor("state_out", STATE)]
     return _finish(helper.make_graph(g.nodes, "ridethrough_forecast_step", inputs, outputs, g.constants))
 
 
@@ -124,21 +124,27 @@ def _cell(g: Graph, named: dict, features: str, h: str, c: str) -> tuple[str, st
 def _head(g: Graph, named: dict, scale: str, seen: str) -> None:
     hidden, line = g.split(g.op("Gemm", seen, named["seen_w"], named["seen_b"]), [network.HEAD, H])
     hidden = g.op("Relu", g.op("Gemm", g.op("Relu", hidden), named["deep_w"], named["deep_b"]))
-    middle, above = g.split(g.op("Gemm", hidden, named["out_w"], named["out_b"]), [H, 2 * H + B])
+    middle, above = g.split(g.op("Gemm", hidden, named["out_w"], named["out_b"]), [H, network.OUT - H])
     steps = g.op("Mul", g.op("Mul", g.op("Softplus", above), named["width"]), scale)
-    to_p90, to_p99, *to_bounds = g.split(steps, [H, H] + [1] * B)
+    to_p90, to_p99, *widenings = g.split(steps, [H, H] + [1] * (3 * B))
     p50 = g.op("Add", "power", g.op("Mul", g.op("Add", middle, line), scale))
     p50 = g.op("Max", p50, g.constant(0.0))
     p90 = g.op("Add", p50, to_p90)
     p99 = g.op("Add", p90, to_p99)
-    each = g.split(p99, [1] * H)
-    bounds, highest = [], each[0]
-    for samples, step in zip(BOUNDS, to_bounds):
-        highest = g.op("Add", g.op("Max", highest, each[HORIZONS.index(samples)]), step)
-        bounds.append(highest)
-    last = g.constant(np.array([2], np.int64))
-    g.op("Concat", *[g.op("Unsqueeze", p, last) for p in (p50, p90, p99)], axis=2, name="quantiles")
-    g.op("Concat", *bounds, axis=1, name="bound")
+    values = [g.split(quantile, [1] * H) for quantile in (p50, p90, p99)]
+    below, maxima = [each[0] for each in values], []
+    for index, samples in enumerate(BOUNDS):
+        for level in range(3):
+            floors = [below[level], values[level][HORIZONS.index(samples)], *below[:level][-1:]]
+            below[level] = g.op("Add", g.op("Max", *floors), widenings[level * B + index])
+        maxima.append(g.op("Concat", *below, axis=1))
+    _stacked(g, [p50, p90, p99], 2, "quantiles")
+    _stacked(g, maxima, 1, "maxima")
+
+
+def _stacked(g: Graph, values: list[str], axis: int, name: str) -> None:
+    at = g.constant(np.array([axis], np.int64))
+    g.op("Concat", *[g.op("Unsqueeze", value, at) for value in values], axis=axis, name=name)
 
 
 def _finish(graph: onnx.GraphProto) -> onnx.ModelProto:
@@ -152,11 +158,10 @@ def wrong_shape() -> onnx.ModelProto:
     """A valid model whose state is 8 wide: the crate must refuse it by name."""
     g = Graph()
     tensor = lambda name, *shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
-    tile = g.op("Unsqueeze", g.op("Concat", *["power"] * H, axis=1), g.constant(np.array([2], np.int64)))
-    g.op("Concat", tile, tile, tile, axis=2, name="quantiles")
-    g.op("Concat", *["power"] * B, axis=1, name="bound")
+    for name, rows in (("quantiles", H), ("maxima", B)):
+        _stacked(g, [g.op("Concat", *["power"] * rows, axis=1)] * 3, 2, name)
     g.op("Identity", "state_in", name="state_out")
-    outputs = [tensor("quantiles", H, 3), tensor("bound", B), tensor("state_out", 8)]
+    outputs = [tensor("quantiles", H, 3), tensor("maxima", B, 3), tensor("state_out", 8)]
     return _finish(helper.make_graph(g.nodes, "wrong", [tensor("power", 1), tensor("state_in", 8)], outputs, g.constants))
 
 
@@ -168,8 +173,8 @@ def golden(weights: dict, spread: np.ndarray, all_traces: list[Trace], seed: int
     state = np.zeros((GOLDEN_RACKS, STATE), np.float32)
     step, out = jax.jit(network.step), []
     for now in x:
-        quantiles, bound, state = step(weights, spread, now, state)
-        rows = {"power": now, "quantiles": quantiles, "bound": bound, "state_out": state}
+        quantiles, maxima, state = step(weights, spread, now, state)
+        rows = {"power": now, "quantiles": quantiles, "maxima": maxima, "state_out": state}
         out.append({key: np.asarray(value, np.float64).round(7).tolist() for key, value in rows.items()})
     return {"traces": [t.name for t in chosen], "state_in": "zeros at the first step, then state_out", "steps": out}
 
@@ -203,7 +208,7 @@ def _write(stem: Path, raw: bytes, notes: dict) -> None:
         "quantiles": list(network.QUANTILES),
         "power_range": [0.0, 3.0],
         "inputs": [port("power", 1), port("state_in", STATE)],
-        "outputs": [port("quantiles", H, 3), port("bound", B), port("state_out", STATE)],
+        "outputs": [port("quantiles", H, 3), port("maxima", B, 3), port("state_out", STATE)],
         **notes,
     }
     stem.with_suffix(".onnx").write_bytes(raw)

@@ -12,11 +12,13 @@ import numpy as np
 from racks import BOUNDS, HORIZONS
 
 HIDDEN = 16
-HEAD, HEAD_2 = 64, 64
+HEAD, HEAD_2 = 128, 96
 LAGS = 160
 QUANTILES = (0.50, 0.90, 0.99)
+QUANTILE_WEIGHTS = (2.0, 1.5, 4.0)
 H, B = len(HORIZONS), len(BOUNDS)
-OUT = 3 * H + B
+# Three quantiles of the value at each horizon, and of the maximum over each span.
+OUT = 3 * H + 3 * B
 
 # What the state carries, in this order: h, c, the samples before this one (newest first), and four scalars. `warm` is
 # 0 at a cold start and 1 ever after.
@@ -81,7 +83,7 @@ def cell(weights: dict, features: jnp.ndarray, h: jnp.ndarray, c: jnp.ndarray) -
 
 
 def head(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, scale: jnp.ndarray, seen: jnp.ndarray):
-    """Quantiles `[.., H, 3]` and bounds `[.., B]`; `seen [.., INPUT]`, `spread [H + B]` the conformal factors."""
+    """Quantiles of values `[.., H, 3]` and of maxima `[.., B, 3]`; `seen [.., INPUT]`, `spread [H + B]` the conformal factors."""
     hidden = jax.nn.relu(seen @ weights["head_w"] + weights["head_b"])
     hidden = jax.nn.relu(hidden @ weights["deep_w"] + weights["deep_b"])
     raw = hidden @ weights["out_w"] + weights["out_b"]
@@ -91,13 +93,17 @@ def head(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, scale: jnp.ndarray,
     # Every quantile is the one below plus something positive: they cannot cross.
     p90 = p50 + steps[..., :H]
     p99 = p90 + steps[..., H : 2 * H] * spread[:H]
-    # The maximum over a span is at least each value in it, so its P99 is at least each of theirs.
-    bounds, above = [], p99[..., 0]
+    # The maximum over a span is at least each value in it, so each of its quantiles is at least theirs.
+    values, maxima = (p50, p90, p99), []
+    below = [quantile[..., 0] for quantile in values]
     for index, samples in enumerate(BOUNDS):
-        above = jnp.maximum(above, p99[..., HORIZONS.index(samples)])
-        above = above + steps[..., 2 * H + index] * spread[H + index]
-        bounds.append(above)
-    return jnp.stack([p50, p90, p99], -1), jnp.stack(bounds, -1)
+        horizon, least = HORIZONS.index(samples), jnp.zeros_like(x)
+        for level in range(3):
+            widening = steps[..., 2 * H + level * B + index] * (spread[H + index] if level == 2 else 1.0)
+            floor = jnp.maximum(jnp.maximum(below[level], values[level][..., horizon]), least)
+            below[level] = least = floor + widening
+        maxima.append(jnp.stack(below, -1))
+    return jnp.stack(values, -1), jnp.stack(maxima, -2)
 
 
 def lagged(past: jnp.ndarray, slow: jnp.ndarray, scale: jnp.ndarray) -> jnp.ndarray:
@@ -105,7 +111,7 @@ def lagged(past: jnp.ndarray, slow: jnp.ndarray, scale: jnp.ndarray) -> jnp.ndar
 
 
 def step(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, state: jnp.ndarray):
-    """One sample: `x [N]`, `state [N, S]` to quantiles `[N, H, 3]`, bounds `[N, B]`, state `[N, S]`."""
+    """One sample: `x [N]`, `state [N, S]` to quantiles `[N, H, 3]`, maxima `[N, B, 3]`, state `[N, S]`."""
     h, c = state[:, :HIDDEN], state[:, HIDDEN : 2 * HIDDEN]
     past, scalars = state[:, 2 * HIDDEN : 2 * HIDDEN + PAST], state[:, 2 * HIDDEN + PAST :]
     features, scalars_new = carry(x, jnp.concatenate([scalars, past[:, :1]], 1))
@@ -115,12 +121,12 @@ def step(weights: dict, spread: jnp.ndarray, x: jnp.ndarray, state: jnp.ndarray)
     h, c = cell(weights, features, h, c)
     scale = jnp.maximum(scalars_new[:, 0], TOP_FLOOR)
     seen = jnp.concatenate([h, features, lagged(window, scalars_new[:, 2], scale)], 1)
-    quantiles, bound = head(weights, spread, x, scale, seen)
-    return quantiles, bound, jnp.concatenate([h, c, window[:, :PAST], scalars_new], 1)
+    quantiles, maxima = head(weights, spread, x, scale, seen)
+    return quantiles, maxima, jnp.concatenate([h, c, window[:, :PAST], scalars_new], 1)
 
 
 def run(weights: dict, spread: jnp.ndarray, x: jnp.ndarray):
-    """Whole series from a cold start: `x [T, N]` to quantiles `[T, N, H, 3]`, bounds `[T, N, B]`, scale `[T, N]`."""
+    """Whole series from a cold start: `x [T, N]` to quantiles `[T, N, H, 3]`, maxima `[T, N, B, 3]`, scale `[T, N]`."""
     count = x.shape[1]
 
     def carry_step(old, now):
@@ -139,24 +145,25 @@ def run(weights: dict, spread: jnp.ndarray, x: jnp.ndarray):
     padded = jnp.concatenate([jnp.repeat(x[:1], PAST, 0), x], 0)
     window = jnp.stack([padded[PAST - k : PAST - k + x.shape[0]] for k in range(LAGS)], -1)
     seen = jnp.concatenate([h, features, lagged(window, slow, scale)], -1)
-    quantiles, bound = head(weights, spread, x, scale, seen)
-    return quantiles, bound, scale
+    quantiles, maxima = head(weights, spread, x, scale, seen)
+    return quantiles, maxima, scale
 
 
 def loss(weights: dict, x, y, peak, mask) -> jnp.ndarray:
-    """Mean pinball loss of all quantiles and bounds, in parts of what persistence errs on each rack."""
-    quantiles, bound, scale = run(weights, jnp.ones(H + B), x)
-    levels = jnp.asarray(QUANTILES)
-    # P99 errs in hundredths: weighed so that it is heard beside the median.
-    weight_of = jnp.asarray([2.0, 1.5, 4.0])
-    per_quantile = (pinball(y[..., None] - quantiles, levels) * weight_of).sum(-1).mean(-1)
-    per_bound = pinball(peak - bound, 0.99).mean(-1)
+    """Mean pinball loss of all quantiles of values and maxima, in parts of what persistence errs on each rack."""
+    quantiles, maxima, scale = run(weights, jnp.ones(H + B), x)
+    per_value, per_maximum = weighed(y, quantiles).mean(-1), weighed(peak, maxima).mean(-1)
     # A rack's error counts beside what persistence would err: what cannot be foreseen must not drown what can.
     naive = (jnp.abs(y - x[..., None]).mean(-1) * mask).sum(0) / jnp.maximum(mask.sum(0), 1.0) / scale.mean(0)
     full = jnp.arange(len(x)) >= LAGS
     share = jnp.where(full, 1.0, PARTIAL) * (jnp.arange(len(x)) >= SETTLE)
     weight = mask * share[:, None] / (naive + 0.01) / scale
-    return (weight * (per_quantile + 4.0 * per_bound)).sum() / (mask * share[:, None]).sum()
+    return (weight * (per_value + per_maximum)).sum() / (mask * share[:, None]).sum()
+
+
+def weighed(truth, quantiles):
+    """Pinball losses of `quantiles [.., K, 3]` summed by weight; P99 errs in hundredths, so it must be raised to be heard."""
+    return (pinball(truth[..., None] - quantiles, np.asarray(QUANTILES)) * np.asarray(QUANTILE_WEIGHTS)).sum(-1)
 
 
 def pinball(error: jnp.ndarray, level) -> jnp.ndarray:

@@ -18,6 +18,8 @@ TRAIN_END, CALIBRATION_END = 0.6, 0.8
 STEADY_SHARE, LONG_SHARE = 0.05, 0.78
 LONG_SAMPLES = 800
 SINGLE_SHARE, ALIGNED_SHARE = 0.5, 0.35
+# Independent servers of a rack, and of a row, which has a forecast of its own: at least, and less than.
+RACK_SERVERS, ROW_SERVERS, ROW_SHARE = (2, 9), (9, 49), 0.4
 BACKWARDS_SHARE, DOUBLED_SHARE, PAUSED_SHARE = 0.3, 0.1, 0.15
 
 
@@ -106,17 +108,25 @@ class Sampler:
         return watts[at], fresh[at]
 
     def _aligned(self, nodes: list, length_max: int) -> tuple[np.ndarray, np.ndarray]:
-        count = min(len(nodes), int(self.rng.integers(2, 9)))
+        count = min(len(nodes), int(self.rng.integers(*RACK_SERVERS)))
         chosen = [nodes[i] for i in self.rng.choice(len(nodes), size=count, replace=False)]
         at = self._window(min(len(watts) for watts, _ in chosen), length_max)
         return _sum([(watts[at], fresh[at]) for watts, fresh in chosen])
 
     def _independent(self, files: list, length_max: int) -> tuple[np.ndarray, np.ndarray]:
+        of_row = self.rng.random() < ROW_SHARE
         parts = []
-        for _ in range(int(self.rng.integers(2, 9))):
-            watts, fresh = self._one(self._pick(files), length_max)
+        for _ in range(int(self.rng.integers(*(ROW_SERVERS if of_row else RACK_SERVERS)))):
+            nodes = self._pick(files)
+            watts, fresh = self._round(nodes, length_max) if of_row else self._one(nodes, length_max)
             parts.append((watts * np.float32(self.rng.uniform(0.5, 1.5)), fresh))
         return _sum(parts)
+
+    def _round(self, nodes: list, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """One recording from anywhere in it, again from its start where it ends: of many, the shortest would end first."""
+        watts, fresh = self._pick(nodes)
+        start = int(self.rng.integers(len(watts)))
+        return np.resize(np.roll(watts, -start), length), np.resize(np.roll(fresh, -start), length)
 
 
 def _sum(parts: list) -> tuple[np.ndarray, np.ndarray]:

@@ -59,7 +59,7 @@ def run(weights, spread, series: list[Series], part: str):
     for column, one in enumerate(series):
         x[: len(one.watts), column] = one.watts / one.watts.max()
         x[len(one.watts) :, column] = x[len(one.watts) - 1, column]
-    quantiles, bound, scale = map(np.asarray, _RUN(weights, spread, x))
+    quantiles, maxima, scale = map(np.asarray, _RUN(weights, spread, x))
     for column, one in enumerate(series):
         first, last = part_range(len(one.watts), part)
         if last - first <= AHEAD + 1:
@@ -69,16 +69,14 @@ def run(weights, spread, series: list[Series], part: str):
         at = np.flatnonzero(mask[:, 0] & (np.arange(len(mask)) >= first))
         if len(at):
             moved = max(float(np.abs(np.diff(own[:first, 0])).mean()), 1e-5)
-            yield one, own[at, 0], y[at, 0], peak[at, 0], quantiles[at, column], bound[at, column], moved
+            yield one, own[at, 0], y[at, 0], peak[at, 0], quantiles[at, column], maxima[at, column], moved
 
 
 def held_out(weights, series: list[Series], part: str) -> tuple[float, dict]:
     """Mean loss over groups, as in training; and for each group the medians' MASE at each horizon."""
     losses, errors = {}, {}
-    for one, x, y, peak, quantiles, bound, moved in run(weights, jnp.ones(network.H + network.B), series, part):
-        per_quantile = np.asarray(network.pinball(y[..., None] - quantiles, np.asarray(network.QUANTILES)))
-        per_bound = np.asarray(network.pinball(peak - bound, LEVEL))
-        value = (per_quantile * [2.0, 1.5, 4.0]).sum(-1).mean() + 4.0 * per_bound.mean()
+    for one, x, y, peak, quantiles, maxima, moved in run(weights, jnp.ones(network.H + network.B), series, part):
+        value = np.asarray(network.weighed(y, quantiles)).mean() + np.asarray(network.weighed(peak, maxima)).mean()
         losses.setdefault(one.group, []).append(value / (moved + 0.02))
         ratio = np.abs(y - quantiles[..., 0]).mean(0) / np.maximum(np.abs(y - x[:, None]).mean(0), 1e-6)
         mase = np.abs(y - quantiles[..., 0]).mean(0) / moved if "long" in one.group else ratio
@@ -105,15 +103,16 @@ def calibrate(weights, series: list[Series]) -> jnp.ndarray:
     return jnp.asarray(factors)
 
 
-def _ratio(index: int, y, peak, quantiles, bound) -> np.ndarray:
+def _ratio(index: int, y, peak, quantiles, maxima) -> np.ndarray:
     """How far the truth lies on the way from what a step stands on to where it leads."""
     if index < network.H:
         base, top, truth = quantiles[:, index, 1], quantiles[:, index, 2], y[:, index]
     else:
         b = index - network.H
-        below = quantiles[:, 0, 2] if b == 0 else bound[:, b - 1]
-        base = np.maximum(below, quantiles[:, racks.HORIZONS.index(racks.BOUNDS[b]), 2])
-        top, truth = bound[:, b], peak[:, b]
+        below = quantiles[:, 0, 2] if b == 0 else maxima[:, b - 1, 2]
+        horizon = racks.HORIZONS.index(racks.BOUNDS[b])
+        base = np.maximum(np.maximum(below, quantiles[:, horizon, 2]), maxima[:, b, 1])
+        top, truth = maxima[:, b, 2], peak[:, b]
     return (truth - base) / np.maximum(top - base, 1e-6)
 
 

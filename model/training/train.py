@@ -40,7 +40,7 @@ def update(weights, moments, number, rate, batch):
     return weights, (first, second), value
 
 
-def train(all_traces: list[traces.Trace], updates: int, weights: dict):
+def train(all_traces: list[traces.Trace], updates: int, weights: dict, out: Path):
     """The running average of the weights at its best on the calibration part."""
     sampler = racks.Sampler(all_traces, "train", SEED)
     held_out = score.series_of(all_traces)
@@ -62,7 +62,13 @@ def train(all_traces: list[traces.Trace], updates: int, weights: dict):
                 print(f"update {number}: loss {np.mean(recent[-200:]):.4f}, held out {check:.4f}, {elapsed:.0f} s; {parts}", flush=True)
                 if best is None or check < best[0]:
                     best = (check, average)
+                    save(average, out)
     return best[1]
+
+
+def save(weights: dict, out: Path) -> None:
+    """Kept as training goes, so that an interrupted run leaves its best."""
+    np.savez(out / "weights.npz", **{key: np.asarray(value) for key, value in weights.items()})
 
 
 def main() -> None:
@@ -82,8 +88,10 @@ def main() -> None:
     weights = network.init(SEED)
     if arguments.start:
         weights = {key: jnp.asarray(value) for key, value in np.load(arguments.start).items()}
-    weights = train(all_traces, arguments.updates, weights)
-    np.savez(arguments.out / "weights.npz", **{key: np.asarray(value) for key, value in weights.items()})
+    if arguments.updates:
+        weights = train(all_traces, arguments.updates, weights, arguments.out)
+    else:
+        save(weights, arguments.out)
     spread = score.calibrate(weights, score.series_of(all_traces))
     export.write_all(arguments.out, weights, np.asarray(spread), hashes, all_traces, SEED, arguments.updates)
 

@@ -276,7 +276,7 @@ fn ran() -> Duration {
 fn forecast(watts: i64) -> RackForecast {
     let watts = Watts::new(watts);
     let source = ForecastSource::Rule(RuleReason::NoModel);
-    RackForecast { p50: watts, p90: watts, p99: watts, peak_p99: watts, horizon: Millis::seconds(30), source }
+    RackForecast::flat(watts, Millis::seconds(30), source)
 }
 
 fn kesm_reading(kesm: KesmId) -> Reading {

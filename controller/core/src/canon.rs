@@ -12,6 +12,9 @@ use crate::forecast::{ForecastSource, RackForecast, RuleReason};
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId, Models};
 
+/// Comes before what makes the planner act, where that is not what it covers.
+const TRIGGER: &[u8] = b"trigger of a forecast";
+
 /// Feeds values to a hash, every field at fixed width, every list with its length first.
 pub(crate) struct Canon(Sha256);
 
@@ -325,6 +328,11 @@ impl Canon {
             self.signed(watts.get());
         }
         self.signed(forecast.horizon.get());
+        // An old log keeps its hashes: where trigger and bound are one, as they were, nothing is added.
+        if forecast.peak_p50 != forecast.peak_p99 {
+            self.bytes(TRIGGER);
+            self.signed(forecast.peak_p50.get());
+        }
         match forecast.source {
             ForecastSource::Model { hash8 } => self.bytes(&hash8),
             ForecastSource::Rule(reason) => self.unsigned(match reason {

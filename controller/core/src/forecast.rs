@@ -13,12 +13,21 @@ pub struct RackForecast {
     pub p90: Watts,
     /// 99th percentile at the horizon.
     pub p99: Watts,
-    /// 99th percentile of the maximum from now to the horizon: what the planner covers.
+    /// Median of the maximum from now to the horizon: what makes the planner act.
+    pub peak_p50: Watts,
+    /// 99th percentile of the maximum from now to the horizon: what it covers when it acts.
     pub peak_p99: Watts,
     /// How far ahead it looks.
     pub horizon: Millis,
     /// What made it.
     pub source: ForecastSource,
+}
+
+impl RackForecast {
+    /// A forecast without doubt: that much, and no more at any time until the horizon.
+    pub const fn flat(watts: Watts, horizon: Millis, source: ForecastSource) -> Self {
+        Self { p50: watts, p90: watts, p99: watts, peak_p50: watts, peak_p99: watts, horizon, source }
+    }
 }
 
 /// What made a forecast (I8: the decision says which one was used).

@@ -108,5 +108,5 @@ fn watched(scenario: &Scenario, mut engine: Guarded) -> Guarded {
 /// A forecast without doubt.
 fn flat(watts: Watts) -> RackForecast {
     let (horizon, source): (Millis, _) = (HORIZON, ForecastSource::Rule(RuleReason::NoModel));
-    RackForecast { p50: watts, p90: watts, p99: watts, peak_p99: watts, horizon, source }
+    RackForecast::flat(watts, horizon, source)
 }

@@ -1,40 +1,53 @@
-//! One step of a few racks together: as many as fit in the processor's registers.
+//! One step of some racks together, so that the weights are read once for all of them.
 
 use super::Out;
 use super::activation::{larger, rectified, sigmoid, softplus, tanh};
 use super::weights::{FEATURES, Layer, TILE, Weights};
 
-/// Racks of a block: six rows of two vectors of eight are twelve of the sixteen registers.
-pub const ROWS: usize = 6;
+/// Rows that a kernel works on together: six rows of two vectors of eight are twelve of the sixteen registers.
+const ROWS: usize = 6;
+/// Groups of so many rows that share a tile of weights while it is in the nearest cache.
+const GROUPS: usize = 4;
+/// Racks of a block.
+pub const BLOCK: usize = ROWS * GROUPS;
 
-/// The room that a block works in, row by row.
-#[derive(Debug)]
+/// What goes into a layer, group by group: for each input the numbers of a group's rows, side by side.
+type Inputs = Vec<[f32; ROWS]>;
+
+/// The room that a block works in.
+#[derive(Clone)]
 pub struct Block {
-    gate_inputs: Vec<f32>,
+    gate_inputs: Inputs,
+    seen: Inputs,
+    first_out: Inputs,
+    second_out: Inputs,
+    // What comes out of each layer, row by row.
     gates: Vec<f32>,
-    seen: Vec<f32>,
     first: Vec<f32>,
     second: Vec<f32>,
     out: Vec<f32>,
-    scale: [f32; ROWS],
+    scale: [f32; BLOCK],
 }
 
 impl Block {
     /// Room for steps with these weights.
     pub fn new(weights: &Weights) -> Self {
-        let room = |width: usize| vec![0.0; ROWS * width];
+        let inputs = |layer: &Layer| vec![[0.0; ROWS]; GROUPS * layer.inputs];
+        let outputs = |layer: &Layer| vec![0.0; BLOCK * layer.padded];
         Self {
-            gate_inputs: room(weights.gates.inputs),
-            gates: room(weights.gates.padded),
-            seen: room(weights.seen.inputs),
-            first: room(weights.seen.padded),
-            second: room(weights.deep.padded),
-            out: room(weights.out.padded),
-            scale: [1.0; ROWS],
+            gate_inputs: inputs(&weights.gates),
+            seen: inputs(&weights.seen),
+            first_out: inputs(&weights.deep),
+            second_out: inputs(&weights.out),
+            gates: outputs(&weights.gates),
+            first: outputs(&weights.seen),
+            second: outputs(&weights.deep),
+            out: outputs(&weights.out),
+            scale: [1.0; BLOCK],
         }
     }
 
-    /// One step of at most [`ROWS`] racks.
+    /// One step of at most [`BLOCK`] racks.
     pub fn step(&mut self, weights: &Weights, power: &[f32], state: &[f32], out: &mut Out<'_>) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -53,21 +66,21 @@ impl Block {
 
     #[inline(always)]
     fn step_with<const FUSED: bool>(&mut self, weights: &Weights, power: &[f32], state: &[f32], out: &mut Out<'_>) {
-        let width = weights.state();
+        let (width, groups) = (weights.state(), power.len().div_ceil(ROWS));
         for (row, (power, (old, new))) in
             power.iter().zip(state.chunks_exact(width).zip(out.state.chunks_exact_mut(width))).enumerate()
         {
             self.observe(weights, row, *power, old, new);
         }
-        dense::<FUSED>(&weights.gates, &self.gate_inputs, &mut self.gates);
+        dense::<FUSED>(&weights.gates, groups, &self.gate_inputs, &mut self.gates);
         for (row, (old, new)) in state.chunks_exact(width).zip(out.state.chunks_exact_mut(width)).enumerate() {
             self.remember(weights, row, old, new);
         }
-        dense::<FUSED>(&weights.seen, &self.seen, &mut self.first);
-        self.rectify(weights);
-        dense::<FUSED>(&weights.deep, &self.seen, &mut self.second);
-        self.second.iter_mut().for_each(|unit| *unit = rectified(*unit));
-        dense::<FUSED>(&weights.out, &self.second, &mut self.out);
+        dense::<FUSED>(&weights.seen, groups, &self.seen, &mut self.first);
+        rectify(weights.deep.inputs, &self.first, weights.seen.padded, &mut self.first_out);
+        dense::<FUSED>(&weights.deep, groups, &self.first_out, &mut self.second);
+        rectify(weights.out.inputs, &self.second, weights.deep.padded, &mut self.second_out);
+        dense::<FUSED>(&weights.out, groups, &self.second_out, &mut self.out);
         for (row, power) in power.iter().enumerate() {
             self.answer(weights, row, *power, out);
         }
@@ -87,21 +100,26 @@ impl Block {
         let scale = larger(top, weights.floor);
         let prev = started(past[0]);
         let features = [x, x - prev, x - fast, x - slow, slow, top - x].map(|part| part / scale);
-        let gate_inputs = &mut self.gate_inputs[row * weights.gates.inputs..(row + 1) * weights.gates.inputs];
-        gate_inputs[..FEATURES].copy_from_slice(&features);
-        gate_inputs[FEATURES..].copy_from_slice(&old[..hidden]);
-        let seen = &mut self.seen[row * weights.seen.inputs..(row + 1) * weights.seen.inputs];
-        seen[hidden..hidden + FEATURES].copy_from_slice(&features);
-        let samples = &mut seen[hidden + FEATURES..];
-        let to_scale = 1.0 / scale;
-        let kept = &mut new[2 * hidden..];
-        (samples[0], kept[0]) = (x * to_scale, x);
-        for (sample, value) in samples[1..].iter_mut().zip(past) {
-            *sample = started(*value) * to_scale;
+        let (group, column) = (row / ROWS, row % ROWS);
+        let gate_inputs = &mut self.gate_inputs[group * weights.gates.inputs..][..weights.gates.inputs];
+        for (input, value) in gate_inputs.iter_mut().zip(features.iter().chain(&old[..hidden])) {
+            input[column] = *value;
         }
-        for (kept, value) in kept[1..lags - 1].iter_mut().zip(past) {
+        let seen = &mut self.seen[group * weights.seen.inputs..][..weights.seen.inputs];
+        let (derived, samples) = seen[hidden..].split_at_mut(FEATURES);
+        for (input, value) in derived.iter_mut().zip(features) {
+            input[column] = value;
+        }
+        let kept = &mut new[2 * hidden..];
+        kept[0] = x;
+        for (kept, value) in kept[1..lags].iter_mut().zip(past) {
             *kept = started(*value);
         }
+        let to_scale = 1.0 / scale;
+        for (sample, value) in samples.iter_mut().zip(&kept[..lags]) {
+            sample[column] = value * to_scale;
+        }
+        // The oldest sample has been seen; what is carried has these in its place.
         kept[lags - 1..].copy_from_slice(&[top, fast, slow, 1.0 + 0.0 * warm]);
         self.scale[row] = scale;
     }
@@ -120,25 +138,17 @@ impl Block {
             rest[unit] = c;
             h_new[unit] = sigmoid(output[unit]) * tanh(c);
         }
-        self.seen[row * weights.seen.inputs..][..hidden].copy_from_slice(h_new);
-    }
-
-    /// The first layer's units, close together where the second one reads them.
-    #[inline(always)]
-    fn rectify(&mut self, weights: &Weights) {
-        let (from, head) = (weights.seen.padded, weights.head);
-        for row in 0..ROWS {
-            for unit in 0..head {
-                self.seen[row * head + unit] = rectified(self.first[row * from + unit]);
-            }
+        let seen = &mut self.seen[(row / ROWS) * weights.seen.inputs..];
+        for (input, h) in seen.iter_mut().zip(h_new) {
+            input[row % ROWS] = *h;
         }
     }
 
     #[inline(always)]
     fn answer(&self, weights: &Weights, row: usize, x: f32, out: &mut Out<'_>) {
-        let (horizons, bounds, scale) = (weights.horizons, weights.bounds(), self.scale[row]);
+        let (horizons, spans, scale) = (weights.horizons, weights.spans(), self.scale[row]);
         let line = &self.first[row * weights.seen.padded + weights.head..][..horizons];
-        let raw = &self.out[row * weights.out.padded..][..3 * horizons + bounds];
+        let raw = &self.out[row * weights.out.padded..][..3 * (horizons + spans)];
         let widened = |step: usize| softplus(raw[horizons + step]) * weights.width[step] * scale;
         let quantiles = &mut out.quantiles[row * horizons * 3..][..horizons * 3];
         for (horizon, three) in quantiles.as_chunks_mut::<3>().0.iter_mut().enumerate() {
@@ -146,35 +156,68 @@ impl Block {
             let p90 = p50 + widened(horizon);
             *three = [p50, p90, p90 + widened(horizons + horizon)];
         }
-        let mut highest = quantiles[2];
-        for (index, bound) in out.bound[row * bounds..][..bounds].iter_mut().enumerate() {
-            highest = larger(highest, quantiles[(index + 1) * 3 + 2]) + widened(2 * horizons + index);
-            *bound = highest;
+        let (quantiles, _) = quantiles.as_chunks::<3>();
+        let maxima = out.maxima[row * spans * 3..][..spans * 3].as_chunks_mut::<3>().0;
+        let mut highest = quantiles[0];
+        for (span, (three, at_end)) in maxima.iter_mut().zip(&quantiles[1..]).enumerate() {
+            // No quantile of the maximum is below the one before it, as none is below the same one of any value in the span.
+            let mut least = 0.0;
+            for level in 0..3 {
+                let floor = larger(larger(highest[level], at_end[level]), least);
+                least = floor + widened(2 * horizons + level * spans + span);
+                highest[level] = least;
+            }
+            *three = highest;
         }
     }
 }
 
-/// Rows `x` times the layer's matrix, plus its bias.
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").finish_non_exhaustive()
+    }
+}
+
+/// A layer's outputs, cut off at 0, as what goes into the next one.
 #[inline(always)]
-fn dense<const FUSED: bool>(layer: &Layer, x: &[f32], out: &mut [f32]) {
-    let (inputs, padded) = (layer.inputs, layer.padded);
-    let x: [&[f32]; ROWS] = std::array::from_fn(|row| &x[row * inputs..(row + 1) * inputs]);
-    for tile in (0..padded).step_by(TILE) {
-        let bias: &[f32; TILE] = layer.bias[tile..].first_chunk().expect("padded to whole tiles");
-        let mut sums = [*bias; ROWS];
-        for (input, weights) in layer.weights.chunks_exact(padded).enumerate() {
-            let weights: &[f32; TILE] = weights[tile..].first_chunk().expect("padded to whole tiles");
-            for row in 0..ROWS {
-                let value = x[row][input];
-                for column in 0..TILE {
-                    let sum = sums[row][column];
-                    sums[row][column] =
-                        if FUSED { value.mul_add(weights[column], sum) } else { value * weights[column] + sum };
-                }
+fn rectify(units: usize, out: &[f32], padded: usize, inputs: &mut [[f32; ROWS]]) {
+    for (group, inputs) in out.chunks_exact(ROWS * padded).zip(inputs.chunks_exact_mut(units)) {
+        for (row, outputs) in group.chunks_exact(padded).enumerate() {
+            for (input, unit) in inputs.iter_mut().zip(outputs) {
+                input[row] = rectified(*unit);
             }
         }
-        for (row, sums) in sums.iter().enumerate() {
-            out[row * padded + tile..][..TILE].copy_from_slice(sums);
+    }
+}
+
+/// So many groups of rows times the layer's matrix, plus its bias.
+#[inline(always)]
+fn dense<const FUSED: bool>(layer: &Layer, groups: usize, x: &[[f32; ROWS]], out: &mut [f32]) {
+    let tiles = layer.weights.chunks_exact(layer.inputs).zip(layer.bias.as_chunks::<TILE>().0);
+    for (tile, (weights, bias)) in tiles.enumerate() {
+        let groups = x.chunks_exact(layer.inputs).zip(out.chunks_exact_mut(ROWS * layer.padded)).take(groups);
+        for (x, out) in groups {
+            let sums = multiplied::<FUSED>(x, weights, bias);
+            for (sums, out) in sums.iter().zip(out.chunks_exact_mut(layer.padded)) {
+                out[tile * TILE..][..TILE].copy_from_slice(sums);
+            }
         }
     }
+}
+
+#[inline(always)]
+fn multiplied<const FUSED: bool>(
+    x: &[[f32; ROWS]],
+    weights: &[[f32; TILE]],
+    bias: &[f32; TILE],
+) -> [[f32; TILE]; ROWS] {
+    let mut sums = [*bias; ROWS];
+    for (x, weights) in x.iter().zip(weights) {
+        for (value, sums) in x.iter().zip(&mut sums) {
+            for (weight, sum) in weights.iter().zip(sums) {
+                *sum = if FUSED { value.mul_add(*weight, *sum) } else { value * weight + *sum };
+            }
+        }
+    }
+    sums
 }

@@ -15,11 +15,13 @@ mod tests;
 
 pub use self::weights::WeightsFault;
 
-use self::block::{Block, ROWS};
+use std::ops::Range;
+
+use self::block::{BLOCK, Block};
 use self::weights::Weights;
 
 /// The step, with the room that it works in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NativeStep {
     weights: Weights,
     block: Block,
@@ -30,8 +32,8 @@ pub struct NativeStep {
 pub struct Out<'a> {
     /// P50, P90 and P99 of each horizon.
     pub quantiles: &'a mut [f32],
-    /// The bounds on the maximum.
-    pub bound: &'a mut [f32],
+    /// P50, P90 and P99 of the maximum over each span.
+    pub maxima: &'a mut [f32],
     /// What is carried on.
     pub state: &'a mut [f32],
 }
@@ -49,21 +51,27 @@ impl NativeStep {
         self.weights.state()
     }
 
-    /// Horizons and bounds.
+    /// Where a row of the state has the samples before this one, newest first, and how long the row is.
+    pub fn past(&self) -> (Range<usize>, usize) {
+        let first = 2 * self.weights.hidden;
+        (first..first + self.weights.lags - 1, self.state())
+    }
+
+    /// Horizons and spans.
     pub fn outputs(&self) -> (usize, usize) {
-        (self.weights.horizons, self.weights.bounds())
+        (self.weights.horizons, self.weights.spans())
     }
 
     /// One step of all racks: `power` one number each, `state` and `out` one row each.
     ///
     /// Allocates nothing. A NaN in a rack's power or state comes out in its answer.
     pub fn run(&mut self, power: &[f32], state: &[f32], out: &mut Out<'_>) {
-        let (width, (horizons, bounds)) = (self.state(), self.outputs());
-        let rows = power.chunks(ROWS).zip(state.chunks(ROWS * width));
-        let answers = out.quantiles.chunks_mut(ROWS * horizons * 3).zip(out.bound.chunks_mut(ROWS * bounds));
-        let answers = answers.zip(out.state.chunks_mut(ROWS * width));
-        for ((power, state), ((quantiles, bound), state_out)) in rows.zip(answers) {
-            let mut out = Out { quantiles, bound, state: state_out };
+        let (width, (horizons, spans)) = (self.state(), self.outputs());
+        let rows = power.chunks(BLOCK).zip(state.chunks(BLOCK * width));
+        let answers = out.quantiles.chunks_mut(BLOCK * horizons * 3).zip(out.maxima.chunks_mut(BLOCK * spans * 3));
+        let answers = answers.zip(out.state.chunks_mut(BLOCK * width));
+        for ((power, state), ((quantiles, maxima), state_out)) in rows.zip(answers) {
+            let mut out = Out { quantiles, maxima, state: state_out };
             self.block.step(&self.weights, power, state, &mut out);
         }
     }

@@ -8,19 +8,19 @@ const TOLERANCE: f64 = 2e-5;
 /// Room for the answers of so many racks.
 struct Room {
     quantiles: Vec<f32>,
-    bound: Vec<f32>,
+    maxima: Vec<f32>,
     state: Vec<f32>,
 }
 
 impl Room {
     fn new(step: &NativeStep, racks: usize) -> Self {
-        let (horizons, bounds) = step.outputs();
+        let (horizons, spans) = step.outputs();
         let room = |width: usize| vec![0.0; racks * width];
-        Self { quantiles: room(horizons * 3), bound: room(bounds), state: room(step.state()) }
+        Self { quantiles: room(horizons * 3), maxima: room(spans * 3), state: room(step.state()) }
     }
 
     fn out(&mut self) -> Out<'_> {
-        Out { quantiles: &mut self.quantiles, bound: &mut self.bound, state: &mut self.state }
+        Out { quantiles: &mut self.quantiles, maxima: &mut self.maxima, state: &mut self.state }
     }
 }
 
@@ -40,7 +40,7 @@ fn golden_values_of_training_are_met() {
     let mut room = Room::new(&step, racks);
     for expected in &golden.steps {
         step.run(&expected.power, &state, &mut room.out());
-        expected.check(&room.quantiles, &room.bound, &room.state, TOLERANCE);
+        expected.check(&room.quantiles, &room.maxima, &room.state, TOLERANCE);
         state.copy_from_slice(&room.state);
     }
 }

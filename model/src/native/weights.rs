@@ -15,7 +15,7 @@ pub const FEATURES: usize = 6;
 const QUANTILES: usize = 3;
 /// Carried beside h, c and the samples: top, fast, slow, warm.
 const SCALARS: usize = 4;
-/// Horizons of the quantiles and spans of the bounds: each span is one of the horizons, all but the first.
+/// Spans of the maxima: each is one of the horizons, all but the first.
 const SHORTEST: usize = 1;
 /// Beyond this, a file is no model of ours.
 const SIZE_MAX: usize = 4_096;
@@ -40,20 +40,20 @@ pub enum WeightsFault {
 }
 
 /// A matrix `[inputs, outputs]` with its bias, padded with zeros to whole tiles of outputs.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Layer {
     /// Inputs.
     pub inputs: usize,
     /// Outputs, padding included.
     pub padded: usize,
-    /// Row by row.
-    pub weights: Vec<f32>,
+    /// Tile by tile: of each input, what it counts for in the outputs of the tile.
+    pub weights: Vec<[f32; TILE]>,
     /// One for each output.
     pub bias: Vec<f32>,
 }
 
 /// All that the step multiplies by.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Weights {
     /// Hidden units of the LSTM.
     pub hidden: usize,
@@ -69,7 +69,7 @@ pub struct Weights {
     pub seen: Layer,
     /// The head's second layer.
     pub deep: Layer,
-    /// Medians, and steps from each quantile to the next, then of the bounds.
+    /// Medians, steps from each quantile to the next, then the steps of each quantile of the maxima.
     pub out: Layer,
     /// What each step is multiplied by.
     pub width: Vec<f32>,
@@ -105,7 +105,7 @@ impl Weights {
             deep,
             out,
         };
-        let outputs = horizons * QUANTILES + weights.bounds();
+        let outputs = (horizons + weights.spans()) * QUANTILES;
         let fits = [
             ("gates_w", hidden > 0 && weights.gates.inputs == FEATURES + hidden),
             ("seen_w", lags > 1 && horizons > SHORTEST && head > 0),
@@ -125,9 +125,16 @@ impl Weights {
         2 * self.hidden + self.lags - 1 + SCALARS
     }
 
-    /// Spans of the bounds.
-    pub fn bounds(&self) -> usize {
+    /// Spans over which the maximum is forecast.
+    pub fn spans(&self) -> usize {
         self.horizons - SHORTEST
+    }
+}
+
+/// Sizes and no numbers: there are tens of thousands.
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer").field("inputs", &self.inputs).field("padded", &self.padded).finish_non_exhaustive()
     }
 }
 
@@ -138,9 +145,15 @@ fn layer(graph: &Graph, weights: &'static str, bias: &'static str) -> Result<Lay
     let inputs = usize::try_from(inputs).map_err(|_| wrong())?;
     let (plain, plain_bias) = (tensor(graph, weights, &[inputs, outputs])?, tensor(graph, bias, &[outputs])?);
     let padded = outputs.next_multiple_of(TILE);
-    let wide =
-        |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, padded - outputs)).collect::<Vec<f32>>();
-    Ok(Layer { inputs, padded, weights: plain.chunks(outputs).flat_map(wide).collect(), bias: wide(&plain_bias) })
+    let tile_of = |row: &[f32], tile: usize| {
+        let mut numbers = [0.0; TILE];
+        numbers.iter_mut().zip(row.iter().skip(tile * TILE)).for_each(|(to, from)| *to = *from);
+        numbers
+    };
+    let tiles = 0..padded / TILE;
+    let weights = tiles.clone().flat_map(|tile| plain.chunks(outputs).map(move |row| tile_of(row, tile))).collect();
+    let bias = tiles.flat_map(|tile| tile_of(&plain_bias, tile)).collect();
+    Ok(Layer { inputs, padded, weights, bias })
 }
 
 fn shape(graph: &Graph, name: &str) -> Vec<i64> {

@@ -5,7 +5,7 @@ use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, Sess
 use ort::value::Tensor;
 
 use super::native_batch::NativeBatch;
-use super::session::{OUT_BOUND, OUT_QUANTILES, POWER, STATE_IN, STATE_OUT};
+use super::session::{OUT_MAXIMA, OUT_QUANTILES, POWER, STATE_IN, STATE_OUT};
 use super::{AGREES, Answer, QUANTILES, RunError};
 use crate::forecast::Keep;
 use crate::manifest::Manifest;
@@ -29,8 +29,8 @@ impl Batch {
         let outputs = OutputSelector::no_default()
             .with(OUT_QUANTILES)
             .preallocate(OUT_QUANTILES, Tensor::<f32>::new(&memory, [racks, manifest.horizons.len(), QUANTILES])?)
-            .with(OUT_BOUND)
-            .preallocate(OUT_BOUND, Tensor::<f32>::new(&memory, [racks, manifest.bounds()])?)
+            .with(OUT_MAXIMA)
+            .preallocate(OUT_MAXIMA, Tensor::<f32>::new(&memory, [racks, manifest.spans(), QUANTILES])?)
             .with(STATE_OUT)
             .preallocate(STATE_OUT, Tensor::<f32>::new(&memory, [racks, state])?);
         Ok(Self {
@@ -62,14 +62,14 @@ impl Batch {
         let inputs = ort::inputs![POWER => &self.power, STATE_IN => &self.state_in];
         let outputs = session.run_with_options(inputs, &self.options)?;
         answer.quantiles.extend_from_slice(floats(&outputs, OUT_QUANTILES)?);
-        answer.bound.extend_from_slice(floats(&outputs, OUT_BOUND)?);
+        answer.maxima.extend_from_slice(floats(&outputs, OUT_MAXIMA)?);
         let state = self.state_in.try_extract_tensor::<f32>()?.1;
         let (batch, own) = &mut self.checked;
         own.horizons = answer.horizons;
         batch.run_one(native, power[rack], &state[rack * self.state..(rack + 1) * self.state], own);
         if !agree(answer, own, rack) {
             answer.quantiles.clear();
-            answer.bound.clear();
+            answer.maxima.clear();
             return Err(RunError::Disagrees { rack });
         }
         match keep {
@@ -89,6 +89,11 @@ impl Batch {
     }
 
     /// The carried state of all racks.
+    pub fn state(&self) -> Option<&[f32]> {
+        self.state_in.try_extract_tensor::<f32>().ok().map(|(_, state)| state)
+    }
+
+    /// The same, to be spoilt.
     #[cfg(test)]
     pub fn state_for_test(&mut self) -> &mut [f32] {
         self.state_in.try_extract_tensor_mut::<f32>().expect("a tensor of floats").1
@@ -127,5 +132,5 @@ fn agree(all: &Answer, own: &Answer, rack: usize) -> bool {
             row.iter().zip(own).all(|(a, b)| (a - b).abs() <= AGREES * (1.0 + b.abs()) || (a.is_nan() && b.is_nan()))
         })
     };
-    same(&all.quantiles, &own.quantiles) && same(&all.bound, &own.bound)
+    same(&all.quantiles, &own.quantiles) && same(&all.maxima, &own.maxima)
 }

@@ -48,6 +48,11 @@ impl NativeBatch {
         }
     }
 
+    /// The carried state of all racks.
+    pub fn state(&self) -> &[f32] {
+        &self.state
+    }
+
     #[cfg(test)]
     pub fn state_for_test(&mut self) -> &mut [f32] {
         &mut self.state
@@ -55,9 +60,9 @@ impl NativeBatch {
 }
 
 fn step(native: &mut NativeStep, power: &[f32], state: &[f32], next: &mut [f32], answer: &mut Answer) {
-    let (horizons, bounds) = native.outputs();
+    let (horizons, spans) = native.outputs();
     answer.quantiles.resize(power.len() * horizons * QUANTILES, 0.0);
-    answer.bound.resize(power.len() * bounds, 0.0);
-    let mut out = Out { quantiles: &mut answer.quantiles, bound: &mut answer.bound, state: next };
+    answer.maxima.resize(power.len() * spans * QUANTILES, 0.0);
+    let mut out = Out { quantiles: &mut answer.quantiles, maxima: &mut answer.maxima, state: next };
     native.run(power, state, &mut out);
 }

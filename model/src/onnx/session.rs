@@ -14,7 +14,7 @@ use crate::manifest::Manifest;
 pub const POWER: &str = "power";
 pub const STATE_IN: &str = "state_in";
 pub const OUT_QUANTILES: &str = "quantiles";
-pub const OUT_BOUND: &str = "bound";
+pub const OUT_MAXIMA: &str = "maxima";
 pub const STATE_OUT: &str = "state_out";
 
 /// A session over `bytes`, the model that was hashed.
@@ -44,7 +44,7 @@ pub fn check_ports(session: &Session, manifest: &Manifest, path: &Path) -> Resul
     let inputs = [(POWER, vec![-1, 1]), (STATE_IN, state.clone())];
     let outputs = [
         (OUT_QUANTILES, vec![-1, size(manifest.horizons.len()), size(QUANTILES)]),
-        (OUT_BOUND, vec![-1, size(manifest.bounds())]),
+        (OUT_MAXIMA, vec![-1, size(manifest.spans()), size(QUANTILES)]),
         (STATE_OUT, state),
     ];
     check_side(session.inputs(), &inputs, Side::Input, path)?;

@@ -230,7 +230,7 @@ mod tests {
     fn transfer(rack: u16, kesm: u16, tie: u16) -> Transfer {
         let w = Watts::ZERO;
         let source = ForecastSource::Rule(RuleReason::NoModel);
-        let forecast = RackForecast { p50: w, p90: w, p99: w, peak_p99: w, horizon: Millis::ZERO, source };
+        let forecast = RackForecast::flat(w, Millis::ZERO, source);
         let path = vec![Hop { tie: TieId(tie), direction: Direction::Forward }];
         let legs = vec![Leg { kesm: KesmId(kesm), path, supplied: w, delivered: w }];
         let risk = Risk { present: w, forecast, limit: w, margin: w };

@@ -127,8 +127,7 @@ pub fn grant(delivered: i64) -> Grant {
     let watts = Watts::new;
     let source = ForecastSource::Rule(RuleReason::NoModel);
     let peak = watts(26_000);
-    let forecast =
-        RackForecast { p50: peak, p90: peak, p99: peak, peak_p99: peak, horizon: Millis::seconds(30), source };
+    let forecast = RackForecast::flat(peak, Millis::seconds(30), source);
     let risk = Risk { present: watts(20_000), forecast, limit: watts(24_000), margin: watts(1_200) };
     let path = vec![Hop { tie: TieId(0), direction: Direction::Backward }];
     let leg = Leg { kesm: KesmId(0), path, supplied: watts(delivered + delivered / 10), delivered: watts(delivered) };

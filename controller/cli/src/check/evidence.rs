@@ -117,5 +117,5 @@ impl Evidence {
 /// A forecast without doubt.
 fn flat(watts: Watts) -> RackForecast {
     let source = ForecastSource::Rule(RuleReason::NoModel);
-    RackForecast { p50: watts, p90: watts, p99: watts, peak_p99: watts, horizon: HORIZON, source }
+    RackForecast::flat(watts, HORIZON, source)
 }

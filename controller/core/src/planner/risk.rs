@@ -34,8 +34,9 @@ impl Verdict {
     }
 }
 
-/// Judges one rack. It is at risk when its forecast exceeds its present use by the safety margin and its P99 passes
-/// its limit less the margin; a rack that is past that already is at risk whatever the forecast says (I8).
+/// Judges one rack. It is at risk when what it is more likely than not to come to take (the median of the maximum)
+/// exceeds its present use by the safety margin and passes its limit less the margin; a rack that is past that already is
+/// at risk whatever the forecast says (I8). What it is then held against is P99.
 pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
     judge_expecting(inputs, rack, Watts::ZERO)
 }
@@ -56,9 +57,10 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
     // A capped rack shows its cap and not what it would take; a little more is asked for, to free it step by step.
     let wanted = inputs.ledger.cap(rack).map_or(present, |cap| present.max(cap.cap.saturating_add(margin)));
     // Servers take no more than their ratings; what comes back after an outage may, while supplies refill.
-    let peak = forecast.peak_p99.max(wanted).min(site.rack(rack).nameplate.max(present)).max(comes_back_to);
-    let rising = peak > present.saturating_add(margin);
-    let at_risk = peak > hold && (rising || present > hold);
+    let may_take = |peak: Watts| peak.max(wanted).min(site.rack(rack).nameplate.max(present)).max(comes_back_to);
+    let (peak, likely) = (may_take(forecast.peak_p99), may_take(forecast.peak_p50));
+    let rising = likely > present.saturating_add(margin);
+    let at_risk = likely > hold && (rising || present > hold);
     let calm = peak <= hold.saturating_sub(margin);
     Verdict { rack, risk, peak, hold, need: peak.saturating_sub(hold).or_zero(), at_risk, calm }
 }
@@ -66,7 +68,7 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
 /// The judgement on one row, once its racks are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowVerdict {
-    /// What it may come to draw beyond its limit less the margin.
+    /// What it may come to draw beyond its limit less the margin, if it may well come to that at all.
     pub(super) excess: Watts,
     /// What it draws beyond that now.
     pub(super) excess_now: Watts,
@@ -83,10 +85,12 @@ pub(super) fn judge_row(inputs: &Inputs<'_>, row: RowId, racks: &[&Verdict]) -> 
     let together: Watts = racks.iter().map(|verdict| verdict.held_peak()).sum();
     let forecast: Option<&RackForecast> = inputs.row_forecasts.get(row.index());
     let loads: Watts = racks.iter().map(|verdict| verdict.risk.present).sum();
-    let peak = forecast.map_or(together, |forecast| forecast.peak_p99.max(loads).min(together));
+    let may_take = |told: fn(&RackForecast) -> Watts| forecast.map_or(together, |it| told(it).max(loads).min(together));
+    let (peak, likely) = (may_take(|it| it.peak_p99), may_take(|it| it.peak_p50));
     let present: Watts = racks.iter().map(|verdict| verdict.risk.present.min(verdict.hold)).sum();
     let excess_now = present.saturating_sub(hold).or_zero();
-    let excess = peak.saturating_sub(hold).or_zero().max(excess_now);
-    let at_risk = excess_now > Watts::ZERO || (peak > hold && peak > loads.saturating_add(margin));
+    let coming = if likely > hold { peak.saturating_sub(hold) } else { Watts::ZERO };
+    let excess = coming.max(excess_now);
+    let at_risk = excess_now > Watts::ZERO || (likely > hold && likely > loads.saturating_add(margin));
     RowVerdict { excess, excess_now, at_risk }
 }

@@ -175,5 +175,5 @@ impl Day {
 /// A forecast without doubt.
 pub fn forecast(watts: i64) -> RackForecast {
     let (watts, source) = (Watts::new(watts), ForecastSource::Rule(RuleReason::NoModel));
-    RackForecast { p50: watts, p90: watts, p99: watts, peak_p99: watts, horizon: Millis::seconds(30), source }
+    RackForecast::flat(watts, Millis::seconds(30), source)
 }

@@ -200,6 +200,7 @@ fn grant(site: &Site, hold: u8) -> Plan {
         p50: Watts::new(20_000),
         p90: Watts::new(28_000),
         p99: Watts::new(30_000),
+        peak_p50: Watts::new(30_000),
         peak_p99: Watts::new(30_000),
         horizon: Millis::seconds(8),
         source: ForecastSource::Rule(RuleReason::NoModel),

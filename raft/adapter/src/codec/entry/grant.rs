@@ -52,8 +52,12 @@ struct ForecastV2 {
 
 #[derive(Clone, Copy, Encode, Decode)]
 enum SourceV2 {
+    /// Of a forecast whose trigger was its bound, as all were before they had `peak_p50`.
     Model([u8; 8]),
     Rule(u8),
+    /// The same, and the median of the maximum in W.
+    ModelWithTrigger([u8; 8], i64),
+    RuleWithTrigger(u8, i64),
 }
 
 impl From<&Grant> for GrantV2 {
@@ -148,9 +152,11 @@ impl From<&RackForecast> for ForecastV2 {
             p99_w: forecast.p99.get(),
             peak_p99_w: forecast.peak_p99.get(),
             horizon_ms: forecast.horizon.get(),
-            source: match forecast.source {
-                ForecastSource::Model { hash8 } => SourceV2::Model(hash8),
-                ForecastSource::Rule(reason) => SourceV2::Rule(rule_number(reason)),
+            source: match (forecast.source, (forecast.peak_p50 != forecast.peak_p99).then(|| forecast.peak_p50.get())) {
+                (ForecastSource::Model { hash8 }, None) => SourceV2::Model(hash8),
+                (ForecastSource::Model { hash8 }, Some(watts)) => SourceV2::ModelWithTrigger(hash8, watts),
+                (ForecastSource::Rule(reason), None) => SourceV2::Rule(rule_number(reason)),
+                (ForecastSource::Rule(reason), Some(watts)) => SourceV2::RuleWithTrigger(rule_number(reason), watts),
             },
         }
     }
@@ -160,16 +166,20 @@ impl TryFrom<ForecastV2> for RackForecast {
     type Error = CodecError;
 
     fn try_from(v2: ForecastV2) -> Result<Self, CodecError> {
+        let (source, peak_p50_w) = match v2.source {
+            SourceV2::Model(hash8) => (ForecastSource::Model { hash8 }, v2.peak_p99_w),
+            SourceV2::Rule(number) => (ForecastSource::Rule(rule(number)?), v2.peak_p99_w),
+            SourceV2::ModelWithTrigger(hash8, peak_p50_w) => (ForecastSource::Model { hash8 }, peak_p50_w),
+            SourceV2::RuleWithTrigger(number, peak_p50_w) => (ForecastSource::Rule(rule(number)?), peak_p50_w),
+        };
         Ok(Self {
             p50: Watts::new(v2.p50_w),
             p90: Watts::new(v2.p90_w),
             p99: Watts::new(v2.p99_w),
+            peak_p50: Watts::new(peak_p50_w),
             peak_p99: Watts::new(v2.peak_p99_w),
             horizon: Millis::new(v2.horizon_ms),
-            source: match v2.source {
-                SourceV2::Model(hash8) => ForecastSource::Model { hash8 },
-                SourceV2::Rule(number) => ForecastSource::Rule(rule(number)?),
-            },
+            source,
         })
     }
 }

@@ -202,8 +202,15 @@ fn forecast() -> impl Strategy<Value = RackForecast> {
         any::<[u8; 8]>().prop_map(|hash8| ForecastSource::Model { hash8 }),
         select(rules).prop_map(ForecastSource::Rule),
     ];
-    (watts(), watts(), watts(), watts(), millis(), source).prop_map(|(p50, p90, p99, peak_p99, horizon, source)| {
-        RackForecast { p50, p90, p99, peak_p99, horizon, source }
+    let numbers = (watts(), watts(), watts(), watts(), watts(), millis());
+    (numbers, source).prop_map(|((p50, p90, p99, peak_p50, peak_p99, horizon), source)| RackForecast {
+        p50,
+        p90,
+        p99,
+        peak_p50,
+        peak_p99,
+        horizon,
+        source,
     })
 }
 

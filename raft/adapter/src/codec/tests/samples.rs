@@ -154,6 +154,7 @@ pub(super) fn risk(source: ForecastSource) -> Risk {
         p50: Watts::new(1),
         p90: Watts::new(2),
         p99: Watts::new(3),
+        peak_p50: Watts::new(4),
         peak_p99: Watts::new(4),
         horizon: Millis::new(5),
         source,
