@@ -89,8 +89,8 @@ impl Rack {
             p50: p50.min(most),
             p90: p90.min(most),
             p99: p99.min(most),
-            // What it has seen makes it act; what it may have risen to by then is covered.
-            peak_p50: p99.min(most),
+            // What it has seen for a while makes it act; the highest, and what that may have risen to, is covered.
+            peak_p50: p90.min(most),
             peak_p99: peak.min(most),
             horizon: HORIZON,
             source,

@@ -34,9 +34,9 @@ impl Verdict {
     }
 }
 
-/// Judges one rack. It is at risk when what it is more likely than not to come to take (the median of the maximum)
-/// exceeds its present use by the safety margin and passes its limit less the margin; a rack that is past that already is
-/// at risk whatever the forecast says (I8). What it is then held against is P99.
+/// Judges one rack. It is at risk when it is more likely than not to pass its limit (by the median of its maximum) and to
+/// rise by the safety margin; a rack that is past its limit less the margin already is at risk whatever the forecast says
+/// (I8). What is then covered is P99.
 pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
     judge_expecting(inputs, rack, Watts::ZERO)
 }
@@ -60,7 +60,7 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
     let may_take = |peak: Watts| peak.max(wanted).min(site.rack(rack).nameplate.max(present)).max(comes_back_to);
     let (peak, likely) = (may_take(forecast.peak_p99), may_take(forecast.peak_p50));
     let rising = likely > present.saturating_add(margin);
-    let at_risk = likely > hold && (rising || present > hold);
+    let at_risk = peak > hold && (present > hold || (likely > limit && rising));
     let calm = peak <= hold.saturating_sub(margin);
     Verdict { rack, risk, peak, hold, need: peak.saturating_sub(hold).or_zero(), at_risk, calm }
 }
@@ -68,7 +68,7 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
 /// The judgement on one row, once its racks are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowVerdict {
-    /// What it may come to draw beyond its limit less the margin, if it may well come to that at all.
+    /// What it may come to draw beyond its limit less the margin, if it is more likely than not to pass its limit.
     pub(super) excess: Watts,
     /// What it draws beyond that now.
     pub(super) excess_now: Watts,
@@ -89,8 +89,9 @@ pub(super) fn judge_row(inputs: &Inputs<'_>, row: RowId, racks: &[&Verdict]) -> 
     let (peak, likely) = (may_take(|it| it.peak_p99), may_take(|it| it.peak_p50));
     let present: Watts = racks.iter().map(|verdict| verdict.risk.present.min(verdict.hold)).sum();
     let excess_now = present.saturating_sub(hold).or_zero();
-    let coming = if likely > hold { peak.saturating_sub(hold) } else { Watts::ZERO };
+    let may_pass = likely > site.rows[row.index()].limit;
+    let coming = if may_pass { peak.saturating_sub(hold) } else { Watts::ZERO };
     let excess = coming.max(excess_now);
-    let at_risk = excess_now > Watts::ZERO || (likely > hold && likely > loads.saturating_add(margin));
+    let at_risk = excess_now > Watts::ZERO || (may_pass && likely > loads.saturating_add(margin));
     RowVerdict { excess, excess_now, at_risk }
 }
