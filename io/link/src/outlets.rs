@@ -42,6 +42,11 @@ pub struct OutletPowers {
 }
 
 impl OutletPowers {
+    /// A store in which nothing is ever told, for whoever has no link.
+    pub fn none() -> Self {
+        Self::new(&[])
+    }
+
     /// For PDUs with so many outlets, by the index of their racks. What no frame can name has no place.
     pub(crate) fn new(outlets: &[usize]) -> Self {
         let mut end = 0;
