@@ -18,7 +18,9 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
 use ridethrough_protocol::limits::REPLICAS_MAX;
-use ridethrough_protocol::{Datagram, FenceMemory, Keyring, Lan, Orders, StoreFailed, VolatileFence, frames};
+use ridethrough_protocol::{Datagram, FenceMemory, Lan, StoreFailed, VolatileFence, frames};
+// A setup is made of them.
+pub use ridethrough_protocol::{Keyring, Orders};
 use serde::Serialize;
 
 use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Record, RecordFile, Reply};
