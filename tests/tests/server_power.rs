@@ -154,7 +154,7 @@ fn every_server_of_the_demo_is_heard_within_its_meters_error() {
     let _replica = desk.replica();
     let names: Vec<String> = scenario.site.servers.iter().map(|server| server.name.clone()).collect();
     let mut truth = Truth::default();
-    let mut turn = |plant: &mut Plant, truth: &mut Truth| {
+    let turn = |plant: &mut Plant, truth: &mut Truth| {
         plant.turn().expect("the plant goes on");
         truth.note(plant.world());
     };
