@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  turn:  wait for sockets, at most to the next millisecond
-//!         └► handle datagrams ─► step the world up to now ─► let leases lapse ─► send telemetry that is due
+//!         └► handle datagrams ─► step the world up to now ─► let leases lapse ─► send telemetry and outlets that are due
 //! ```
 //!
 //! Physics is never skipped: when the machine is late, the world takes all its steps later, and the lag is told.
@@ -18,7 +18,9 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
 use ridethrough_protocol::limits::REPLICAS_MAX;
-use ridethrough_protocol::{Datagram, FenceMemory, Keyring, Lan, Orders, StoreFailed, VolatileFence, frames};
+use ridethrough_protocol::{Datagram, FenceMemory, Lan, StoreFailed, VolatileFence, frames};
+// A setup is made of them.
+pub use ridethrough_protocol::{Keyring, Orders};
 use serde::Serialize;
 
 use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Record, RecordFile, Reply};
@@ -396,6 +398,8 @@ impl Plant {
         };
         station.device.poll(now_ms, &mut self.world, &mut keep);
         written.map_err(record_failed)?;
+        self.tell_outlets(slot, now_ms);
+        let station = &mut self.stations[slot];
         if station.telemetry_due_ms > now_ms {
             return Ok(());
         }
@@ -411,6 +415,19 @@ impl Plant {
             self.send(slot, reply);
         }
         Ok(())
+    }
+
+    /// Tells every replica what the device's outlets feed, when their meters have found it.
+    fn tell_outlets(&mut self, slot: usize, now_ms: u64) {
+        let world = self.shown.as_ref().map_or(&self.world, |(world, _)| world);
+        for page in self.stations[slot].device.outlet_pages(now_ms, world) {
+            for index in 0..self.replicas.len() {
+                let replica = self.replicas[index].id;
+                let world = self.shown.as_ref().map_or(&self.world, |(world, _)| world);
+                let reply = self.stations[slot].device.outlets(replica, &page, now_ms, world, &mut self.out);
+                self.send(slot, reply);
+            }
+        }
     }
 
     /// Over every network that there is.

@@ -1,4 +1,4 @@
--- Wireshark dissector of DPCN version 3, the device and power control network protocol (io/PROTOCOL.md).
+-- Wireshark dissector of DPCN versions 3 and 4, the device and power control network protocol (io/PROTOCOL.md).
 --
 --   tshark -X lua_script:io/wireshark/dpcn.lua -r capture.pcapng -Y 'dpcn.kind == 2'
 --
@@ -9,13 +9,16 @@
 local dpcn = Proto("dpcn", "Device and Power Control Network")
 
 local MAGIC = 0x4450434e
-local VERSION = 3
+-- The highest kind of each version.
+local VERSIONS = { [3] = 5, [4] = 6 }
 local HEADER_BYTES = 48
 local MAC_BYTES = 16
 local DATAGRAM_BYTES_MAX = 1472
 
-local KINDS = { "Beat", "Order", "Telemetry", "Ack", "Endorsement" }
-local FRAME_BYTES = { 80, 128, 216, 128, 128 }
+local KINDS = { "Beat", "Order", "Telemetry", "Ack", "Endorsement", "Outlets" }
+local FRAME_BYTES = { 80, 128, 216, 128, 128, 208 }
+local OUTLETS_PER_FRAME = 32
+local OUTLETS_MAX = 256
 local DEVICES = { "PDU", "KESM", "Tie", "Supply" }
 local SETPOINTS = { [0] = "None", "KESM", "Tie", "PDU", "Supply" }
 local DIRECTIONS = { "Forward", "Backward" }
@@ -26,6 +29,7 @@ local PHASES = { "Absent", "Off", "Starting", "Running", "Failed" }
 local VERDICTS = {
     "Executed", "Duplicate", "Stale fence", "Expired", "Beyond limits", "Unavailable", "Locked out",
 }
+local OUTLETS = { "Metered", "Open", "Unmetered" }
 local REFUSALS = {
     { "malformed", "Malformed" },
     { "misaddressed", "Misaddressed" },
@@ -116,6 +120,12 @@ for _, refusal in ipairs(REFUSALS) do
 end
 number(ProtoField.uint32, "heard.lan_a", "Frames heard on LAN A")
 number(ProtoField.uint32, "heard.lan_b", "Frames heard on LAN B")
+
+number(ProtoField.uint16, "first", "First outlet")
+number(ProtoField.uint8, "count", "Outlets")
+number(ProtoField.uint16, "age", "Age of the oldest measurement", "ms")
+number(ProtoField.uint24, "outlet.power", "Power", "W")
+field(ProtoField.uint8, "outlet.state", "State", base.DEC, OUTLETS)
 
 field(ProtoField.bytes, "zero", "Zero")
 field(ProtoField.bytes, "undissected", "Undissected")
@@ -314,7 +324,45 @@ local function ack(reader)
     return "fence " .. fence_text(fence) .. ", " .. verdict .. ", in force: " .. text
 end
 
-local BODIES = { beat, order, telemetry, ack, order }
+local function outlet(reader, nth)
+    local tree = reader.tree:add(dpcn, reader.tvb(reader.at, 4), "Outlet " .. nth)
+    local range, item = reader:number("outlet.power", 3, tree)
+    local state, text = reader:name("outlet.state", OUTLETS, tree)
+    local power = range:le_uint()
+    if state ~= 1 and power ~= 0 then
+        reader:wrong(item, "An outlet that is not metered has no power")
+    end
+    tree:append_text(": " .. (state == 1 and power .. " W" or text))
+    return power
+end
+
+local function outlets(reader, device_kind)
+    reader:ms("device_clock")
+    local first_range, first_item = reader:number("first", 2)
+    local count_range, count_item = reader:number("count", 1)
+    local first, count = first_range:le_uint(), count_range:uint()
+    reader:zero(1)
+    reader:number("age", 2)
+    reader:zero(2)
+    if device_kind ~= 1 then
+        reader:wrong(reader.tree, "Only a PDU has outlets")
+    end
+    if first % OUTLETS_PER_FRAME ~= 0 or first >= OUTLETS_MAX then
+        reader:wrong(first_item, "A page begins at a multiple of " .. OUTLETS_PER_FRAME .. " below " .. OUTLETS_MAX)
+    end
+    if count < 1 or count > OUTLETS_PER_FRAME then
+        reader:wrong(count_item, "A page has 1 to " .. OUTLETS_PER_FRAME .. " outlets")
+        count = math.min(count, OUTLETS_PER_FRAME)
+    end
+    local sum = 0
+    for nth = first, first + count - 1 do
+        sum = sum + outlet(reader, nth)
+    end
+    reader:zero(4 * (OUTLETS_PER_FRAME - count))
+    return count .. " outlets from " .. first .. ", " .. sum .. " W"
+end
+
+local BODIES = { beat, order, telemetry, ack, order, outlets }
 
 -- Frames -------------------------------------------------------------------------------------------------------------
 
@@ -331,11 +379,11 @@ local function kind_at(tvb, at)
         return nil, "Too short for a frame"
     end
     local version, kind = tvb(at + 4, 1):uint(), tvb(at + 5, 1):uint()
-    if version ~= VERSION then
-        return nil, "Version " .. version .. ", this dissector knows " .. VERSION
+    if not VERSIONS[version] then
+        return nil, "Version " .. version .. ", this dissector knows 3 and 4"
     end
-    if not FRAME_BYTES[kind] then
-        return nil, "Kind " .. kind .. " has no meaning"
+    if kind < 1 or kind > VERSIONS[version] then
+        return nil, "Kind " .. kind .. " has no meaning in version " .. version
     end
     if left < FRAME_BYTES[kind] then
         return nil, KINDS[kind] .. " of " .. left .. " bytes, it has " .. FRAME_BYTES[kind]
@@ -371,7 +419,7 @@ local function dissect_frame(tvb, at, kind, root)
     reader:number("mac", MAC_BYTES)
 
     local who = (DEVICES[device_kind] or "device") .. " " .. index
-    local way = (kind == 3 or kind == 4) and who .. " > n" .. replica or "n" .. replica .. " > " .. who
+    local way = (kind == 3 or kind == 4 or kind == 6) and who .. " > n" .. replica or "n" .. replica .. " > " .. who
     tree:set_text(KINDS[kind] .. ", " .. way .. ", #" .. tostring(sequence) .. ", " .. said)
     return KINDS[kind] .. " " .. way .. " #" .. tostring(sequence) .. " " .. said, reader.good
 end

@@ -120,6 +120,9 @@ def differing(found, said, where):
             if name not in found or name not in said:
                 raise Wrong(f"{where}{name} is only on one side")
             differing(found[name], said[name], f"{where}{name}.")
+    elif isinstance(found, list) and isinstance(said, list) and len(found) == len(said):
+        for nth, (one, other) in enumerate(zip(found, said)):
+            differing(one, other, f"{where}{nth}.")
     elif type(found) is not type(said) or found != said:
         raise Wrong(f"{where[:-1]} is {found!r}, the vector says {said!r}")
 
@@ -137,7 +140,10 @@ def receiver_of(said):
 def note(frame, shown):
     body = frame["body"]
     shown[f"kind {frame['kind']}"] += 1
+    shown[f"version {frame['version']}"] += 1
     shown[f"device {frame['device']['kind']}"] += 1
+    for outlet in body.get("outlet", ()):
+        shown[f"outlet {outlet['state']}"] += 1
     if "verdict" in body:
         shown[f"verdict {body['verdict']}"] += 1
     if "reading" in body:
@@ -155,6 +161,8 @@ def wanted():
     """What a complete set of vectors shows."""
     yield from ("keys", "several frames in one datagram")
     yield from (f"kind {name}" for name in dpcn.KINDS.values())
+    yield from (f"version {version}" for version in dpcn.VERSIONS)
+    yield from (f"outlet {name}" for name in dpcn.OUTLETS.values())
     yield from (f"device {name}" for name in dpcn.DEVICES.values())
     yield from (f"verdict {name}" for name in dpcn.VERDICTS.values())
     yield from (f"reading kind {name}" for name in dpcn.DEVICES.values())

@@ -34,6 +34,7 @@ NUMBERS = {
     "setpoint.kind": {0: "none", 1: "kesm", 2: "tie", 3: "pdu", 4: "supply"},
     "setpoint.direction": dpcn.DIRECTIONS,
     "setpoint.generator": dpcn.DUTIES,
+    "outlet.state": dpcn.OUTLETS,
     "reading.kind": dpcn.DEVICES,
     "reading.switch": dpcn.SWITCHES,
     "reading.generator": dpcn.PHASES,
@@ -94,6 +95,10 @@ def check_packet(vector, packet):
     covered = set()
     for frame, said in zip(frames, vector["frames"]):
         fields = {field.get("name"): field for field in frame.iter("field")}
+        for name, values in listed(said["body"]):
+            found = [int(field.get("show"), 0) for field in frame.iter("field") if field.get("name") == f"dpcn.{name}"]
+            if found != values:
+                raise Wrong(f"dpcn.{name} is shown as {found}, the vector says {values}")
         for name, value in flat(said):
             field = fields.get(f"dpcn.{name}")
             if field is None:
@@ -110,6 +115,14 @@ def check_packet(vector, packet):
         raise Wrong(f"bytes {sorted(at - begin for at in left)} belong to no field")
 
 
+def listed(body):
+    """Name and numbers of what a frame says several times."""
+    for name, each in body.items():
+        if isinstance(each, list):
+            columns = zip(*(flat(one, f"{name}.") for one in each))
+            yield from ((column[0][0], [value for _, value in column]) for column in columns)
+
+
 def flat(said, where=""):
     """Name and number of everything that a frame of a vector says, as the dissector names it."""
     for name, value in said.items():
@@ -120,6 +133,8 @@ def flat(said, where=""):
         name = where + name.removesuffix(unit)
         if name == "setpoint" and value is None:
             yield "setpoint.kind", 0
+        elif isinstance(value, list):
+            continue
         elif isinstance(value, dict):
             yield from flat(value, f"{name}.")
         elif name in NUMBERS:

@@ -1,4 +1,4 @@
-"""DPCN version 3, written from io/PROTOCOL.md alone: keys, frames both ways, every check that needs no session.
+"""DPCN versions 3 and 4, written from io/PROTOCOL.md alone: keys, frames both ways, every check that needs no session.
 
 It shares nothing with the Rust code, so that a misreading of the page on either side shows. Standard library only.
 """
@@ -9,14 +9,16 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"DPCN"
-VERSION = 3
+VERSION = 4
 HEADER_BYTES = 48
 MAC_BYTES = 16
 DATAGRAM_BYTES_MAX = 1472
 SALT = b"ridethrough dpcn 3"
 
-KINDS = {1: "beat", 2: "order", 3: "telemetry", 4: "ack", 5: "endorsement"}
-FRAME_BYTES = {"beat": 80, "order": 128, "telemetry": 216, "ack": 128, "endorsement": 128}
+KINDS = {1: "beat", 2: "order", 3: "telemetry", 4: "ack", 5: "endorsement", 6: "outlets"}
+# The kinds that each version has.
+VERSIONS = {3: {1, 2, 3, 4, 5}, 4: {1, 2, 3, 4, 5, 6}}
+FRAME_BYTES = {"beat": 80, "order": 128, "telemetry": 216, "ack": 128, "endorsement": 128, "outlets": 208}
 TO_DEVICE = {"beat", "order", "endorsement"}
 DEVICES = {1: "pdu", 2: "kesm", 3: "tie", 4: "supply"}
 DIRECTIONS = {1: "forward", 2: "backward"}
@@ -32,6 +34,9 @@ VERDICTS = {
     6: "unavailable",
     7: "locked_out",
 }
+OUTLETS = {1: "metered", 2: "open", 3: "unmetered"}
+OUTLETS_PER_FRAME = 32
+OUTLETS_MAX = 256
 REFUSALS = (
     "malformed",
     "misaddressed",
@@ -215,6 +220,15 @@ class Fields:
             return {"kind": "supply", "generator": DUTIES[way]}
         raise Refused("field", f"setpoint {kind}.{way} has no meaning")
 
+    def outlet(self):
+        word = self.u32()
+        state, power = word >> 24, word & 0xFFFFFF
+        if state not in OUTLETS:
+            raise Refused("field", f"outlet in state {state} before {self.at}")
+        if OUTLETS[state] != "metered":
+            self.zeros((power,), "an outlet that is not metered: power")
+        return {"state": OUTLETS[state], "power_w": power}
+
     def reading(self):
         kind = self.name(DEVICES, "reading")
         if kind == "supply":
@@ -268,11 +282,11 @@ def kind_of(data):
     if fields.take(4) != MAGIC:
         raise Refused("magic", f"begins with {data[:4].hex()}")
     version = fields.u8()
-    if version != VERSION:
+    if version not in VERSIONS:
         raise Refused("version", f"version {version}")
     kind = fields.u8()
-    if kind not in KINDS:
-        raise Refused("kind", f"kind {kind}")
+    if kind not in VERSIONS[version]:
+        raise Refused("kind", f"kind {kind} in version {version}")
     return KINDS[kind]
 
 
@@ -294,13 +308,16 @@ def decode_header(frame):
     if len(frame) != FRAME_BYTES[kind]:
         raise Refused("length", f"{len(frame)} bytes, a frame of kind {kind} has {FRAME_BYTES[kind]}")
     fields = Fields(frame)
-    fields.take(6)
+    fields.take(4)
+    version = fields.u8()
+    fields.take(1)
     replica, number, epoch = fields.u16(), fields.u32(), fields.u32()
     if number >> 16 not in DEVICES:
         raise Refused("device", f"device {number:#x}")
     if epoch == 0:
         raise Refused("epoch", "epoch 0")
     return {
+        "version": version,
         "kind": kind,
         "replica": replica,
         "device": {"kind": DEVICES[number >> 16], "index": number & 0xFFFF},
@@ -340,6 +357,8 @@ def decode_body(kind, body):
             "heard": {"lan_a": fields.u32(), "lan_b": fields.u32()},
         }
         fields.reserved(4)
+    elif kind == "outlets":
+        said = decode_outlets(fields)
     else:
         said = {
             "fence": fields.fence(),
@@ -353,6 +372,20 @@ def decode_body(kind, body):
     return said
 
 
+def decode_outlets(fields):
+    clock, first, count = fields.ms(), fields.u16(), fields.u8()
+    fields.reserved(1)
+    age = fields.u16()
+    fields.reserved(2)
+    if first % OUTLETS_PER_FRAME != 0 or first >= OUTLETS_MAX:
+        raise Refused("field", f"a page that begins at outlet {first}")
+    if not 1 <= count <= OUTLETS_PER_FRAME:
+        raise Refused("field", f"{count} outlets")
+    outlets = [fields.outlet() for _ in range(count)]
+    fields.reserved(4 * (OUTLETS_PER_FRAME - count))
+    return {"device_clock_ms": clock, "first": first, "count": count, "age_ms": age, "outlet": outlets}
+
+
 def decode(frame, site, receiver=None):
     """Everything that a frame says, after every check in the order of the page; raises what the first failure is."""
     header = decode_header(frame)
@@ -364,6 +397,8 @@ def decode(frame, site, receiver=None):
     body = decode_body(header["kind"], covered[HEADER_BYTES:])
     if "reading" in body and body["reading"]["kind"] != header["device"]["kind"]:
         raise Refused("field", f"a {header['device']['kind']} with the reading of a {body['reading']['kind']}")
+    if header["kind"] == "outlets" and header["device"]["kind"] != "pdu":
+        raise Refused("field", f"a {header['device']['kind']} with outlets")
     return {**header, "body": body, "mac": mac.hex()}
 
 
@@ -427,6 +462,10 @@ def encode_body(kind, body):
                 struct.pack("<13I4x", *counts),
             )
         )
+    if kind == "outlets":
+        outlets = [number_of(OUTLETS, outlet["state"]) << 24 | outlet["power_w"] for outlet in body["outlet"]]
+        head = struct.pack("<qHBxH2x", body["device_clock_ms"], body["first"], body["count"], body["age_ms"])
+        return head + struct.pack("<32I", *outlets, *[0] * (OUTLETS_PER_FRAME - len(outlets)))
     verdict = struct.pack("<qB7x", body["device_clock_ms"], number_of(VERDICTS, body["verdict"]))
     return encode_fence(body["fence"]) + verdict + encode_setpoint(body["setpoint"])
 
@@ -436,7 +475,7 @@ def encode(said, site):
     head = struct.pack(
         "<4sBBHIIQQQQ",
         MAGIC,
-        VERSION,
+        said["version"],
         number_of(KINDS, said["kind"]),
         said["replica"],
         device_number(said["device"]),

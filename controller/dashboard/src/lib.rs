@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/` | one page that redraws itself from the snapshot |
 //! | `/api/snapshot` | the [`Snapshot`] as JSON |
+//! | `/api/servers` | what every server draws, a [`ServerView`] each, as JSON |
 //! | `/metrics` | Prometheus text |
 //!
 //! The control thread publishes by one pointer swap and never waits for a reader.
@@ -11,7 +12,8 @@
 mod server;
 mod snapshot;
 
-pub use server::{ServeError, Server};
+pub use server::{ServeError, Server, Servers};
 pub use snapshot::{
-    CapView, Counters, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, Snapshot, TransferView,
+    CapView, Counters, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, ServerView, Snapshot,
+    TransferView,
 };

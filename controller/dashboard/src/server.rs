@@ -1,4 +1,4 @@
-//! The HTTP side: three paths, GET only, on whatever runtime it is given.
+//! The HTTP side: four paths, GET only, on whatever runtime it is given.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,10 +14,13 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ServerView, Snapshot};
 
 /// How often histograms are folded so that they stay small between scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Tells what every server draws. Called on the web's runtime for each request, so it must not wait for anything.
+pub type Servers = Arc<dyn Fn() -> Vec<ServerView> + Send + Sync>;
 
 /// A bound, not yet serving, web view.
 #[derive(Debug)]
@@ -57,6 +60,7 @@ impl std::error::Error for ServeError {}
 #[derive(Clone)]
 struct Shown {
     snapshot: Arc<ArcSwap<Snapshot>>,
+    servers: Servers,
     metrics: PrometheusHandle,
 }
 
@@ -76,7 +80,7 @@ impl Server {
     }
 
     /// Serves until the runtime ends. Call it on a runtime.
-    pub fn serve(self, snapshot: Arc<ArcSwap<Snapshot>>) {
+    pub fn serve(self, snapshot: Arc<ArcSwap<Snapshot>>, servers: Servers) {
         let upkeep = self.metrics.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(UPKEEP);
@@ -88,14 +92,19 @@ impl Server {
         let router = Router::new()
             .route("/", get(async || Html(include_str!("page.html"))))
             .route("/api/snapshot", get(show))
+            .route("/api/servers", get(show_servers))
             .route("/metrics", get(scrape))
-            .with_state(Shown { snapshot, metrics: self.metrics });
+            .with_state(Shown { snapshot, servers, metrics: self.metrics });
         tokio::spawn(async move { axum::serve(self.listener, router).await });
     }
 }
 
 async fn show(State(shown): State<Shown>) -> impl IntoResponse {
     Json(Snapshot::clone(&shown.snapshot.load()))
+}
+
+async fn show_servers(State(shown): State<Shown>) -> impl IntoResponse {
+    Json((shown.servers)())
 }
 
 async fn scrape(State(shown): State<Shown>) -> impl IntoResponse {

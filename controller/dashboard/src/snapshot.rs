@@ -29,6 +29,15 @@ pub struct Snapshot {
     pub devices_heard: usize,
     /// Field devices of the site.
     pub devices: usize,
+    /// Servers whose power is known, of all.
+    #[serde(default)]
+    pub servers_heard: usize,
+    /// Servers of the site.
+    #[serde(default)]
+    pub servers: usize,
+    /// Racks whose outlets do not add up to what their meter says, by name.
+    #[serde(default)]
+    pub outlets_doubted: Vec<String>,
     /// Racks in the site's order.
     pub racks: Vec<RackView>,
     /// Modules in the site's order.
@@ -55,6 +64,19 @@ pub struct Snapshot {
     pub models: ModelsView,
     /// What has been counted since this replica started.
     pub counters: Counters,
+}
+
+/// What a server draws.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerView {
+    /// Its name.
+    pub name: String,
+    /// In watts; none where nobody has said so lately.
+    pub power_watts: Option<i64>,
+    /// How long ago it was measured, in milliseconds.
+    pub age_ms: Option<u64>,
+    /// Who says so: `outlet` of its PDU, or `signal` of remote-write.
+    pub source: Option<String>,
 }
 
 /// Which models decide and are tried, as `8bae15f5 version 3`.
@@ -216,6 +238,9 @@ mod tests {
             transfers: vec![TransferView { phase: "held".into(), ..TransferView::default() }],
             held: vec!["kesm K1".into()],
             manual: true,
+            servers_heard: 5,
+            servers: 6,
+            outlets_doubted: vec!["A2".into()],
             models: ModelsView { active: Some("5a5a5a5a version 3".into()), ..ModelsView::default() },
             quarantined: vec![QuarantineView { name: "tie A1-A2".into(), why: "it does not answer".into() }],
             ..Snapshot::default()
@@ -232,7 +257,9 @@ mod tests {
     fn what_an_older_replica_publishes_is_read_with_nothing_in_what_it_does_not_tell() {
         let mut value = serde_json::to_value(snapshot()).expect("serializes");
         let fields = value.as_object_mut().expect("an object");
-        for name in ["feeds", "caps", "held", "manual", "quarantined", "models"] {
+        for name in
+            ["feeds", "caps", "held", "manual", "quarantined", "models", "servers_heard", "servers", "outlets_doubted"]
+        {
             assert!(fields.remove(name).is_some(), "{name} is published");
         }
         assert!(fields["transfers"][0].as_object_mut().expect("an object").remove("phase").is_some());

@@ -5,6 +5,8 @@ mod config;
 mod control;
 mod forecasting;
 mod operator;
+mod plausibility;
+mod power;
 mod serving;
 mod wiring;
 

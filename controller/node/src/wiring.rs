@@ -6,7 +6,8 @@
 //!            forecast thread ◄──ring──────┘   │    │  └── newest ledger ◄── raft (tokio) applies what is committed
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
-//! intake (tokio, a runtime of its own) ──newest signals of servers──► control thread
+//! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control thread, web view
+//! link thread ──newest word on every outlet──► power
 //! ```
 
 use std::io::ErrorKind;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use ridethrough_core::site::Site;
-use ridethrough_dashboard::{Server, Snapshot};
+use ridethrough_dashboard::{Server, ServerView, Snapshot};
 use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
 use ridethrough_link::{Link, LinkConfig};
 use ridethrough_model::{LoadError, ModelFiles, SignedModel};
@@ -31,6 +32,7 @@ use crate::config::{Config, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
 use crate::operator::{self, Desk};
+use crate::power::{ServerPower, ServerReading};
 use crate::serving::{Library, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
@@ -137,6 +139,7 @@ pub fn run(file: &Path) -> Result<()> {
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
+    link_config.outlets = site.racks.iter().map(|rack| rack.servers.len()).collect();
     link_config.core = config.dpcn_core;
     link_config.orders = config.dpcn_orders;
     link_config.consumer = Some(std::thread::current());
@@ -152,8 +155,10 @@ pub fn run(file: &Path) -> Result<()> {
     keep_site_with_log(&config.data_dir, &site_text)?;
     let replica = Arc::new(replica);
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    web.block_on(async { server.serve(Arc::clone(&shown)) });
     let signals = intake.as_ref().map_or_else(|| Arc::new(Signals::none(Instant::now())), Door::signals);
+    let power = Arc::new(ServerPower::new(&site, link.outlets(), Arc::clone(&signals)));
+    let servers = server_views(&site, &power);
+    web.block_on(async { server.serve(Arc::clone(&shown), servers) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
@@ -172,6 +177,7 @@ pub fn run(file: &Path) -> Result<()> {
         orders: config.dpcn_orders,
         forecasting,
         signals,
+        power,
         shown,
     };
     let watched = Arc::clone(&replica);
@@ -184,6 +190,25 @@ pub fn run(file: &Path) -> Result<()> {
     match stopped {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),
+    }
+}
+
+/// What the web view shows of servers, made anew for whoever asks.
+fn server_views(site: &Arc<Site>, power: &Arc<ServerPower>) -> ridethrough_dashboard::Servers {
+    let (site, power) = (Arc::clone(site), Arc::clone(power));
+    Arc::new(move || {
+        let now = Instant::now();
+        let view = |(server, id): (&ridethrough_core::site::Server, _)| server_view(&server.name, power.read(id, now));
+        site.servers.iter().zip(power.servers()).map(view).collect()
+    })
+}
+
+fn server_view(name: &str, reading: Option<ServerReading>) -> ServerView {
+    ServerView {
+        name: name.to_owned(),
+        power_watts: reading.map(|reading| reading.power.get()),
+        age_ms: reading.map(|reading| u64::try_from(reading.age.as_millis()).unwrap_or(u64::MAX)),
+        source: reading.map(|reading| reading.source.as_str().to_owned()),
     }
 }
 

@@ -3,10 +3,12 @@
 use ridethrough_core::device::{DeviceId, Fence, ReplicaId, Setpoint};
 use ridethrough_core::units::Millis;
 use ridethrough_protocol::{
-    BootNonce, Datagram, DeviceEndpoint, DeviceKeys, FenceMemory, Handled, Lan, Orders, Refusals, UnknownReplica,
+    BootNonce, Datagram, DeviceEndpoint, DeviceKeys, FenceMemory, Handled, Lan, Orders, OutletPage, Refusals,
+    UnknownReplica,
 };
 
 use super::actuator::WorldActuator;
+use super::outlets::OutletMeters;
 use super::record::{Act, Record, verdict_name};
 use crate::plant::World;
 use crate::plant::meter::DeviceClock;
@@ -26,6 +28,7 @@ pub struct FieldDevice<M> {
     boot_bits: u64,
     boots: u64,
     life: Life<M>,
+    outlets: OutletMeters,
 }
 
 /// Whether the device is on.
@@ -52,7 +55,8 @@ impl<M: FenceMemory> FieldDevice<M> {
         let device = keys.device();
         let clock = world.clock_of(device)?;
         let name = world.site().device_name(device);
-        let mut booted = Self { name, clock, keys, orders, boot_bits, boots: 0, life: Life::Off(memory) };
+        let (life, outlets) = (Life::Off(memory), OutletMeters::new(device));
+        let mut booted = Self { name, clock, keys, orders, boot_bits, boots: 0, life, outlets };
         booted.switch_on();
         Some(booted)
     }
@@ -132,6 +136,28 @@ impl<M: FenceMemory> FieldDevice<M> {
             Ok(()) => Reply::Send(replica),
             Err(UnknownReplica(_)) => Reply::Nothing,
         }
+    }
+
+    /// What its outlets' meters have to tell now, page by page: once a second of a PDU, never of another device.
+    pub fn outlet_pages(&mut self, true_ms: u64, world: &World) -> Vec<OutletPage> {
+        self.outlets.pages(true_ms, world)
+    }
+
+    /// Writes a page for one replica into `out`; there is nothing to send to one that has no session with it.
+    pub fn outlets(
+        &mut self,
+        replica: ReplicaId,
+        page: &OutletPage,
+        true_ms: u64,
+        world: &World,
+        out: &mut Datagram,
+    ) -> Reply {
+        let Life::On(endpoint) = &mut self.life else { return Reply::Nothing };
+        if world.voice(self.keys.device()).mute {
+            return Reply::Nothing;
+        }
+        let said = endpoint.outlets(replica, page, self.clock.at(true_ms), out);
+        said.map_or(Reply::Nothing, |()| Reply::Send(replica))
     }
 
     /// Lets lapse what is due, and goes off or boots as its faults say; call it in every step.

@@ -7,6 +7,7 @@
 mod actuator;
 mod device;
 mod fence_file;
+mod outlets;
 mod record;
 
 pub use device::{FieldDevice, Reply};

@@ -8,7 +8,7 @@ use super::itic::Itic;
 use super::judge::{DarkCause, RackRecord, Span};
 use super::meter::Truth;
 use super::pdu::{Intake, Pdu};
-use super::server::{Server, ServerAccount};
+use super::server::{Running, Server, ServerAccount};
 
 /// A bus that gets too much rises by so much over nominal for each tenth too much, until its brake chopper, which
 /// heats the rest, holds it.
@@ -323,6 +323,15 @@ impl Rack {
         self.state = ServersAre::Working;
         self.next_change_ms = 0;
         self.point.volts = volts;
+    }
+
+    /// What each outlet feeds in W; `None` where it is open. What refills the supplies is spread over those that are closed.
+    pub(super) fn outlet_watts(&self) -> impl Iterator<Item = Option<f64>> + '_ {
+        let is_closed = |server: &&Server| server.running() != Running::Off;
+        let closed = u32::try_from(self.servers.iter().filter(is_closed).count()).unwrap_or(u32::MAX);
+        let refill_watts = self.refill_watts / f64::from(closed.max(1));
+        let feeds = move |server: &Server| if self.serves() { server.watts() + refill_watts } else { 0.0 };
+        self.servers.iter().map(move |server| is_closed(&server).then(|| feeds(server)))
     }
 
     pub(super) fn truth(&self) -> Truth {

@@ -23,6 +23,8 @@ pub struct LinkConfig {
     pub orders: Orders,
     /// Every device that may speak.
     pub devices: Vec<DeviceId>,
+    /// How many outlets each PDU has, by the index of its rack. What a PDU says of others is counted and dropped.
+    pub outlets: Vec<usize>,
     /// Drawn at this start of the process. Must be set.
     pub session: SessionNonce,
     /// Who is unparked when there is something to take from the link.
@@ -73,6 +75,7 @@ impl LinkConfig {
             keys,
             orders: Orders::One,
             devices,
+            outlets: Vec::new(),
             session: SessionNonce::NONE,
             consumer: None,
             wake: Wake::Acks,

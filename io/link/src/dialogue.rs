@@ -95,6 +95,10 @@ impl Dialogue {
                 self.note_heard(&telemetry, origin.at);
                 self.tell_telemetry(&telemetry);
             }
+            Some(Event::Outlets { rack, page }) => {
+                self.believe(DeviceId::Pdu(rack), Route::Live, Kind::Outlets, origin);
+                self.meters.outlets_unknown.increment(self.rings.outlets.put(rack, &page, origin.at) as u64);
+            }
             Some(Event::Ack { ack, in_force, transmissions }) => {
                 self.believe(ack.device, Route::Live, Kind::Ack, origin);
                 self.tell_ack(ack, in_force, transmissions, origin.at);

@@ -4,7 +4,8 @@
 //! ```text
 //!  control thread ──ToLink ring──► link thread ◄──UDP, networks A and B──► devices
 //!                 ◄──ring of acks──    │  receive ≤ 16 of each, take orders, transmit, then wait
-//!                 ◄──slot per device── └─ parked: woken by a socket, by a producer, or by the next deadline
+//!                 ◄──slot per device── │
+//!     any thread  ◄──word per outlet── └─ parked: woken by a socket, by a producer, or by the next deadline
 //! ```
 //!
 //! What is believed and sent is decided in `ridethrough-protocol`; here are only the sockets, the clock, the rings and
@@ -18,7 +19,7 @@
 //! | `network`, `socket`, `filter` | one network's socket, its options and its batches |
 //! | `outbox`, `inbox` | frames gathered for one call, and what came in meanwhile |
 //! | `devices`, `timing`, `supervision` | what is known of each device and of each network |
-//! | `rings`, `bell`, `latest`, `slot`, `words` | between the threads; `bell`, `latest` and `slot` are checked with loom |
+//! | `rings`, `bell`, `latest`, `slot`, `words`, `outlets` | between the threads; `bell`, `latest`, `slot` and `outlets` are checked with loom |
 //! | `realtime`, `meters` | how the thread is scheduled, what is counted |
 
 #![forbid(unsafe_code)]
@@ -35,6 +36,7 @@ mod message;
 mod meters;
 mod network;
 mod outbox;
+mod outlets;
 mod realtime;
 mod rings;
 mod slot;
@@ -48,5 +50,6 @@ mod worker;
 pub use config::{LinkConfig, SPIN, StartError, Wake};
 pub use link::{Link, LinkDied};
 pub use message::{FromLink, ToLink};
+pub use outlets::{OutletPowers, OutletReading};
 pub use realtime::{Scheduling, Urgency};
 pub use ridethrough_protocol::Lan;

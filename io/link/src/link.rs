@@ -20,6 +20,7 @@ use crate::dialogue::Dialogue;
 use crate::message::{FromLink, ToLink};
 use crate::meters;
 use crate::network::Network;
+use crate::outlets::OutletPowers;
 use crate::realtime::{self, Scheduling, Urgency};
 use crate::rings::Rings;
 use crate::socket::{self, Bound};
@@ -64,7 +65,7 @@ impl Link {
         let poll = Poll::new().map_err(StartError::System)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(StartError::System)?;
         let devices: Vec<_> = Devices::new(&config.devices).as_slice().iter().map(|remote| remote.device).collect();
-        let rings = Arc::new(Rings::new(devices.len(), waker));
+        let rings = Arc::new(Rings::new(devices.len(), &config.outlets, waker));
         for (lan, bound) in present(&bound) {
             let fd = bound.socket.as_raw_fd();
             let registered = poll.registry().register(&mut SourceFd(&fd), Token(lan.index()), Interest::READABLE);
@@ -109,6 +110,11 @@ impl Link {
         let (slot, told) = self.rings.telemetry.take()?;
         let device = *self.devices.get(slot)?;
         words::read(device, &told).map(FromLink::Telemetry)
+    }
+
+    /// What every outlet feeds, as PDUs last said it; any thread may read it, also after the link has stopped.
+    pub fn outlets(&self) -> Arc<OutletPowers> {
+        Arc::clone(&self.rings.outlets)
     }
 
     /// Where devices reach this replica on a network, if it is on it.

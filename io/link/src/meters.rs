@@ -26,6 +26,7 @@ pub(crate) struct Meters {
     pub(crate) unanswered: Counter,
     pub(crate) telemetry_replaced: Counter,
     pub(crate) acks_dropped: Counter,
+    pub(crate) outlets_unknown: Counter,
     pub(crate) live_devices: Gauge,
     networks: [Option<NetworkMeters>; 2],
     devices: Vec<DeviceMeters>,
@@ -78,6 +79,7 @@ impl Meters {
             unanswered: counter!("ridethrough_dpcn_orders_unanswered_total"),
             telemetry_replaced: counter!("ridethrough_dpcn_telemetry_replaced_total"),
             acks_dropped: counter!("ridethrough_dpcn_acks_dropped_total"),
+            outlets_unknown: counter!("ridethrough_dpcn_outlets_unknown_total"),
             live_devices: gauge!("ridethrough_dpcn_live_devices"),
             networks: Lan::ALL.map(|lan| lans.contains(&lan).then(|| NetworkMeters::new(lan))),
             devices: devices.iter().map(|remote| DeviceMeters::new(remote.device, lans)).collect(),
@@ -229,6 +231,7 @@ fn describe() {
     describe_counter!("ridethrough_dpcn_orders_unanswered_total", "Orders whose time ended without an ack");
     describe_counter!("ridethrough_dpcn_telemetry_replaced_total", "Telemetry that newer replaced before it was read");
     describe_counter!("ridethrough_dpcn_acks_dropped_total", "Acks dropped because the consumer was too slow");
+    describe_counter!("ridethrough_dpcn_outlets_unknown_total", "Outlets told of that the site has no server for");
     describe_gauge!("ridethrough_dpcn_live_devices", "Devices heard lately in a session with this replica");
     describe_gauge!("ridethrough_dpcn_network_up", "0 while a network brings nothing and the other one does");
     describe_counter!("ridethrough_dpcn_network_failures_total", "How often a network fell silent beside the other");

@@ -1,5 +1,6 @@
 //! What the link thread and the others share, and how each side wakes the other. No lock: fixed rings, slots and a bell.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use mio::Waker;
 use crate::bell::Bell;
 use crate::latest::Latest;
 use crate::message::{FromLink, ToLink};
+use crate::outlets::OutletPowers;
 use crate::words::WORDS;
 
 /// Orders and leadership that may wait for the link thread.
@@ -27,6 +29,7 @@ pub(crate) struct Rings {
     to_link: ArrayQueue<Stamped>,
     acks: ArrayQueue<FromLink>,
     pub(crate) telemetry: Latest<WORDS>,
+    pub(crate) outlets: Arc<OutletPowers>,
     networks_up: [AtomicBool; 2],
     bell: Bell,
     stopping: AtomicBool,
@@ -34,11 +37,12 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    pub(crate) fn new(devices: usize, waker: Waker) -> Self {
+    pub(crate) fn new(devices: usize, outlets: &[usize], waker: Waker) -> Self {
         Self {
             to_link: ArrayQueue::new(TO_LINK_MAX),
             acks: ArrayQueue::new(ACKS_MAX),
             telemetry: Latest::new(devices),
+            outlets: Arc::new(OutletPowers::new(outlets)),
             networks_up: [AtomicBool::new(true), AtomicBool::new(true)],
             bell: Bell::new(),
             stopping: AtomicBool::new(false),
@@ -116,7 +120,7 @@ mod tests {
 
     fn rings() -> Rings {
         let poll = Poll::new().expect("an event queue");
-        Rings::new(1, Waker::new(poll.registry(), Token(0)).expect("a waker"))
+        Rings::new(1, &[], Waker::new(poll.registry(), Token(0)).expect("a waker"))
     }
 
     fn ack(index: u64) -> FromLink {

@@ -5,6 +5,7 @@ use ridethrough_vocabulary::units::Millis;
 
 use crate::datagram::Datagram;
 use crate::header::Kind;
+use crate::outlets::{self, OutletPage};
 use crate::refusal::{Malformed, Refusals};
 use crate::wire::{Reader, Writer};
 use crate::{reading, setpoint};
@@ -18,6 +19,7 @@ pub(crate) enum Body {
     Ack(AckBody),
     /// The same as an order, in the words of a replica that need not lead.
     Endorsement(OrderBody),
+    Outlets(OutletsBody),
 }
 
 /// Opens a session, says the sender's term and, from a leader, renews the lease.
@@ -64,6 +66,13 @@ pub(crate) struct AckBody {
     pub(crate) in_force: Option<Setpoint>,
 }
 
+/// What some of a PDU's outlets feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutletsBody {
+    pub(crate) device_at: Millis,
+    pub(crate) page: OutletPage,
+}
+
 impl Body {
     pub(crate) const fn kind(&self) -> Kind {
         match self {
@@ -72,6 +81,7 @@ impl Body {
             Self::Telemetry(_) => Kind::Telemetry,
             Self::Ack(_) => Kind::Ack,
             Self::Endorsement(_) => Kind::Endorsement,
+            Self::Outlets(_) => Kind::Outlets,
         }
     }
 
@@ -82,6 +92,7 @@ impl Body {
             Self::Order(order) | Self::Endorsement(order) => order.write(&mut writer),
             Self::Telemetry(telemetry) => telemetry.write(&mut writer),
             Self::Ack(ack) => ack.write(&mut writer),
+            Self::Outlets(said) => said.write(&mut writer),
         }
     }
 
@@ -93,6 +104,7 @@ impl Body {
             Kind::Telemetry => Self::Telemetry(TelemetryBody::read(&mut reader)?),
             Kind::Ack => Self::Ack(AckBody::read(&mut reader)?),
             Kind::Endorsement => Self::Endorsement(OrderBody::read(&mut reader)?),
+            Kind::Outlets => Self::Outlets(OutletsBody::read(&mut reader)?),
         };
         reader.end()?;
         Ok(body)
@@ -171,6 +183,17 @@ impl AckBody {
         let verdict = verdict_from_wire(reader.u8()?)?;
         reader.reserved::<7>()?;
         Ok(Self { fence, device_at, verdict, in_force: setpoint::read(reader)? })
+    }
+}
+
+impl OutletsBody {
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.millis(self.device_at);
+        outlets::write(&self.page, writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { device_at: reader.millis()?, page: outlets::read(reader)? })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A buffer that any frame fits in, so that nothing is allocated to send one; and what a datagram is made of.
 
-use crate::header::{Kind, MAGIC, VERSION};
+use crate::header::{Kind, MAGIC, Version};
 use crate::refusal::Malformed;
 use crate::wire::Reader;
 
@@ -10,6 +10,7 @@ pub const FRAME_BYTES_MAX: usize = 216;
 const _: () = assert!(Kind::Telemetry.frame_bytes() == FRAME_BYTES_MAX);
 const _: () = assert!(Kind::Beat.frame_bytes() < FRAME_BYTES_MAX && Kind::Order.frame_bytes() < FRAME_BYTES_MAX);
 const _: () = assert!(Kind::Ack.frame_bytes() < FRAME_BYTES_MAX && FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+const _: () = assert!(Kind::Outlets.frame_bytes() < FRAME_BYTES_MAX);
 const _: () = assert!(Kind::Endorsement.frame_bytes() == Kind::Order.frame_bytes());
 
 /// No datagram is longer than this, in bytes: what fits into an Ethernet frame with IP and UDP.
@@ -44,10 +45,7 @@ fn frame_bytes(bytes: &[u8]) -> Result<usize, Malformed> {
     if reader.u32()? != MAGIC {
         return Err(Malformed::Magic);
     }
-    if reader.u8()? != VERSION {
-        return Err(Malformed::Version);
-    }
-    Kind::from_wire(reader.u8()?).map(Kind::frame_bytes).ok_or(Malformed::Kind)
+    Version::kind_from_wire(reader.u8()?, reader.u8()?).map(|(_, kind)| kind.frame_bytes())
 }
 
 /// One frame to send.

@@ -75,6 +75,32 @@ impl fmt::Display for UnknownReplica {
 
 impl core::error::Error for UnknownReplica {}
 
+/// Why a device does not tell what its outlets feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSaid {
+    /// It shares no key with this replica.
+    UnknownReplica(ReplicaId),
+    /// The replica has no session with it yet: it would not believe the frame. Telemetry leads to one.
+    NoSession(ReplicaId),
+    /// The device speaks a version without it.
+    Version,
+    /// It is no PDU.
+    NoOutlets,
+}
+
+impl fmt::Display for NotSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownReplica(replica) => UnknownReplica(*replica).fmt(f),
+            Self::NoSession(replica) => write!(f, "no session is open with replica {replica}"),
+            Self::Version => f.write_str("the device speaks a version without the power of outlets"),
+            Self::NoOutlets => f.write_str("only a PDU has outlets"),
+        }
+    }
+}
+
+impl core::error::Error for NotSaid {}
+
 /// A fence memory that lasts as long as its owner keeps it: for tests, and for devices without storage, which then
 /// may repeat an order after a reboot. An emulated reboot passes the old memory on to keep the fence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,14 +11,51 @@ use crate::wire::{Reader, Writer};
 /// Opens every frame: "DPCN".
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DPCN");
 
-/// The version that is spoken and believed.
-pub const VERSION: u8 = 3;
-
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 48;
 
 /// Bytes of the MAC that closes every frame.
 pub const MAC_BYTES: usize = 16;
+
+/// What a frame may say. A device speaks one; a replica answers each device in the one that it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// Without the power of single outlets.
+    V3,
+    /// With it.
+    V4,
+}
+
+impl Version {
+    /// Every version that is believed.
+    pub const ALL: [Self; 2] = [Self::V3, Self::V4];
+
+    /// What a device of this release speaks.
+    pub const NEWEST: Self = Self::V4;
+
+    /// Its number on the wire.
+    pub const fn to_wire(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+
+    /// Whether frames of this kind have a meaning in it.
+    pub const fn has(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Outlets => matches!(self, Self::V4),
+            Kind::Beat | Kind::Order | Kind::Telemetry | Kind::Ack | Kind::Endorsement => true,
+        }
+    }
+
+    /// The version and the kind that these two bytes stand for.
+    pub(crate) fn kind_from_wire(version: u8, kind: u8) -> Result<(Self, Kind), Malformed> {
+        let version = Self::ALL.into_iter().find(|known| known.to_wire() == version).ok_or(Malformed::Version)?;
+        let kind = Kind::from_wire(kind).filter(|kind| version.has(*kind)).ok_or(Malformed::Kind)?;
+        Ok((version, kind))
+    }
+}
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +71,8 @@ pub enum Kind {
     /// Replica to device: the same order as another replica has committed it, from its own log. It moves a device that
     /// demands the word of two replicas only together with the leader's order.
     Endorsement,
+    /// Device to replica: what a PDU's outlets feed, since version 4.
+    Outlets,
 }
 
 /// Which way a frame goes. The two ways have different keys, so that no frame can be reflected to its sender.
@@ -47,13 +86,13 @@ pub enum Way {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Beat, Self::Order, Self::Telemetry, Self::Ack, Self::Endorsement];
+    pub const ALL: [Self; 6] = [Self::Beat, Self::Order, Self::Telemetry, Self::Ack, Self::Endorsement, Self::Outlets];
 
     /// Which way frames of this kind go.
     pub const fn way(self) -> Way {
         match self {
             Self::Beat | Self::Order | Self::Endorsement => Way::ToDevice,
-            Self::Telemetry | Self::Ack => Way::ToReplica,
+            Self::Telemetry | Self::Ack | Self::Outlets => Way::ToReplica,
         }
     }
 
@@ -70,6 +109,7 @@ impl Kind {
             Self::Telemetry => "telemetry",
             Self::Ack => "ack",
             Self::Endorsement => "endorsement",
+            Self::Outlets => "outlets",
         }
     }
 
@@ -78,6 +118,7 @@ impl Kind {
             Self::Beat => 16,
             Self::Order | Self::Endorsement | Self::Ack => 64,
             Self::Telemetry => 152,
+            Self::Outlets => 144,
         }
     }
 
@@ -88,10 +129,11 @@ impl Kind {
             Self::Telemetry => 3,
             Self::Ack => 4,
             Self::Endorsement => 5,
+            Self::Outlets => 6,
         }
     }
 
-    pub(crate) fn from_wire(wire: u8) -> Option<Self> {
+    fn from_wire(wire: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.to_wire() == wire)
     }
 }
@@ -99,6 +141,8 @@ impl Kind {
 /// The head of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// In which version it is said.
+    pub version: Version,
     /// What it is.
     pub kind: Kind,
     /// The replica at one end.
@@ -125,10 +169,7 @@ impl Header {
         if reader.u32()? != MAGIC {
             return Err(Malformed::Magic);
         }
-        if reader.u8()? != VERSION {
-            return Err(Malformed::Version);
-        }
-        let kind = Kind::from_wire(reader.u8()?).ok_or(Malformed::Kind)?;
+        let (version, kind) = Version::kind_from_wire(reader.u8()?, reader.u8()?)?;
         if frame.len() != kind.frame_bytes() {
             return Err(Malformed::Length);
         }
@@ -136,6 +177,7 @@ impl Header {
         let device = DeviceId::from_wire(reader.u32()?).ok_or(Malformed::Device)?;
         let epoch = KeyEpoch::new(reader.u32()?).ok_or(Malformed::Epoch)?;
         Ok(Self {
+            version,
             kind,
             replica,
             device,
@@ -150,7 +192,7 @@ impl Header {
     pub(crate) fn write(&self, out: &mut Datagram) {
         let mut writer = Writer::new(out);
         writer.u32(MAGIC);
-        writer.u8(VERSION);
+        writer.u8(self.version.to_wire());
         writer.u8(self.kind.to_wire());
         writer.u16(self.replica.0);
         writer.u32(self.device.to_wire());

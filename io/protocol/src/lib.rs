@@ -37,6 +37,7 @@ mod datagram;
 mod frame;
 mod network;
 mod nonce;
+mod outlets;
 mod reading;
 mod recent;
 mod setpoint;
@@ -48,14 +49,16 @@ mod wire;
 pub use controller::{ControllerEndpoint, Event, LeadRefused, Leadership, Outgoing, Route, SubmitRefused, Telemetry};
 pub use datagram::{DATAGRAM_BYTES_MAX, Datagram, FRAME_BYTES_MAX, Frames, frames};
 pub use device::{
-    Actuator, DeviceEndpoint, FenceMemory, Handled, JudgedOrder, Orders, StoreFailed, UnknownReplica, VolatileFence,
+    Actuator, DeviceEndpoint, FenceMemory, Handled, JudgedOrder, NotSaid, Orders, StoreFailed, UnknownReplica,
+    VolatileFence,
 };
 #[cfg(fuzzing)]
 pub use frame::rewritten;
-pub use header::{Header, Kind};
+pub use header::{Header, Kind, Version};
 pub use keys::{DeviceKeys, EpochsClash, KeyEpoch, Keyring, KeyringError, ReplicaKeys, SiteSecret};
 pub use network::Lan;
 pub use nonce::{BootNonce, SessionNonce};
+pub use outlets::{OUTLETS_MAX, OUTLETS_PER_FRAME, Outlet, OutletPage, PageRefused};
 pub use refusal::{Malformed, Refusal, Refusals};
 
 #[cfg(all(test, feature = "controller"))]

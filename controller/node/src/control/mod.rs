@@ -6,6 +6,7 @@
 
 mod meters;
 mod operations;
+mod outlets;
 mod proposals;
 mod publish;
 
@@ -29,9 +30,11 @@ use ridethrough_raft::{Replica, Role, Status};
 
 use self::meters::Meters;
 pub use self::operations::Operators;
+use self::outlets::OutletWatch;
 use self::proposals::{About, Proposals, Proposed};
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
+use crate::power::ServerPower;
 
 /// The model's period.
 const SECOND: Millis = Millis::seconds(1);
@@ -54,6 +57,8 @@ pub struct Parts {
     pub forecasting: Forecasting,
     /// What servers do, as remote-write tells it; read it with [`Signals::read`]. Nothing forecasts by it yet.
     pub signals: Arc<Signals>,
+    /// What every server draws, by whoever says so; read it with [`ServerPower::read`]. Nothing forecasts by it yet.
+    pub power: Arc<ServerPower>,
     /// Where the web view looks.
     pub shown: Arc<ArcSwap<Snapshot>>,
 }
@@ -70,6 +75,7 @@ pub struct ControlThread {
     next_second: Millis,
     counters: Counters,
     meters: Meters,
+    outlets: OutletWatch,
     operators: Operators,
 }
 
@@ -87,6 +93,7 @@ impl ControlThread {
             next_second: clock.now(),
             counters: Counters::default(),
             meters: Meters::new(&parts.site),
+            outlets: OutletWatch::new(&parts.site),
             operators,
             clock,
             parts,
@@ -202,6 +209,8 @@ impl ControlThread {
         let begun = Instant::now();
         self.schedule_next(now);
         self.counters.ticks += 1;
+        let view = self.control.view();
+        self.outlets.tick(&self.parts.site, |rack| view.load(rack, now), &self.parts.power);
         self.forecast(now);
         if self.leadership.acting().is_some() {
             self.propose(now);
@@ -308,6 +317,9 @@ impl ControlThread {
             forecast_source: forecasts.first().map(|forecast| forecast.source.to_string()).unwrap_or_default(),
             devices_heard: heard,
             devices: site.devices().count(),
+            servers_heard: self.outlets.heard(),
+            servers: site.servers.len(),
+            outlets_doubted: self.outlets.doubted(site).map(|rack| site.rack(rack).name.clone()).collect(),
             racks,
             kesms: publish::kesms(site, view, now),
             transfers: publish::transfers(&ledger, ledger_now),

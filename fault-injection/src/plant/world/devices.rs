@@ -168,7 +168,7 @@ impl World {
         }
     }
 
-    fn meter(&self, device: DeviceId) -> Option<&Meter> {
+    pub(super) fn meter(&self, device: DeviceId) -> Option<&Meter> {
         match self.seat(device)? {
             Seat::Row(row, place) => self.rows[row].meter(device, place),
             Seat::Feed(feed) => Some(&self.feeds[feed].meter),

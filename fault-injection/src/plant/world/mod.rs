@@ -1,6 +1,7 @@
 //! The world: every row of a site with what stands before them, at one time.
 
 mod devices;
+mod outlets;
 mod places;
 
 use ridethrough_core::device::DeviceId;

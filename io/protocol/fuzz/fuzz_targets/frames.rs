@@ -5,8 +5,10 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ridethrough_protocol::header::{MAC_BYTES, MAGIC, VERSION};
-use ridethrough_protocol::{Header, Kind, frames, rewritten};
+use ridethrough_protocol::header::{MAC_BYTES, MAGIC};
+use ridethrough_protocol::{Header, Kind, Version, frames, rewritten};
+
+const NEWEST: u8 = Version::NEWEST.to_wire();
 
 /// What comes out of a socket.
 #[derive(Arbitrary, Debug)]
@@ -29,6 +31,7 @@ struct Pieces {
 /// Something that is nearly a frame.
 #[derive(Arbitrary, Debug)]
 struct Piece {
+    version: u8,
     kind: u8,
     replica: u16,
     device: u32,
@@ -42,7 +45,7 @@ struct Piece {
 fuzz_target!(|input: Input| {
     match input {
         Input::Raw(bytes) => check(&bytes),
-        Input::Headed(bytes) => check(&[&MAGIC.to_le_bytes()[..], &[VERSION], &bytes].concat()),
+        Input::Headed(bytes) => check(&[&MAGIC.to_le_bytes()[..], &[NEWEST], &bytes].concat()),
         Input::Pieces(pieces) => check(&pieces.datagram()),
     }
 });
@@ -80,8 +83,9 @@ impl Piece {
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_le_bytes().to_vec();
         // Mostly a kind that there is.
-        let kind = if self.kind < 250 { self.kind % 5 + 1 } else { self.kind };
-        bytes.extend_from_slice(&[VERSION, kind]);
+        let kind = if self.kind < 250 { self.kind % 6 + 1 } else { self.kind };
+        let version = if self.version < 250 { NEWEST - self.version % 2 } else { self.version };
+        bytes.extend_from_slice(&[version, kind]);
         bytes.extend_from_slice(&self.replica.to_le_bytes());
         bytes.extend_from_slice(&(self.device & 0x0007_ffff).to_le_bytes());
         bytes.extend_from_slice(&self.epoch.to_le_bytes());
@@ -89,7 +93,7 @@ impl Piece {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         let head = bytes.len();
-        bytes.resize([80, 128, 216, 128, 128][usize::from(kind.wrapping_sub(1)) % 5], 0);
+        bytes.resize([80, 128, 216, 128, 128, 208][usize::from(kind.wrapping_sub(1)) % 6], 0);
         for (place, value) in &self.set {
             let place = head + usize::from(*place);
             if let Some(byte) = bytes.get_mut(place) {

@@ -11,16 +11,16 @@ use ridethrough_core::site::{Policy, Site};
 use ridethrough_protocol::controller::Leadership;
 use ridethrough_protocol::{
     Actuator, BootNonce, ControllerEndpoint, Datagram, DeviceEndpoint, DeviceKeys, Event, Handled, KeyEpoch, Keyring,
-    Lan, Orders, Outgoing, ReplicaKeys, SessionNonce, SiteSecret, VolatileFence,
+    Lan, Orders, Outgoing, Outlet, OutletPage, ReplicaKeys, SessionNonce, SiteSecret, VolatileFence,
 };
 use ridethrough_vocabulary::device::{DeviceId, Order, Reading, ReplicaId, Setpoint, Verdict};
-use ridethrough_vocabulary::part::KesmId;
-use ridethrough_vocabulary::units::{Joules, Millis, Millivolts, Watts};
+use ridethrough_vocabulary::part::RackId;
+use ridethrough_vocabulary::units::{Millis, Millivolts, Watts};
 
 /// The replicas that speak; a third shares keys and is silent.
 pub const REPLICAS: [ReplicaId; 3] = [ReplicaId(1), ReplicaId(2), ReplicaId(3)];
 /// The device.
-pub const DEVICE: DeviceId = DeviceId::Kesm(KesmId(3));
+pub const DEVICE: DeviceId = DeviceId::Pdu(RackId(3));
 
 /// One call of a device's endpoint and what came of it.
 pub enum DeviceCall {
@@ -39,6 +39,8 @@ pub enum DeviceCall {
     },
     /// It sent telemetry.
     Telemetry(ReplicaId, Millis),
+    /// It told what its outlets feed.
+    Outlets(ReplicaId, Millis),
     /// It began a new life with the memory of the old one.
     Reboot(BootNonce),
 }
@@ -126,6 +128,15 @@ impl Device {
         self.out.as_bytes()
     }
 
+    /// Says what its outlets feed.
+    pub fn outlets(&mut self, replica: ReplicaId, now: Millis) -> &[u8] {
+        let outlets = [Outlet::Metered(Watts::new(350)), Outlet::Open, Outlet::Unmetered];
+        let said =
+            OutletPage::new(0, &outlets, 20).map(|page| self.endpoint.outlets(replica, &page, now, &mut self.out));
+        assert!(matches!(said, Ok(Ok(()))), "{replica} has a session: {said:?}");
+        self.out.as_bytes()
+    }
+
     /// Begins a new life.
     pub fn reboot(&mut self, boot: BootNonce) {
         let memory = VolatileFence(self.endpoint.fence());
@@ -148,6 +159,9 @@ impl Device {
             // What it says counts refusals, so it may differ.
             DeviceCall::Telemetry(replica, now) => {
                 self.telemetry(*replica, *now);
+            }
+            DeviceCall::Outlets(replica, now) => {
+                self.outlets(*replica, *now);
             }
             DeviceCall::Reboot(boot) => self.reboot(*boot),
         }
@@ -235,6 +249,7 @@ impl Recording {
 
     fn order(&mut self, leader: usize, index: u64, term: u64) {
         (0..2).for_each(|nth| self.telemetry(nth));
+        (0..2).for_each(|nth| self.outlets(nth));
         submit(&mut self.replicas[leader], index, term, self.now);
         self.tape.replicas[leader].push(ReplicaCall::Submit(index, term, self.now));
         self.poll(leader);
@@ -282,6 +297,12 @@ impl Recording {
     fn telemetry(&mut self, nth: usize) {
         let said = self.device.telemetry(REPLICAS[nth], self.now).to_vec();
         self.tape.device.push(DeviceCall::Telemetry(REPLICAS[nth], self.now));
+        self.observe(nth, &said);
+    }
+
+    fn outlets(&mut self, nth: usize) {
+        let said = self.device.outlets(REPLICAS[nth], self.now).to_vec();
+        self.tape.device.push(DeviceCall::Outlets(REPLICAS[nth], self.now));
         self.observe(nth, &said);
     }
 
@@ -344,13 +365,8 @@ const fn boot(life: u64) -> BootNonce {
 }
 
 const fn reading() -> Reading {
-    Reading::Kesm {
-        stored: Joules::new(2_000_000),
-        supply: Watts::new(-1_500),
-        speed_rpm: 36_000,
-        capacitor: Millivolts::new(810_000),
-        available: true,
-    }
+    let (load, draw) = (Watts::new(8_000), Watts::new(9_500));
+    Reading::Pdu { load, draw, bus: Millivolts::new(810_000), breaker_permille: 20, tripped: false }
 }
 
 /// An order as only a ledger can give it: this one is restored from a snapshot that holds it.
@@ -362,7 +378,7 @@ fn committed(index: u64) -> &'static Committed<Order> {
 
 fn restored(index: u64) -> Committed<Order> {
     let watts = Watts::new(1_000 + index.cast_signed());
-    let setpoint = Setpoint::Kesm { supply_max: watts, charge_max: Watts::ZERO, hold: Watts::new(9_000) };
+    let setpoint = Setpoint::Pdu { cap: watts, keep_tiers: 3 };
     let order = Order { device: DEVICE, index, term: 1, setpoint, until: Millis::seconds(60) };
     let ledger = Ledger::from_parts(empty_site(), Parts { orders: vec![order], ..Parts::default() });
     *ledger.order(DEVICE).expect("the snapshot has it")

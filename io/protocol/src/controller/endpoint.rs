@@ -11,7 +11,7 @@ use super::outstanding::Outstanding;
 use super::remote::{Admitted, NEVER, Own, Remote, Role, Settled, Standing};
 use super::schedule::Schedule;
 use super::{LeadRefused, Leadership, Outgoing, SubmitRefused};
-use crate::body::{AckBody, Body, TelemetryBody};
+use crate::body::{AckBody, Body, OutletsBody, TelemetryBody};
 use crate::datagram::Datagram;
 use crate::device::Orders;
 use crate::header::{Header, Kind, Way};
@@ -80,6 +80,7 @@ impl ControllerEndpoint {
             Admitted::New(Standing::Greets, _) => Some(Event::Greeting { device }),
             Admitted::New(standing, Body::Telemetry(body)) => Some(telemetry(device, standing, &body)),
             Admitted::New(_, Body::Ack(body)) => self.settle(slot, &body),
+            Admitted::New(standing, Body::Outlets(body)) => Some(outlets(device, standing, &body)),
             Admitted::New(_, Body::Beat(_) | Body::Order(_) | Body::Endorsement(_)) => {
                 Some(Event::Rejected(Refusal::Misaddressed))
             }
@@ -313,4 +314,13 @@ fn telemetry(device: DeviceId, standing: Standing, body: &TelemetryBody) -> Even
         counters: body.refusals,
         heard: body.heard,
     })
+}
+
+/// As of telemetry, only what was not overtaken is news.
+fn outlets(device: DeviceId, standing: Standing, body: &OutletsBody) -> Event {
+    match (standing, device) {
+        (Standing::Continues { newest: true }, DeviceId::Pdu(rack)) => Event::Outlets { rack, page: body.page },
+        (_, DeviceId::Pdu(_)) => Event::Rejected(Refusal::Replay),
+        _ => Event::Rejected(Refusal::Malformed(Malformed::Field)),
+    }
 }

@@ -1,8 +1,10 @@
 //! What a replica learns from one datagram.
 
 use ridethrough_core::device::{Ack, DeviceId, Fence, Reading, Setpoint};
+use ridethrough_core::site::RackId;
 use ridethrough_core::units::Millis;
 
+use crate::outlets::OutletPage;
 use crate::refusal::{Refusal, Refusals};
 
 /// What one datagram meant.
@@ -16,6 +18,13 @@ pub enum Event {
     },
     /// Fresh telemetry.
     Telemetry(Telemetry),
+    /// What some outlets of a rack's PDU feed, fresh.
+    Outlets {
+        /// Whose PDU speaks.
+        rack: RackId,
+        /// What it says.
+        page: OutletPage,
+    },
     /// A device's word on an order, told once.
     Ack {
         /// What it says.

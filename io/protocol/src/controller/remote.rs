@@ -10,7 +10,7 @@ use crate::body::{AckBody, Beat, Body, OrderBody};
 use crate::budget::Budget;
 use crate::datagram::Datagram;
 use crate::frame;
-use crate::header::{Header, Kind};
+use crate::header::{Header, Kind, Version};
 use crate::keys::{Epochs, KeyPair, Lock, Seal};
 use crate::limits::{BEATS_PER_LEASE, GREETING_GAP, VOUCH_GAP};
 use crate::network::Lan;
@@ -77,7 +77,8 @@ pub(super) struct Remote {
     offers_from: Millis,
     beat_due: Millis,
     outstanding: Option<Outstanding>,
-    offer: Option<Offer>,
+    /// A life that does not know our session yet.
+    offer: Option<Addressee>,
     seal: Seal,
     live: Option<Live>,
     /// The last ack passed on, so that repetitions are not.
@@ -93,6 +94,8 @@ pub(super) struct Remote {
 #[repr(C)]
 struct Live {
     boot: BootNonce,
+    /// In which it speaks and is spoken to, for all of this life.
+    version: Version,
     window: Window,
     /// From its newest telemetry or ack.
     clock: DeviceClock,
@@ -103,10 +106,11 @@ struct Live {
     recent: Recent,
 }
 
-/// A life of a device that does not know our session yet.
+/// A life of a device to speak to, and what was last heard of it.
 #[derive(Clone, Copy)]
-struct Offer {
+struct Addressee {
     boot: BootNonce,
+    version: Version,
     heard: u64,
 }
 
@@ -209,6 +213,10 @@ impl Remote {
         if known.is_some_and(|live| !live.window.is_new(header.sequence)) {
             return None;
         }
+        // No firmware changes its version without a boot.
+        if known.is_some_and(|live| live.version != header.version) {
+            return None;
+        }
         let ours = header.session == own.session;
         match known {
             Some(live) if ours => {
@@ -230,6 +238,7 @@ impl Remote {
             Body::Telemetry(telemetry) => (telemetry.device_at, telemetry.fence),
             Body::Ack(ack) if ack.verdict.in_force() => (ack.device_at, ack.fence),
             Body::Ack(ack) => (ack.device_at, Fence::default()),
+            Body::Outlets(outlets) => (outlets.device_at, Fence::default()),
             Body::Beat(_) | Body::Order(_) | Body::Endorsement(_) => return,
         };
         let clock = DeviceClock { device_at, heard_at: now };
@@ -262,6 +271,7 @@ impl Remote {
         let window = Window::beginning_at(header.sequence);
         self.live = Some(Live {
             boot: header.boot,
+            version: header.version,
             window,
             recent: Recent::new(),
             clock,
@@ -281,7 +291,7 @@ impl Remote {
             live.window.note(header.sequence);
             heard = live.window.highest();
         }
-        self.offer = Some(Offer { boot: header.boot, heard });
+        self.offer = Some(Addressee { boot: header.boot, version: header.version, heard });
     }
 
     /// Takes in an order or an endorsement, in place of an older one.
@@ -375,13 +385,13 @@ impl Remote {
         self.offer = None;
         self.offers_from = now.saturating_add(GREETING_GAP);
         let body = Body::Beat(Beat { term: role.term(), lease_until: Millis::ZERO });
-        self.say(own, offer.boot, offer.heard, &body, out);
+        self.say(own, offer, &body, out);
         Some(Said { route: Route::Greeting, kind: Kind::Beat, transmission: 0 })
     }
 
     /// Renews the lease, or says the term, if that is due. Before the order, which the device takes only under a lease.
     fn say_beat(&mut self, own: Own, role: Role, now: Millis, out: &mut Datagram) -> Option<Said> {
-        let (boot, heard, device_now) = self.addressee(now).filter(|_| self.beat_due <= now)?;
+        let (life, device_now) = self.addressee(now).filter(|_| self.beat_due <= now)?;
         let (pause, lease_until) = match role {
             Role::Silent => return None,
             Role::Follows { .. } => (VOUCH_GAP, Millis::ZERO),
@@ -390,13 +400,13 @@ impl Remote {
             }
         };
         self.beat_due = now.saturating_add(pause);
-        self.say(own, boot, heard, &Body::Beat(Beat { term: role.term(), lease_until }), out);
+        self.say(own, life, &Body::Beat(Beat { term: role.term(), lease_until }), out);
         Some(Said { route: Route::Live, kind: Kind::Beat, transmission: 0 })
     }
 
     /// Sends the outstanding order or endorsement, if that is due.
     fn say_order(&mut self, own: Own, role: Role, now: Millis, patience: Millis, out: &mut Datagram) -> Option<Said> {
-        let (boot, heard, device_now) = self.addressee(now)?;
+        let (life, device_now) = self.addressee(now)?;
         let due = |order: &&mut Outstanding| order.due <= now && Some(order.kind) == role.order_kind();
         let outstanding = self.outstanding.as_mut().filter(due)?;
         let left = outstanding.until.saturating_sub(now);
@@ -410,27 +420,29 @@ impl Remote {
         outstanding.sent(now, patience);
         let (kind, transmission) = (outstanding.kind, outstanding.transmissions);
         let body = if kind == Kind::Order { Body::Order(order) } else { Body::Endorsement(order) };
-        self.say(own, boot, heard, &body, out);
+        self.say(own, life, &body, out);
         Some(Said { route: Route::Live, kind, transmission })
     }
 
-    /// The life to speak to, the last sequence heard from it, and a time that its clock has reached.
-    fn addressee(&self, now: Millis) -> Option<(BootNonce, u64, Millis)> {
+    /// The life to speak to, and a time that its clock has reached.
+    fn addressee(&self, now: Millis) -> Option<(Addressee, Millis)> {
         let live = self.live.as_ref()?;
-        Some((live.boot, live.window.highest(), live.clock.at(now)?))
+        let life = Addressee { boot: live.boot, version: live.version, heard: live.window.highest() };
+        Some((life, live.clock.at(now)?))
     }
 
-    fn say(&mut self, own: Own, boot: BootNonce, heard: u64, body: &Body, out: &mut Datagram) {
+    fn say(&mut self, own: Own, to: Addressee, body: &Body, out: &mut Datagram) {
         self.said = self.said.saturating_add(1);
         let header = Header {
+            version: to.version,
             kind: body.kind(),
             replica: own.replica,
             device: self.device,
             epoch: self.seal.epoch(),
             session: own.session,
-            boot,
+            boot: to.boot,
             sequence: self.said,
-            heard,
+            heard: to.heard,
         };
         frame::seal(&header, body, &mut self.seal, out);
     }

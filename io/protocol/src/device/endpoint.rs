@@ -7,16 +7,17 @@ use ridethrough_vocabulary::units::Millis;
 
 use super::agreement::{Agreement, Orders};
 use super::allegiance::{Allegiance, Bearing};
-use super::peer::{Admitted, Peer, Standing};
-use super::{Actuator, FenceMemory, Handled, JudgedOrder, UnknownReplica};
-use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
+use super::peer::{Admitted, Own, Peer, Standing};
+use super::{Actuator, FenceMemory, Handled, JudgedOrder, NotSaid, UnknownReplica};
+use crate::body::{AckBody, Beat, Body, OrderBody, OutletsBody, TelemetryBody};
 use crate::datagram::Datagram;
-use crate::header::{Header, Way};
+use crate::header::{Header, Kind, Version, Way};
 use crate::keys::DeviceKeys;
 use crate::limits::{EXPIRY_AHEAD_MAX, REPLICAS_MAX};
 use crate::network::Lan;
 use crate::nonce::BootNonce;
-use crate::refusal::{Refusal, Refusals};
+use crate::outlets::OutletPage;
+use crate::refusal::{Malformed, Refusal, Refusals};
 use crate::setpoint;
 
 /// One device's end of DPCN.
@@ -24,8 +25,7 @@ use crate::setpoint;
 /// `now` is always the device's own monotonic clock, in milliseconds since it booted; it may stand still but what goes
 /// back is ignored. Call [`Self::poll`] at the deadline that the last `poll` named, and after every [`Self::handle`].
 pub struct DeviceEndpoint<M> {
-    device: DeviceId,
-    boot: BootNonce,
+    own: Own,
     peers: heapless::Vec<Peer, REPLICAS_MAX>,
     memory: M,
     allegiance: Allegiance,
@@ -46,14 +46,13 @@ struct InForce {
 
 impl<M: FenceMemory> DeviceEndpoint<M> {
     /// A device that has just booted, in its local safe rule, with `boot` freshly drawn and the fence that its memory
-    /// has kept. `orders` says how many replicas must agree before it acts.
+    /// has kept. `orders` says how many replicas must agree before it acts. It speaks [`Version::NEWEST`].
     pub fn new(keys: DeviceKeys, boot: BootNonce, orders: Orders, memory: M) -> Self {
         let allegiance = Allegiance::remembered(memory.load());
         let device = keys.device();
         let peers = keys.into_pairs().iter().map(|(replica, pairs)| Peer::new(*replica, pairs)).collect();
         Self {
-            device,
-            boot,
+            own: Own { version: Version::NEWEST, device, boot },
             peers,
             memory,
             allegiance,
@@ -64,6 +63,13 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             heard: [0; 2],
             clock: Millis::ZERO,
         }
+    }
+
+    /// The same device, freshly booted, with firmware that speaks this version.
+    #[must_use]
+    pub fn speaking(mut self, version: Version) -> Self {
+        self.own.version = version;
+        self
     }
 
     /// Takes in one frame that came over this network. What lapsed before `now` lapses first. [`Handled::Answer`] says
@@ -110,7 +116,32 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             heard: self.heard,
         });
         let peer = self.peers.iter_mut().find(|peer| peer.replica == replica).ok_or(UnknownReplica(replica))?;
-        peer.say(self.device, self.boot, &body, out);
+        peer.say(self.own, &body, out);
+        Ok(())
+    }
+
+    /// Writes into `out` for one replica what some of this PDU's outlets feed. Send it once in a second; whoever has no
+    /// meters at its outlets does not.
+    pub fn outlets(
+        &mut self,
+        replica: ReplicaId,
+        page: &OutletPage,
+        now: Millis,
+        out: &mut Datagram,
+    ) -> Result<(), NotSaid> {
+        self.clock = self.clock.max(now);
+        if !matches!(self.own.device, DeviceId::Pdu(_)) {
+            return Err(NotSaid::NoOutlets);
+        }
+        if !self.own.version.has(Kind::Outlets) {
+            return Err(NotSaid::Version);
+        }
+        let peer = self.peers.iter_mut().find(|peer| peer.replica == replica);
+        let peer = peer.ok_or(NotSaid::UnknownReplica(replica))?;
+        if !peer.has_session() {
+            return Err(NotSaid::NoSession(replica));
+        }
+        peer.say(self.own, &Body::Outlets(OutletsBody { device_at: self.clock, page: *page }), out);
         Ok(())
     }
 
@@ -122,7 +153,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
 
     /// Which device it is.
     pub const fn device(&self) -> DeviceId {
-        self.device
+        self.own.device
     }
 
     /// The setpoint in force at the last `now`; nothing while the device follows its local safe rule.
@@ -166,12 +197,15 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
 
     fn admit(&mut self, frame: &[u8], lan: Lan) -> Result<(usize, Admitted), Refusal> {
         let header = Header::parse(frame)?;
-        if header.device != self.device || header.kind.way() != Way::ToDevice {
+        if header.version != self.own.version {
+            return Err(Malformed::Version.into());
+        }
+        if header.device != self.own.device || header.kind.way() != Way::ToDevice {
             return Err(Refusal::Misaddressed);
         }
         let found = self.peers.iter_mut().enumerate().find(|(_, peer)| peer.replica == header.replica);
         let (index, peer) = found.ok_or(Refusal::Misaddressed)?;
-        if header.boot != self.boot {
+        if header.boot != self.own.boot {
             return Err(Refusal::Replay);
         }
         let admitted = peer.admit(&header, frame, lan, self.clock)?;
@@ -198,7 +232,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
                 self.agreement.endorsed(peer, *order);
                 Ok(())
             }
-            Body::Telemetry(_) | Body::Ack(_) => Err(Refusal::Misaddressed),
+            Body::Telemetry(_) | Body::Ack(_) | Body::Outlets(_) => Err(Refusal::Misaddressed),
         };
         if let Some(beat) = self.agreement.take_vouched_beat() {
             // Kept from when its term was new; if another has overtaken it since, there is nobody to tell.
@@ -246,7 +280,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
         let device_at = self.clock;
         let body = Body::Ack(AckBody { fence: order.fence, device_at, verdict, in_force: self.in_force() });
         let peer = self.peers.get_mut(sender)?;
-        peer.say(self.device, self.boot, &body, out);
+        peer.say(self.own, &body, out);
         Some(Ok(Handled::Answer { replica: peer.replica, verdict }))
     }
 
@@ -286,7 +320,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
             return Err(Refused::Finally(Verdict::Expired));
         }
         let too_far = order.expires_at > self.clock.saturating_add(EXPIRY_AHEAD_MAX);
-        if too_far || !setpoint::fits(&order.setpoint, self.device) {
+        if too_far || !setpoint::fits(&order.setpoint, self.own.device) {
             return Err(Refused::Finally(Verdict::BeyondLimits));
         }
         match actuator.check(&order.setpoint) {
@@ -319,7 +353,7 @@ impl<M: FenceMemory> DeviceEndpoint<M> {
 impl<M> fmt::Debug for DeviceEndpoint<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("DeviceEndpoint");
-        shown.field("device", &self.device).field("allegiance", &self.allegiance).field("in_force", &self.in_force);
+        shown.field("device", &self.own.device).field("allegiance", &self.allegiance).field("in_force", &self.in_force);
         shown.finish_non_exhaustive()
     }
 }

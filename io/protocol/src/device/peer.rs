@@ -7,12 +7,20 @@ use crate::body::Body;
 use crate::budget::Budget;
 use crate::datagram::Datagram;
 use crate::frame;
-use crate::header::{Header, Kind};
+use crate::header::{Header, Kind, Version};
 use crate::keys::{Epochs, KeyPair, Lock, Seal};
 use crate::network::Lan;
 use crate::nonce::{BootNonce, SessionNonce};
 use crate::recent::Recent;
 use crate::refusal::Refusal;
+
+/// Who the device is in its present life.
+#[derive(Clone, Copy)]
+pub(super) struct Own {
+    pub(super) version: Version,
+    pub(super) device: DeviceId,
+    pub(super) boot: BootNonce,
+}
 
 /// One replica, as the device sees it. In this order in memory, so that what a frame touches stands together.
 #[repr(C)]
@@ -102,16 +110,22 @@ impl Peer {
         }
     }
 
+    /// Whether it has opened a session with the device's present life.
+    pub(super) fn has_session(&self) -> bool {
+        self.session != SessionNonce::NONE
+    }
+
     /// Seals a frame to this replica.
-    pub(super) fn say(&mut self, device: DeviceId, boot: BootNonce, body: &Body, out: &mut Datagram) {
+    pub(super) fn say(&mut self, own: Own, body: &Body, out: &mut Datagram) {
         self.said = self.said.saturating_add(1);
         let header = Header {
+            version: own.version,
             kind: body.kind(),
             replica: self.replica,
-            device,
+            device: own.device,
             epoch: self.seal.epoch(),
             session: self.session,
-            boot,
+            boot: own.boot,
             sequence: self.said,
             heard: self.heard,
         };

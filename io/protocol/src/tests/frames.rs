@@ -8,13 +8,13 @@ use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
 use ridethrough_core::units::{Joules, Millivolts, Watts};
 
 use super::support::*;
-use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
+use crate::body::{AckBody, Beat, Body, OrderBody, OutletsBody, TelemetryBody};
 use crate::header::{Header, Way};
 use crate::keys::{Lock, Seal};
 use crate::wire::Reader;
 use crate::{
-    BootNonce, Datagram, Event, Handled, KeyEpoch, Kind, Lan, Malformed, Refusal, Refusals, SessionNonce, frame,
-    frames, reading, setpoint,
+    BootNonce, Datagram, Event, Handled, KeyEpoch, Kind, Lan, Malformed, Outlet, OutletPage, Refusal, Refusals,
+    SessionNonce, Version, frame, frames, reading, setpoint,
 };
 
 fn sealed(header: &Header, body: &Body) -> Vec<u8> {
@@ -41,6 +41,7 @@ fn opened(datagram: &[u8]) -> Result<(Header, Body), Refusal> {
 
 fn header(kind: Kind) -> Header {
     Header {
+        version: Version::NEWEST,
         kind,
         replica: ReplicaId(0x0201),
         device: DeviceId::Kesm(KesmId(0x0403)),
@@ -52,7 +53,7 @@ fn header(kind: Kind) -> Header {
     }
 }
 
-fn samples() -> [Body; 8] {
+fn samples() -> [Body; 9] {
     let fence = Fence { term: 0x5857_5655_5453_5251, index: 0x6867_6665_6463_6261 };
     let setpoint = Setpoint::Kesm { supply_max: Watts::new(11), charge_max: Watts::new(12), hold: Watts::new(-13) };
     let refusals = Refusals {
@@ -100,7 +101,12 @@ fn samples() -> [Body; 8] {
             verdict: Verdict::LockedOut,
             in_force: Some(Setpoint::Supply { generator: GeneratorDuty::Auto }),
         }),
+        Body::Outlets(OutletsBody { device_at, page: page(32, &[Outlet::Metered(Watts::new(350)), Outlet::Open], 7) }),
     ]
+}
+
+fn page(first: u16, outlets: &[Outlet], age_ms: u16) -> OutletPage {
+    OutletPage::new(first, outlets, age_ms).expect("a page")
 }
 
 fn capped() -> Setpoint {
@@ -224,7 +230,7 @@ fn the_header_is_checked_before_any_mac() {
     assert_eq!(parse(&|bytes| bytes.clear()), Err(Malformed::Length));
     assert_eq!(parse(&|bytes| bytes[0] = b'd'), Err(Malformed::Magic));
     assert_eq!(parse(&|bytes| bytes[4] = 2), Err(Malformed::Version), "the version before");
-    assert_eq!(parse(&|bytes| bytes[4] = 4), Err(Malformed::Version));
+    assert_eq!(parse(&|bytes| bytes[4] = 5), Err(Malformed::Version));
     assert_eq!(parse(&|bytes| bytes[5] = 9), Err(Malformed::Kind));
     assert_eq!(parse(&|bytes| bytes[5] = 2), Err(Malformed::Length), "the size of a beat, said to be an order");
     assert_eq!(parse(&|bytes| bytes[10] = 5), Err(Malformed::Device));
@@ -242,7 +248,7 @@ fn a_datagram_is_split_into_whole_frames() {
     assert_eq!(split(&[&beat, &[0], &order]), [Ok(80), Err(Malformed::Magic)], "nothing behind it is looked at");
     assert_eq!(split(&[&order[..5]]), [Err(Malformed::Length)]);
     let mut of_another_version = beat;
-    of_another_version[4] = 4;
+    of_another_version[4] = 5;
     assert_eq!(split(&[&of_another_version]), [Err(Malformed::Version)]);
 }
 
@@ -348,7 +354,16 @@ fn bodies() -> impl Strategy<Value = Body> {
         );
     let ack = (fence(), time(), verdicts(), prop::option::of(setpoints()))
         .prop_map(|(fence, device_at, verdict, in_force)| Body::Ack(AckBody { fence, device_at, verdict, in_force }));
-    prop_oneof![beat, order, telemetry, ack]
+    let pages = (0_u16..8, prop::collection::vec(outlets(), 1..=32), any::<u16>());
+    let outlets = (time(), pages).prop_map(|(device_at, (nth, outlets, age_ms))| {
+        Body::Outlets(OutletsBody { device_at, page: page(32 * nth, &outlets, age_ms) })
+    });
+    prop_oneof![beat, order, telemetry, ack, outlets]
+}
+
+fn outlets() -> impl Strategy<Value = Outlet> {
+    let metered = (0_i64..1 << 24).prop_map(|watts| Outlet::Metered(Watts::new(watts)));
+    prop_oneof![metered, Just(Outlet::Open), Just(Outlet::Unmetered)]
 }
 
 fn headers(kind: Kind) -> impl Strategy<Value = Header> {
@@ -358,7 +373,10 @@ fn headers(kind: Kind) -> impl Strategy<Value = Header> {
         2 => DeviceId::Tie(TieId(index)),
         _ => DeviceId::Supply(FeedId(index)),
     });
-    (any::<u16>(), devices, any::<[u64; 4]>()).prop_map(move |(replica, device, [a, b, sequence, heard])| Header {
+    let versions = prop::sample::select(Version::ALL.to_vec()).prop_filter("has it", move |version| version.has(kind));
+    let numbers = (any::<u16>(), devices, any::<[u64; 4]>());
+    (versions, numbers).prop_map(move |(version, (replica, device, [a, b, sequence, heard]))| Header {
+        version,
         kind,
         replica: ReplicaId(replica),
         device,

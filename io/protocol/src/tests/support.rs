@@ -10,7 +10,7 @@ use crate::header::Header;
 use crate::keys::Seal;
 use crate::{
     BootNonce, ControllerEndpoint, Datagram, DeviceEndpoint, Event, Handled, KeyEpoch, Keyring, Lan, Orders, Outgoing,
-    SessionNonce, SiteSecret, VolatileFence, frame,
+    SessionNonce, SiteSecret, Version, VolatileFence, frame,
 };
 
 pub const DEVICE: DeviceId = DeviceId::Kesm(KesmId(3));
@@ -115,9 +115,14 @@ impl Field {
 
     /// Ends this life and begins another, on a clock that begins again.
     pub fn reboot(&mut self, memory: VolatileFence) {
+        self.reboot_as(Version::NEWEST, memory);
+    }
+
+    /// The same with firmware that speaks this version.
+    pub fn reboot_as(&mut self, version: Version, memory: VolatileFence) {
         self.boots += 1;
         let keys = secret().device(self.endpoint.device(), &REPLICAS);
-        self.endpoint = DeviceEndpoint::new(keys, boot(self.boots), self.orders, memory);
+        self.endpoint = DeviceEndpoint::new(keys, boot(self.boots), self.orders, memory).speaking(version);
     }
 
     pub fn memory(&self) -> VolatileFence {
@@ -143,7 +148,8 @@ impl Scripted {
     pub fn with_keys(keys: &Keyring, replica: ReplicaId, session: SessionNonce, boot: BootNonce) -> Self {
         let seal = Seal::new(keys.replica(replica).pair(DEVICE).map(|_, pair| pair.to_device.clone()));
         let (kind, epoch) = (crate::Kind::Beat, seal.epoch());
-        let header = Header { kind, replica, device: DEVICE, epoch, session, boot, sequence: 0, heard: 0 };
+        let version = Version::NEWEST;
+        let header = Header { version, kind, replica, device: DEVICE, epoch, session, boot, sequence: 0, heard: 0 };
         Self { seal, header }
     }
 

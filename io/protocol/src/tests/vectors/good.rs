@@ -7,14 +7,14 @@ use ridethrough_vocabulary::part::{FeedId, KesmId, RackId};
 use ridethrough_vocabulary::units::{Joules, Millis, Millivolts, Watts};
 use serde_json::{Value, json};
 
-use super::{KESM, PDU, SUPPLY, TIE, header, lock, named, sealed, words};
+use super::{KESM, PDU, SUPPLY, TIE, first_version, header, lock, named, sealed, words};
 use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
 use crate::header::Header;
-use crate::{BootNonce, DATAGRAM_BYTES_MAX, KeyEpoch, Kind, Refusals, SessionNonce, frame, frames};
+use crate::{BootNonce, DATAGRAM_BYTES_MAX, KeyEpoch, Kind, Refusals, SessionNonce, Version, frame, frames};
 
 const LOW: Watts = Watts::new(i64::MIN);
 const HIGH: Watts = Watts::new(i64::MAX);
-const LATE: Millis = Millis::new(i64::MAX);
+pub(super) const LATE: Millis = Millis::new(i64::MAX);
 pub(super) const FENCE: Fence = Fence { term: 0x5857_5655_5453_5251, index: 0x6867_6665_6463_6261 };
 
 pub(super) fn beats() -> Vec<Value> {
@@ -30,6 +30,7 @@ pub(super) fn beats() -> Vec<Value> {
         one("to a PDU", &header(Kind::Beat, PDU), &leads),
         one("to a tie", &header(Kind::Beat, TIE), &leads),
         one("to a supply", &header(Kind::Beat, SUPPLY), &leads),
+        one("of version 4", &Header { version: Version::V4, ..beat }, &leads),
         one("of another replica", &Header { replica: ReplicaId(2), ..beat }, &leads),
         one("under the secret of another epoch", &Header { epoch: epoch(2), ..beat }, &leads),
         one("the lowest numbers", &lowest(Kind::Beat), &says_nothing),
@@ -271,8 +272,9 @@ fn epoch(number: u32) -> KeyEpoch {
     KeyEpoch::new(number).expect("epochs begin at one")
 }
 
-fn lowest(kind: Kind) -> Header {
+pub(super) fn lowest(kind: Kind) -> Header {
     Header {
+        version: first_version(kind),
         kind,
         replica: ReplicaId(1),
         device: DeviceId::Pdu(RackId(0)),
@@ -286,6 +288,7 @@ fn lowest(kind: Kind) -> Header {
 
 fn highest_of(kind: Kind) -> Header {
     Header {
+        version: Version::NEWEST,
         kind,
         replica: ReplicaId(u16::MAX),
         device: DeviceId::Supply(FeedId(u16::MAX)),
@@ -297,12 +300,12 @@ fn highest_of(kind: Kind) -> Header {
     }
 }
 
-fn one(name: &str, header: &Header, body: &Body) -> Value {
+pub(super) fn one(name: &str, header: &Header, body: &Body) -> Value {
     several(name, &[(*header, *body)])
 }
 
 /// A vector of these frames in one datagram, which are read back as what they were made of.
-fn several(name: &str, said: &[(Header, Body)]) -> Value {
+pub(super) fn several(name: &str, said: &[(Header, Body)]) -> Value {
     let each: Vec<_> = said.iter().map(|(header, body)| sealed(header, body)).collect();
     let datagram = each.concat();
     assert!(datagram.len() <= DATAGRAM_BYTES_MAX, "{name}: {} bytes", datagram.len());

@@ -6,6 +6,7 @@
 mod good;
 
 mod keys;
+mod outlets;
 mod refused;
 mod words;
 
@@ -17,7 +18,7 @@ use ridethrough_vocabulary::part::{FeedId, KesmId, RackId, TieId};
 use serde_json::{Map, Value, json};
 
 use crate::body::Body;
-use crate::header::{Header, MAC_BYTES, VERSION, Way};
+use crate::header::{Header, MAC_BYTES, Version, Way};
 use crate::keys::{Lock, Seal};
 use crate::{BootNonce, Datagram, KeyEpoch, Keyring, Kind, SessionNonce, SiteSecret, frame};
 
@@ -37,13 +38,14 @@ fn vectors_are_what_lies_there() {
     check("order", &good::orders());
     check("telemetry", &good::telemetry());
     check("ack", &good::acks());
+    check("outlets", &outlets::all());
     check("datagram", &good::datagrams());
     check("refused", &refused::all());
 }
 
 fn check(name: &str, vectors: &[Value]) {
     let secrets = SECRETS.map(|(epoch, secret)| json!({ "epoch": epoch, "secret": hex(&secret) }));
-    let document = json!({ "dpcn": VERSION, "secrets": secrets, "vectors": vectors });
+    let document = json!({ "dpcn": Version::NEWEST.to_wire(), "secrets": secrets, "vectors": vectors });
     let text = serde_json::to_string_pretty(&document).expect("plain values") + "\n";
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../vectors/{name}.json"));
     if std::env::var_os("RIDETHROUGH_BLESS").is_some() {
@@ -59,9 +61,10 @@ fn check(name: &str, vectors: &[Value]) {
     );
 }
 
-/// Each field another number, so that none can be taken for another.
+/// Each field another number, so that none can be taken for another. In the first version that has the kind.
 fn header(kind: Kind, device: DeviceId) -> Header {
     Header {
+        version: first_version(kind),
         kind,
         replica: ReplicaId(1),
         device,
@@ -71,6 +74,10 @@ fn header(kind: Kind, device: DeviceId) -> Header {
         sequence: 0x3837_3635_3433_3231,
         heard: 0x4847_4645_4443_4241,
     }
+}
+
+fn first_version(kind: Kind) -> Version {
+    Version::ALL.into_iter().find(|version| version.has(kind)).expect("every kind has a version")
 }
 
 fn keyring(epoch: KeyEpoch) -> Keyring {

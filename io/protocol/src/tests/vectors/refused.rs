@@ -6,11 +6,12 @@ use ridethrough_vocabulary::units::Millis;
 use serde_json::{Value, json};
 
 use super::good::{self, FENCE, kesm, pdu, tie, told};
+use super::outlets::{body as page_body, metered};
 use super::{KESM, PDU, SECRETS, SUPPLY, TIE, header, named, resealed, sealed, words};
 use crate::body::{AckBody, Beat, Body, OrderBody};
 use crate::header::{Header, Way};
 use crate::keys::Lock;
-use crate::{KeyEpoch, Keyring, Kind, Malformed, Refusal, SiteSecret, frame, frames, reading};
+use crate::{KeyEpoch, Keyring, Kind, Malformed, Outlet, Refusal, SiteSecret, frame, frames, reading};
 
 const REPLICAS: [ReplicaId; 3] = [ReplicaId(1), ReplicaId(2), ReplicaId(3)];
 const DEVICES: [DeviceId; 4] = [PDU, KESM, TIE, SUPPLY];
@@ -58,7 +59,7 @@ impl Sample {
 }
 
 pub(super) fn all() -> Vec<Value> {
-    [heads(), addresses(), macs(), beats_and_orders(), telemetry(), acks(), datagrams()].concat()
+    [heads(), addresses(), macs(), beats_and_orders(), telemetry(), acks(), outlets(), datagrams()].concat()
 }
 
 fn beat() -> Sample {
@@ -92,9 +93,11 @@ fn heads() -> Vec<Value> {
         beat.changed("a beat said to be an order", "length", |bytes| bytes[5] = 2),
         beat.changed("another magic", "magic", |bytes| bytes[0] = b'd'),
         beat.changed("the version before", "version", |bytes| bytes[4] = 2),
-        beat.changed("a version to come", "version", |bytes| bytes[4] = 4),
+        beat.changed("a version to come", "version", |bytes| bytes[4] = 5),
         beat.changed("no kind", "kind", |bytes| bytes[5] = 0),
-        beat.changed("an unknown kind", "kind", |bytes| bytes[5] = 6),
+        beat.changed("an unknown kind", "kind", |bytes| bytes[5] = 7),
+        beat.changed("a kind that only a later version has", "kind", |bytes| bytes[5] = 6),
+        of_outlets().changed("outlets said in version 3", "kind", |bytes| bytes[4] = 3),
         beat.changed("no kind of device", "device", |bytes| bytes[10] = 0),
         beat.changed("an unknown kind of device", "device", |bytes| bytes[10] = 5),
         beat.changed("a kind of device beyond a byte", "device", |bytes| bytes[11] = 1),
@@ -134,6 +137,7 @@ fn macs() -> Vec<Value> {
         beat.changed("of another boot", "bad_mac", |bytes| bytes[24] ^= 1),
         beat.changed("another sequence", "bad_mac", |bytes| bytes[32] ^= 1),
         beat.changed("another sequence heard", "bad_mac", |bytes| bytes[40] ^= 1),
+        beat.changed("a beat of version 3 said in version 4", "bad_mac", |bytes| bytes[4] = 4),
         beat.changed("a longer lease", "bad_mac", |bytes| bytes[57] ^= 1),
         beat.changed("the first bit of the MAC", "bad_mac", |bytes| bytes[64] ^= 1),
         beat.changed("the last bit of the MAC", "bad_mac", |bytes| bytes[79] ^= 0x80),
@@ -218,6 +222,36 @@ fn acks() -> Vec<Value> {
     ]
 }
 
+fn of_outlets() -> Sample {
+    Sample::new(Kind::Outlets, PDU, &Body::Outlets(page_body(0, &[metered(350), Outlet::Open, Outlet::Unmetered], 20)))
+}
+
+fn outlets() -> Vec<Value> {
+    let said = of_outlets();
+    let of_another = Sample::new(Kind::Outlets, KESM, &Body::Outlets(page_body(0, &[Outlet::Open], 0)));
+    let mut shorter = said.bytes.clone();
+    shorter.truncate(207);
+    vec![
+        refused("outlets, cut within their MAC", said.receiver(), &shorter, "length"),
+        said.changed("another power", "bad_mac", |bytes| bytes[64] ^= 1),
+        said.with("outlets: a device clock before it began", 48, &(-1_i64).to_le_bytes(), "field"),
+        said.with("outlets that begin within a page", 56, &[1], "field"),
+        said.with("outlets beyond the last page", 57, &[1], "field"),
+        said.with("no outlets", 58, &[0], "field"),
+        said.with("more outlets than fit", 58, &[33], "field"),
+        said.with("fewer outlets than are told", 58, &[2], "reserved"),
+        said.with("more outlets than are told", 58, &[4], "field"),
+        said.with("the first reserved byte of outlets", 59, &[1], "reserved"),
+        said.with("the last reserved byte of outlets", 63, &[1], "reserved"),
+        said.with("an outlet in no state", 67, &[0], "field"),
+        said.with("an outlet in an unknown state", 67, &[4], "field"),
+        said.with("an open outlet with a power", 68, &[1], "field"),
+        said.with("an unmetered outlet with a power", 74, &[1], "field"),
+        said.with("a power beyond the last outlet", 188, &[1], "reserved"),
+        refused("outlets of a device that has none", of_another.receiver(), &of_another.bytes, "field"),
+    ]
+}
+
 fn datagrams() -> Vec<Value> {
     let (beat, order) = (beat(), order(KESM, kesm(1, 2, 3)));
     let both = [&beat.bytes[..], &order.bytes[..]].concat();
@@ -267,6 +301,7 @@ fn take(receiver: Receiver, bytes: &[u8]) -> Result<Body, Refusal> {
     }
     let body = frame::open(&header, bytes, &mut lock(&header))?;
     match body {
+        Body::Outlets(_) if !matches!(header.device, DeviceId::Pdu(_)) => Err(Malformed::Field.into()),
         Body::Telemetry(told) if !reading::fits(&told.reading, header.device) => Err(Malformed::Field.into()),
         _ => Ok(body),
     }

@@ -6,12 +6,13 @@ use ridethrough_vocabulary::device::{
 use serde_json::{Value, json};
 
 use super::hex;
-use crate::Refusals;
-use crate::body::{AckBody, Beat, Body, OrderBody, TelemetryBody};
+use crate::body::{AckBody, Beat, Body, OrderBody, OutletsBody, TelemetryBody};
 use crate::header::{Header, MAC_BYTES};
+use crate::{Outlet, Refusals};
 
 pub(super) fn frame(header: &Header, body: &Body, bytes: &[u8]) -> Value {
     json!({
+        "version": header.version.to_wire(),
         "kind": header.kind.name(),
         "replica": header.replica.0,
         "device": device(header.device),
@@ -41,6 +42,7 @@ fn said(body: &Body) -> Value {
         Body::Order(order) | Body::Endorsement(order) => ordered(order),
         Body::Telemetry(telemetry) => told(telemetry),
         Body::Ack(ack) => answered(ack),
+        Body::Outlets(said) => outlets(said),
     }
 }
 
@@ -81,6 +83,24 @@ fn answered(ack: &AckBody) -> Value {
         "device_clock_ms": ack.device_at.get(),
         "verdict": verdict,
         "setpoint": setpoint(ack.in_force),
+    })
+}
+
+fn outlets(said: &OutletsBody) -> Value {
+    let outlet = |outlet| {
+        let (state, power) = match outlet {
+            Outlet::Metered(power) => ("metered", power.get()),
+            Outlet::Open => ("open", 0),
+            Outlet::Unmetered => ("unmetered", 0),
+        };
+        json!({ "state": state, "power_w": power })
+    };
+    json!({
+        "device_clock_ms": said.device_at.get(),
+        "first": said.page.first(),
+        "count": said.page.outlets().count(),
+        "age_ms": said.page.age_ms(),
+        "outlet": said.page.outlets().map(outlet).collect::<Vec<_>>(),
     })
 }
 
