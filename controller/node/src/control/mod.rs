@@ -4,6 +4,7 @@
 //! It wakes for every tick, for every ledger that Raft publishes and for what the link hears; it never waits for
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
+mod fallbacks;
 mod meters;
 mod operations;
 mod proposals;
@@ -27,6 +28,7 @@ use ridethrough_model::{Keep, site_samples};
 use ridethrough_protocol::Orders;
 use ridethrough_raft::{Replica, Role, Status};
 
+use self::fallbacks::Fallbacks;
 use self::meters::Meters;
 pub use self::operations::Operators;
 use self::proposals::{About, Proposals, Proposed};
@@ -71,6 +73,7 @@ pub struct ControlThread {
     counters: Counters,
     meters: Meters,
     operators: Operators,
+    fallbacks: Fallbacks,
 }
 
 impl ControlThread {
@@ -88,6 +91,7 @@ impl ControlThread {
             counters: Counters::default(),
             meters: Meters::new(&parts.site),
             operators,
+            fallbacks: Fallbacks::new(),
             clock,
             parts,
         }
@@ -156,8 +160,12 @@ impl ControlThread {
             }
             Err(error) => {
                 self.counters.proposals_failed += 1;
-                if let About::Outcome(transfer) = proposed.about {
-                    self.control.outcome_failed(transfer);
+                match proposed.about {
+                    About::Outcome(transfer) => self.control.outcome_failed(transfer),
+                    // It is said again: an alarm that is in no log was told to nobody.
+                    About::Model => self.forget_what_was_said(),
+                    About::Forecasts => self.fallbacks.forget(),
+                    About::Founding | About::Plan | About::Operation => {}
                 }
                 tracing::warn!(about = ?proposed.about, %error, "a proposal failed");
             }
@@ -171,6 +179,7 @@ impl ControlThread {
                 if begins {
                     tracing::info!(term, "acting as leader");
                     self.control.begin_leadership();
+                    self.fallbacks.forget();
                     self.publish(now);
                 }
                 self.tell_lead(term, valid_for);
@@ -207,6 +216,7 @@ impl ControlThread {
             self.propose(now);
             self.say_what_is_refused(now);
         }
+        self.tell_fallbacks(now);
         self.publish(now);
         metrics::histogram!("ridethrough_tick_seconds").record(begun.elapsed().as_secs_f64());
     }
