@@ -99,7 +99,7 @@ fn stage(forecast: Option<&ForecastFiles>, runtime: &RuntimeUse) -> (Stage, Libr
     let (mut stage, fault) = match load_model(files, runtime) {
         Ok(model) => {
             tracing::info!(model = %model.id, "forecasts come from a signed model");
-            tell_runtime(model.runtime.as_ref());
+            tell_runtime(model.runtime.as_ref(), runtime);
             (Stage::with_default(model), None)
         }
         Err(error) => {
@@ -114,10 +114,11 @@ fn stage(forecast: Option<&ForecastFiles>, runtime: &RuntimeUse) -> (Stage, Libr
 }
 
 /// Says by what the model is run. Without its runtime it is run by our own step, as good and a little slower.
-fn tell_runtime(fault: Option<&LoadError>) {
+fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
     metrics::describe_gauge!("ridethrough_model_native", "1 while the model is run without its runtime");
     metrics::gauge!("ridethrough_model_native").set(f64::from(u8::from(fault.is_some())));
-    if let Some(error) = fault {
+    // That it was given up was said when it was.
+    if let Some(error) = fault.filter(|_| !runtime.is_given_up()) {
         tracing::error!(%error, "NO RUNTIME: the model is run by the replica's own step");
     }
 }
