@@ -2,6 +2,8 @@
 # Runs a command where nothing leaves: in a network namespace of its own, which this script is started in. Loopback is up,
 # and everything else goes out on `out0`, whose other end nobody listens at: every frame is counted there.
 set -e
+# Where `ip` lies on Debian, which is in root's path only.
+PATH="$PATH:/usr/sbin:/sbin"
 ip link set lo up
 ip link add out0 type veth peer name wire0
 # What the kernel says by itself when an interface comes up is kept short.

@@ -185,6 +185,8 @@ pub fn run(file: &Path) -> Result<()> {
     let stopped = watched.status().stopped;
     drop(watched);
     consensus.block_on(put_to_rest(replica));
+    // Who looks for models there may hang in the runtime: nobody waits for him.
+    web.shutdown_background();
     match stopped {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),

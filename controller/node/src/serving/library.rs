@@ -148,3 +148,61 @@ pub fn load(
     runtime.loaded(loaded.runtime.is_some());
     Ok(loaded)
 }
+
+#[cfg(test)]
+mod tests {
+    use ridethrough_model::Trust;
+
+    use super::*;
+
+    /// A file that is committed beside the model's sources.
+    fn committed(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model").join(name)
+    }
+
+    fn copy(folder: &Path, name: &str) {
+        for end in ["onnx", "json", "json.sig"] {
+            std::fs::copy(committed(&format!("forecast.{end}")), folder.join(format!("{name}.{end}"))).expect("room");
+        }
+    }
+
+    fn library(folder: &Path, runtime: &RuntimeUse) -> Library {
+        let key = std::fs::read_to_string(committed("demo-signing.pub")).expect("the demo's key");
+        let files = ForecastFiles {
+            model: committed("forecast.onnx"),
+            manifest: committed("forecast.json"),
+            runtime: folder.join("there is none"),
+            trust: Trust { keys: vec![key.trim().parse().expect("a key")], minimum_version: 0 },
+            models: Some(folder.to_owned()),
+        };
+        Library::new(Some(files), None, runtime.clone())
+    }
+
+    #[test]
+    fn what_is_put_into_the_folder_is_found_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut library = library(folder.path(), &RuntimeUse::default());
+        assert!(!library.has_changed() && library.scan().is_empty());
+        copy(folder.path(), "next");
+        assert!(library.has_changed());
+        assert_eq!(library.scan().len(), 1);
+        assert!(!library.has_changed() && library.scan().is_empty(), "it is known");
+        std::fs::remove_file(folder.path().join("next.json.sig")).expect("there");
+        assert!(library.has_changed() && library.scan().is_empty());
+        assert!(library.find("next").is_some_and(|shelved| shelved.what.is_err()), "it is vouched for no longer");
+    }
+
+    #[test]
+    fn once_the_runtime_is_given_up_what_is_known_is_loaded_anew_without_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(folder.path(), "next");
+        let runtime = RuntimeUse::default();
+        let mut library = library(folder.path(), &runtime);
+        assert_eq!(library.scan().len(), 1);
+        assert!(runtime.is_missing());
+        runtime.give_up();
+        let again = library.scan();
+        assert!(again.len() == 1 && again[0].model.is_native());
+        assert!(library.scan().is_empty() && runtime.is_given_up(), "once");
+    }
+}
