@@ -67,11 +67,18 @@ pub struct FallbackWatch {
     next_at: Millis,
 }
 
+/// Who speaks for a rack or row, as far as that concerns it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    Model,
+    Rule(RuleReason),
+}
+
 /// What was said of one rack or row.
 #[derive(Clone, Copy, Debug, Default)]
 struct Said {
     /// The last word; none when nothing was said yet.
-    rule: Option<Option<RuleReason>>,
+    speaker: Option<Speaker>,
     at: [Option<Millis>; KINDS],
 }
 
@@ -92,8 +99,8 @@ impl FallbackWatch {
         let parts =
             ids(racks.len()).map(|id| Part::Rack(RackId(id))).chain(ids(rows.len()).map(|id| Part::Row(RowId(id))));
         for ((part, forecast), said) in parts.zip(racks.iter().chain(rows)).zip(&mut self.parts) {
-            if let Some(rule) = said.news(now, forecast.source) {
-                note.add(Change { part, rule });
+            if let Some(speaker) = said.news(now, forecast.source) {
+                note.add(Change { part, rule: speaker.rule() });
             }
         }
         if note == ForecastNote::default() {
@@ -124,13 +131,13 @@ impl FallbackWatch {
 
 impl Said {
     /// Who is to be told to speak, if that is news that may be told.
-    fn news(&mut self, now: Millis, source: ForecastSource) -> Option<Option<RuleReason>> {
-        let (rule, kind) = word(source)?;
-        match self.rule {
-            Some(said) if said == rule => return None,
-            None if rule == Some(RuleReason::ColdStart) => return None,
-            None if rule.is_none() => {
-                self.rule = Some(rule);
+    fn news(&mut self, now: Millis, source: ForecastSource) -> Option<Speaker> {
+        let (speaker, kind) = speaker(source)?;
+        match (self.speaker, speaker) {
+            (Some(said), _) if said == speaker => return None,
+            (None, Speaker::Rule(RuleReason::ColdStart)) => return None,
+            (None, Speaker::Model) => {
+                self.speaker = Some(speaker);
                 return None;
             }
             _ => {}
@@ -139,14 +146,23 @@ impl Said {
             return None;
         }
         self.at[kind] = Some(now);
-        self.rule = Some(rule);
-        Some(rule)
+        self.speaker = Some(speaker);
+        Some(speaker)
     }
 }
 
-/// What there is to say of one rack by itself, and the place of this word; none where all racks share the reason.
-const fn word(source: ForecastSource) -> Option<(Option<RuleReason>, usize)> {
-    let ForecastSource::Rule(reason) = source else { return Some((None, 0)) };
+impl Speaker {
+    const fn rule(self) -> Option<RuleReason> {
+        match self {
+            Self::Model => None,
+            Self::Rule(reason) => Some(reason),
+        }
+    }
+}
+
+/// Who speaks for one rack, and the place of this word; none where all racks share the reason.
+const fn speaker(source: ForecastSource) -> Option<(Speaker, usize)> {
+    let ForecastSource::Rule(reason) = source else { return Some((Speaker::Model, 0)) };
     let kind = match reason {
         RuleReason::ColdStart => 1,
         RuleReason::NotFinite => 2,
@@ -159,7 +175,7 @@ const fn word(source: ForecastSource) -> Option<(Option<RuleReason>, usize)> {
         | RuleReason::Refused
         | RuleReason::NotHere => return None,
     };
-    Some((Some(reason), kind))
+    Some((Speaker::Rule(reason), kind))
 }
 
 fn may_say(said_at: Option<Millis>, now: Millis) -> bool {

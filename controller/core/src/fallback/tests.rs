@@ -20,9 +20,11 @@ fn forecasts(sources: &[ForecastSource]) -> Vec<RackForecast> {
     sources.iter().map(forecast).collect()
 }
 
-/// What is told at these seconds: engine, racks, the one row.
+/// A second, the engine then, the racks, the one row, and what is told.
+type Look<'a> = (i64, Engine, &'a [ForecastSource], ForecastSource, &'a [&'a str]);
+
 #[track_caller]
-fn check(looks: &[(i64, Engine, &[ForecastSource], ForecastSource, &[&str])]) {
+fn check(looks: &[Look<'_>]) {
     let mut watch = FallbackWatch::default();
     for (second, engine, racks, row, expected) in looks {
         let note = watch.look(Millis::seconds(*second), *engine, &forecasts(racks), &forecasts(&[*row]));

@@ -111,7 +111,9 @@ fn questions_that_the_control_thread_does_not_take_are_answered_nevertheless() {
     }
     // They lie there, their askers gone; when there is no room for more, that is said at once.
     let more: Vec<Caller> = (0..WAITING_MAX - CALLERS_MAX).map(|_| socket.call()).collect();
-    more.iter().for_each(|mut caller| caller.write_all(LIST).expect("it reads"));
+    for mut caller in &more {
+        caller.write_all(LIST).expect("it reads");
+    }
     let deadline = Instant::now() + DEADLINE;
     while socket.asked.len() < WAITING_MAX {
         assert!(Instant::now() < deadline, "{} questions wait", socket.asked.len());
