@@ -45,6 +45,16 @@ impl SignedModel {
         let (model, runtime) = OnnxForecast::load_as(Manifest::parse(files.manifest, &bytes)?, files)?;
         Ok(Self { id: ModelId { sha256: model.sha256(), version }, model, runtime })
     }
+
+    /// The same of a model and its manifest, to be run by the crate's own step though there may be a runtime, which is
+    /// not touched.
+    ///
+    /// # Errors
+    /// As [`SignedModel::load`].
+    pub fn load_native([model, manifest]: [&Path; 2], trust: &Trust) -> Result<Self, LoadError> {
+        // An empty path names no file, so that nothing is even looked at.
+        Self::load(ModelFiles { model, manifest, runtime: Path::new("") }, trust)
+    }
 }
 
 /// The version that a trusted key gave the manifest.

@@ -6,6 +6,8 @@
 //! Real processes on few cores disturb each other's clocks, so tests that start any take [`alone`] first. Cargo runs one
 //! test binary after the other, so a lock of the process is enough.
 
+pub mod stage;
+
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};

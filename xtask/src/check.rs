@@ -18,6 +18,7 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::TSHARK)?;
     debian::ensure(debian::DUMPCAP)?;
     debian::ensure(debian::STRACE)?;
+    debian::ensure(debian::IPROUTE)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
     drill::build()?;

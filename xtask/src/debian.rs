@@ -25,6 +25,8 @@ pub const TSHARK: Program = Program { name: "tshark", package: "tshark", purpose
 pub const DUMPCAP: Program = Program { name: "dumpcap", package: "tshark", purpose: "to capture the demo's frames" };
 /// Tells which system calls the field network's thread makes.
 pub const STRACE: Program = Program { name: "strace", package: "strace", purpose: "to count system calls" };
+/// Comes with `ip`, which sets up the network namespace of two tests, and, unlike it, tells its version as others do.
+pub const IPROUTE: Program = Program { name: "ss", package: "iproute2", purpose: "with `ip`, to count what leaves" };
 /// Builds libFuzzer.
 pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
 

@@ -4,13 +4,22 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::fuzz;
 use crate::shell::{cargo, step};
+use crate::{fuzz, runtime};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
 /// Always all packages: another choice would choose other features of what they share, and build that again.
-const PACKAGES: [&str; 6] = ["-p", "ridethrough-core", "-p", "ridethrough-fault-injection", "-p", "ridethrough-intake"];
+const PACKAGES: [&str; 8] = [
+    "-p",
+    "ridethrough-core",
+    "-p",
+    "ridethrough-fault-injection",
+    "-p",
+    "ridethrough-intake",
+    "-p",
+    "ridethrough-model",
+];
 /// Target and name of every property.
 const PROPERTIES: &[(&[&str], &str)] = &[
     (&["--test", "properties"], "admitted::"),
@@ -21,13 +30,17 @@ const PROPERTIES: &[(&[&str], &str)] = &[
     (&["--test", "single_failures"], "no_single_failure"),
     (&["--test", "arbitrary"], "any_"),
     (&["--test", "arbitrary"], "what_prost"),
+    // Not random: with any number of cases, every bit of the model's files is flipped.
+    (&["--test", "signed"], "change"),
 ];
 
 /// Builds the tests in release mode and runs each property by itself; all of them, whatever becomes of the first.
 pub fn run(options: &[String]) -> Result<()> {
     let cases = cases(options)?;
+    runtime::ensure()?;
     let mut build = cargo(&["test", "--release", "--locked", "--no-run"]);
     build.args(PACKAGES).args(["--lib", "--test", "properties", "--test", "single_failures", "--test", "arbitrary"]);
+    build.args(["--test", "signed"]);
     step("building tests in release mode", &mut build)?;
     let mut failed = Vec::new();
     println!("{:<34} {:>10} {:>8}", "property", "cases", "seconds");

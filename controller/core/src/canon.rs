@@ -8,7 +8,8 @@ use crate::command::{
     RackLoad, ReleaseReason, Risk, StoredEnergy,
 };
 use crate::device::{Direction, GeneratorDuty, Order, Setpoint, Verdict};
-use crate::forecast::{ForecastSource, RackForecast, RuleReason};
+use crate::fallback::{ForecastNote, Part};
+use crate::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId, Models};
 
@@ -81,6 +82,10 @@ impl Canon {
                 self.unsigned(5);
                 self.maybe_model(refused.model);
                 self.unsigned(fault_number(refused.fault));
+            }
+            Command::Forecasts(note) => {
+                self.unsigned(6);
+                self.forecast_note(note);
             }
         }
     }
@@ -335,19 +340,27 @@ impl Canon {
         }
         match forecast.source {
             ForecastSource::Model { hash8 } => self.bytes(&hash8),
-            ForecastSource::Rule(reason) => self.unsigned(match reason {
-                RuleReason::NoModel => 1,
-                RuleReason::NotFinite => 2,
-                RuleReason::OutOfRange => 3,
-                RuleReason::Late => 4,
-                RuleReason::RuntimeFailed => 5,
-                RuleReason::ColdStart => 6,
-                RuleReason::Refused => 7,
-                RuleReason::NotHere => 8,
-                RuleReason::Drift => 9,
-                RuleReason::FrozenMeter => 10,
-            }),
+            ForecastSource::Rule(reason) => self.unsigned(rule_number(reason)),
         }
+    }
+
+    fn forecast_note(&mut self, note: &ForecastNote) {
+        self.unsigned(note.engine.map_or(0, engine_number));
+        // A rule's number begins at 1: 0 is the model.
+        let rule = |rule: Option<RuleReason>| rule.map_or(0, rule_number);
+        self.list(&note.changes, |canon, change| {
+            let (kind, index) = match change.part {
+                Part::Rack(rack) => (1, rack.0),
+                Part::Row(row) => (2, row.0),
+            };
+            canon.unsigned(kind);
+            canon.unsigned(u64::from(index));
+            canon.unsigned(rule(change.rule));
+        });
+        self.list(&note.more, |canon, tally| {
+            canon.unsigned(rule(tally.rule));
+            canon.unsigned(u64::from(tally.parts));
+        });
     }
 
     fn outcome(&mut self, outcome: &Outcome) {
@@ -390,5 +403,32 @@ const fn fault_number(fault: ModelFault) -> u64 {
         ModelFault::Missing => 7,
         ModelFault::Runtime => 8,
         ModelFault::Broken => 9,
+    }
+}
+
+const fn rule_number(reason: RuleReason) -> u64 {
+    match reason {
+        RuleReason::NoModel => 1,
+        RuleReason::NotFinite => 2,
+        RuleReason::OutOfRange => 3,
+        RuleReason::Late => 4,
+        RuleReason::RuntimeFailed => 5,
+        RuleReason::ColdStart => 6,
+        RuleReason::Refused => 7,
+        RuleReason::NotHere => 8,
+        RuleReason::Drift => 9,
+        RuleReason::FrozenMeter => 10,
+    }
+}
+
+const fn engine_number(engine: Engine) -> u64 {
+    match engine {
+        Engine::Configured => 1,
+        Engine::Late => 2,
+        Engine::Failed => 3,
+        Engine::NoRuntime => 4,
+        Engine::RuntimeHung => 5,
+        Engine::RuntimePanicked => 6,
+        Engine::Gone => 7,
     }
 }

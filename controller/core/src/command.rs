@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::device::{Ack, DeviceId, Direction, GeneratorDuty, ReplicaId};
+use crate::fallback::ForecastNote;
 use crate::forecast::RackForecast;
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId};
@@ -77,6 +78,8 @@ pub enum Command {
     Operation(Operation),
     /// The proposer does not use the model that it should.
     ModelRefused(ModelRefused),
+    /// The proposer's forecasts are made by somebody else than before. A record and no more: nothing follows from it.
+    Forecasts(ForecastNote),
 }
 
 /// A replica's word that it forecasts by the rule, because of its model. A record and no more: nothing follows from it.

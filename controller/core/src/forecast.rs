@@ -67,6 +67,69 @@ pub enum RuleReason {
     FrozenMeter,
 }
 
+/// What makes a replica's forecasts, all of them together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// What is configured, in time.
+    Configured,
+    /// Its answer is too old.
+    Late,
+    /// The model could not be run.
+    Failed,
+    /// The replica's own step of the model: there is no sound runtime.
+    NoRuntime,
+    /// The same, since the runtime hung and was given up.
+    RuntimeHung,
+    /// The same, since the runtime's thread ended by a panic.
+    RuntimePanicked,
+    /// Nothing: the own step's thread has ended, too.
+    Gone,
+}
+
+impl Engine {
+    /// Every one there is.
+    pub const ALL: [Self; 7] = [
+        Self::Configured,
+        Self::Late,
+        Self::Failed,
+        Self::NoRuntime,
+        Self::RuntimeHung,
+        Self::RuntimePanicked,
+        Self::Gone,
+    ];
+
+    /// Its place in [`Self::ALL`].
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configured => "forecasts come in time from what is configured",
+            Self::Late => "forecasts come too late: the rule speaks for every rack",
+            Self::Failed => "the model could not be run: the rule speaks for every rack",
+            Self::NoRuntime => "there is no sound runtime: the model is run by the replica's own step",
+            Self::RuntimeHung => "the runtime hung and was given up: the model is run by the replica's own step",
+            Self::RuntimePanicked => "the runtime's thread panicked: the model is run by the replica's own step",
+            Self::Gone => "nothing is left to run the model: the rule speaks for every rack until a restart",
+        }
+    }
+
+    /// Its name in metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Late => "late",
+            Self::Failed => "failed",
+            Self::NoRuntime => "no_runtime",
+            Self::RuntimeHung => "runtime_hung",
+            Self::RuntimePanicked => "runtime_panicked",
+            Self::Gone => "gone",
+        }
+    }
+}
+
 impl fmt::Display for ForecastSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,6 +143,20 @@ impl fmt::Display for ForecastSource {
 }
 
 impl RuleReason {
+    /// Every reason there is.
+    pub const ALL: [Self; 10] = [
+        Self::NoModel,
+        Self::NotFinite,
+        Self::OutOfRange,
+        Self::Late,
+        Self::RuntimeFailed,
+        Self::ColdStart,
+        Self::Refused,
+        Self::NotHere,
+        Self::Drift,
+        Self::FrozenMeter,
+    ];
+
     /// The reason as metrics and people read it.
     pub const fn as_str(self) -> &'static str {
         match self {

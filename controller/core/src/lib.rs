@@ -16,6 +16,7 @@
 //! | [`site`] | rows, racks, servers, KESMs, ties, feeds; parsed from TOML |
 //! | [`device`] | device addresses, fences, setpoints, orders, readings |
 //! | [`forecast`] | a rack's predicted demand and where it came from |
+//! | [`fallback`] | what is told, and when, of forecasts that fall back to the rule |
 //! | [`view`] | the newest reading of every device, with its age |
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
@@ -46,6 +47,7 @@ pub mod electrical;
 pub mod envelope;
 #[cfg(test)]
 mod example;
+pub mod fallback;
 pub mod flow;
 pub mod forecast;
 pub mod ledger;

@@ -26,6 +26,10 @@ const REQUEST_BYTES_MAX: u64 = 4_096;
 const ASK_DEADLINE: Duration = Duration::from_secs(2);
 /// How long the control thread may take to answer: a tick, and a proposal's deadline.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// How long nobody is let in after the system could not hand out a caller, as when it has no more file descriptors.
+const REFUSED_REST: Duration = Duration::from_millis(100);
+/// How often the folder with models is looked at for what was put there since.
+const FOLDER_LOOK: Duration = Duration::from_secs(10);
 /// So many callers are served at once; more wait.
 const CALLERS_MAX: usize = 4;
 /// Questions that may wait for the control thread.
@@ -92,7 +96,8 @@ pub enum Told {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, tag = "command", rename_all = "lowercase")]
 enum Request {
-    List,
+    // With braces: of a variant without fields, serde would let unknown ones pass.
+    List {},
     Shadow { model: String, reason: String, dry_run: bool },
     Promote { model: String, minimum: Option<u64>, reason: String, dry_run: bool },
     Rollback { minimum: Option<u64>, reason: String, dry_run: bool },
@@ -111,8 +116,10 @@ pub struct Desk {
 /// Opens the socket on this runtime's context. A replica whose socket cannot be opened runs without it.
 pub fn open(data_dir: &Path, desk: Desk) {
     let path = data_dir.join(SOCKET);
+    let desk = Arc::new(desk);
+    tokio::spawn(look_for_models(Arc::clone(&desk)));
     match bind(&path) {
-        Ok((listener, owner)) => drop(tokio::spawn(listen(listener, owner, Arc::new(desk)))),
+        Ok((listener, owner)) => drop(tokio::spawn(listen(listener, owner, desk))),
         Err(error) => tracing::error!(path = %path.display(), %error, "operators cannot reach this replica"),
     }
 }
@@ -128,10 +135,34 @@ fn bind(path: &PathBuf) -> std::io::Result<(UnixListener, u32)> {
     Ok((listener, std::fs::metadata(path)?.uid()))
 }
 
+/// Finds what was put into the folder with models, so that a replica has what another one's operator promotes.
+async fn look_for_models(desk: Arc<Desk>) {
+    let mut looks = tokio::time::interval(FOLDER_LOOK);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let desk = Arc::clone(&desk);
+        let look = tokio::task::spawn_blocking(move || {
+            if desk.library.lock().unwrap_or_else(PoisonError::into_inner).has_changed() {
+                rescan(&desk);
+            }
+        });
+        // One that is cancelled ends with the runtime.
+        drop(look.await);
+    }
+}
+
 async fn listen(listener: UnixListener, owner: u32, desk: Arc<Desk>) {
     let places = Arc::new(Semaphore::new(CALLERS_MAX));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "an operator could not be let in");
+                tokio::time::sleep(REFUSED_REST).await;
+                continue;
+            }
+        };
         let desk = Arc::clone(&desk);
         tokio::spawn(async move {
             serve(stream, owner, &desk).await;
@@ -168,7 +199,7 @@ async fn answer(line: &[u8], caller: u32, desk: &Desk) -> serde_json::Value {
     // Whoever asks may have put files there a moment ago. Loading takes a while: this runtime is for readers.
     tokio::task::block_in_place(|| rescan(desk));
     let (action, reason, dry_run) = match request {
-        Request::List => return told(ask(Question::Models, desk).await, desk),
+        Request::List {} => return told(ask(Question::Models, desk).await, desk),
         Request::Shadow { model, reason, dry_run } => (named(desk, &model).map(ModelAction::Shadow), reason, dry_run),
         Request::Promote { model, minimum, reason, dry_run } => {
             (named(desk, &model).map(|model| ModelAction::Promote { model, minimum }), reason, dry_run)
@@ -262,3 +293,6 @@ fn actor(uid: u32) -> String {
     });
     name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
 }
+
+#[cfg(test)]
+mod tests;

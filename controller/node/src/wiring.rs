@@ -22,7 +22,7 @@ use ridethrough_core::site::Site;
 use ridethrough_dashboard::{Server, ServerView, Snapshot};
 use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
 use ridethrough_link::{Link, LinkConfig};
-use ridethrough_model::{LoadError, ModelFiles, SignedModel};
+use ridethrough_model::{LoadError, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
@@ -33,7 +33,7 @@ use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
 use crate::operator::{self, Desk};
 use crate::power::{ServerPower, ServerReading};
-use crate::serving::{Library, Stage};
+use crate::serving::{self, Library, RuntimeUse, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
     let (config, site) = (&checked.config, &checked.site);
     if let Some(files) = &config.forecast {
-        let model = load_model(files).with_context(|| files.describe())?;
+        let model = load_model(files, &RuntimeUse::default()).with_context(|| files.describe())?;
         model.runtime.map_or(Ok(()), Err).with_context(|| files.describe())?;
     }
     let mapped =
@@ -90,19 +90,18 @@ fn load(file: &Path) -> Result<Checked> {
     Ok(Checked { config, site_text, site: Arc::new(site), keys, mapping, token })
 }
 
-fn load_model(files: &ForecastFiles) -> Result<SignedModel, LoadError> {
-    let named = ModelFiles { model: &files.model, manifest: &files.manifest, runtime: &files.runtime };
-    SignedModel::load(named, &files.trust)
+fn load_model(files: &ForecastFiles, runtime: &RuntimeUse) -> Result<SignedModel, LoadError> {
+    serving::load(files, [&files.model, &files.manifest], runtime)
 }
 
-/// What forecasts are made with at first. A model that is refused costs efficiency and never the replica: it runs on
-/// the rule, and says so.
-fn stage(config: &Config) -> (Stage, Library) {
-    let Some(files) = &config.forecast else { return (Stage::without_model(), Library::new(None, None)) };
-    let (mut stage, fault) = match load_model(files) {
+/// What forecasts are made with. A model that is refused costs efficiency and never the replica: it runs on the rule, and
+/// says so.
+fn stage(forecast: Option<&ForecastFiles>, runtime: &RuntimeUse) -> (Stage, Library) {
+    let Some(files) = forecast else { return (Stage::without_model(), Library::new(None, None, runtime.clone())) };
+    let (mut stage, fault) = match load_model(files, runtime) {
         Ok(model) => {
             tracing::info!(model = %model.id, "forecasts come from a signed model");
-            tell_runtime(model.runtime.as_ref());
+            tell_runtime(model.runtime.as_ref(), runtime);
             (Stage::with_default(model), None)
         }
         Err(error) => {
@@ -111,16 +110,17 @@ fn stage(config: &Config) -> (Stage, Library) {
             (Stage::refused(reason), Some(reason))
         }
     };
-    let mut library = Library::new(Some(files.clone()), fault);
+    let mut library = Library::new(Some(files.clone()), fault, runtime.clone());
     library.scan().into_iter().for_each(|model| stage.add(model));
     (stage, library)
 }
 
 /// Says by what the model is run. Without its runtime it is run by our own step, as good and a little slower.
-fn tell_runtime(fault: Option<&LoadError>) {
+fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
     metrics::describe_gauge!("ridethrough_model_native", "1 while the model is run without its runtime");
     metrics::gauge!("ridethrough_model_native").set(f64::from(u8::from(fault.is_some())));
-    if let Some(error) = fault {
+    // That it was given up was said when it was.
+    if let Some(error) = fault.filter(|_| !runtime.is_given_up()) {
         tracing::error!(%error, "NO RUNTIME: the model is run by the replica's own step");
     }
 }
@@ -135,7 +135,8 @@ pub fn run(file: &Path) -> Result<()> {
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
-    let (stage, library) = stage(&config);
+    let runtime_use = RuntimeUse::default();
+    let (first, library) = stage(config.forecast.as_ref(), &runtime_use);
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
@@ -162,7 +163,10 @@ pub fn run(file: &Path) -> Result<()> {
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
-    let forecasting = Forecasting::start(stage, tick).context("cannot start the forecast thread")?;
+    let (files, given_up) = (config.forecast.clone(), runtime_use.clone());
+    let spare = move || stage(files.as_ref(), &given_up).0;
+    let forecasting =
+        Forecasting::start(first, spare, runtime_use, tick).context("cannot start the forecast thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
     let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks };
     web.block_on(async { operator::open(&config.data_dir, desk) });
@@ -187,6 +191,8 @@ pub fn run(file: &Path) -> Result<()> {
     let stopped = watched.status().stopped;
     drop(watched);
     consensus.block_on(put_to_rest(replica));
+    // Who looks for models there may hang in the runtime: nobody waits for him.
+    web.shutdown_background();
     match stopped {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),

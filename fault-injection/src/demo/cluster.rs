@@ -127,6 +127,17 @@ impl Cluster {
         serde_json::from_str(&text).ok()
     }
 
+    /// What a replica counts, as Prometheus reads it; none when it does not answer.
+    pub fn metrics(&self, id: u16) -> Option<String> {
+        let node = self.nodes.iter().find(|node| node.id == id && node.child.is_some())?;
+        self.agent.get(format!("http://{}/metrics", node.http)).call().ok()?.body_mut().read_to_string().ok()
+    }
+
+    /// The process of a replica, while it runs.
+    pub fn process(&self, id: u16) -> Option<u32> {
+        self.nodes.iter().find(|node| node.id == id)?.child.as_ref().map(Child::id)
+    }
+
     /// Every replica's snapshot, by id; none for those that do not answer.
     pub fn snapshots(&self) -> Vec<Option<Snapshot>> {
         self.nodes.iter().map(|node| self.snapshot(node.id)).collect()

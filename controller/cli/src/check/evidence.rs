@@ -50,7 +50,7 @@ impl Evidence {
                     evidence.take(record.at, stored, loads);
                     evidence.take_risk(record.at, grant.rack, &grant.risk);
                 }
-                Command::Found(_) | Command::Outcome(_) | Command::ModelRefused(_) => {}
+                Command::Found(_) | Command::Outcome(_) | Command::ModelRefused(_) | Command::Forecasts(_) => {}
             }
         }
         evidence

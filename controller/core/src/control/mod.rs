@@ -146,6 +146,11 @@ impl Control {
         &self.forecasts
     }
 
+    /// This tick's forecasts of whole rows; none before the first.
+    pub fn row_forecasts(&self) -> &[RackForecast] {
+        &self.row_forecasts
+    }
+
     /// Whether the log is bound to a cluster and a site. Until it is, the only proposal is to bind it.
     pub fn is_founded(&self) -> bool {
         self.ledger.founding().is_some()

@@ -314,7 +314,7 @@ impl Ledger {
             Command::Plan(plan) => self.carry_out_plan(at, plan),
             Command::Outcome(outcome) => self.note(outcome),
             Command::Operation(operation) => self.carry_out_operation(at, operation),
-            Command::ModelRefused(_) => Effect::Noted,
+            Command::ModelRefused(_) | Command::Forecasts(_) => Effect::Noted,
         }
     }
 

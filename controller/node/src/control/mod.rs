@@ -4,6 +4,7 @@
 //! It wakes for every tick, for every ledger that Raft publishes and for what the link hears; it never waits for
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
+mod fallbacks;
 mod meters;
 mod operations;
 mod outlets;
@@ -28,6 +29,7 @@ use ridethrough_model::{Keep, site_samples};
 use ridethrough_protocol::Orders;
 use ridethrough_raft::{Replica, Role, Status};
 
+use self::fallbacks::Fallbacks;
 use self::meters::Meters;
 pub use self::operations::Operators;
 use self::outlets::OutletWatch;
@@ -77,6 +79,7 @@ pub struct ControlThread {
     meters: Meters,
     outlets: OutletWatch,
     operators: Operators,
+    fallbacks: Fallbacks,
 }
 
 impl ControlThread {
@@ -95,6 +98,7 @@ impl ControlThread {
             meters: Meters::new(&parts.site),
             outlets: OutletWatch::new(&parts.site),
             operators,
+            fallbacks: Fallbacks::new(),
             clock,
             parts,
         }
@@ -163,8 +167,12 @@ impl ControlThread {
             }
             Err(error) => {
                 self.counters.proposals_failed += 1;
-                if let About::Outcome(transfer) = proposed.about {
-                    self.control.outcome_failed(transfer);
+                match proposed.about {
+                    About::Outcome(transfer) => self.control.outcome_failed(transfer),
+                    // It is said again: an alarm that is in no log was told to nobody.
+                    About::Model => self.forget_what_was_said(),
+                    About::Forecasts => self.fallbacks.forget(),
+                    About::Founding | About::Plan | About::Operation => {}
                 }
                 tracing::warn!(about = ?proposed.about, %error, "a proposal failed");
             }
@@ -178,6 +186,7 @@ impl ControlThread {
                 if begins {
                     tracing::info!(term, "acting as leader");
                     self.control.begin_leadership();
+                    self.fallbacks.forget();
                     self.publish(now);
                 }
                 self.tell_lead(term, valid_for);
@@ -216,6 +225,7 @@ impl ControlThread {
             self.propose(now);
             self.say_what_is_refused(now);
         }
+        self.tell_fallbacks(now);
         self.publish(now);
         metrics::histogram!("ridethrough_tick_seconds").record(begun.elapsed().as_secs_f64());
     }

@@ -28,6 +28,8 @@ pub enum About {
     Outcome(TransferId),
     /// What this replica says of its model.
     Model,
+    /// What this replica says of its forecasts.
+    Forecasts,
 }
 
 /// What became of a proposal.
@@ -97,5 +99,6 @@ pub fn about(command: &Command) -> About {
         Command::Operation(_) => About::Operation,
         Command::Outcome(outcome) => About::Outcome(outcome.transfer),
         Command::ModelRefused(_) => About::Model,
+        Command::Forecasts(_) => About::Forecasts,
     }
 }

@@ -2,14 +2,16 @@
 //! the rule. What is in shadow is run beside it and scored, and touches nothing.
 
 mod library;
+mod runtime_use;
 mod scoreboard;
 
-pub use self::library::{Library, MODELS_MAX, Shelved};
+pub use self::library::{Library, MODELS_MAX, Shelved, load};
+pub use self::runtime_use::RuntimeUse;
 pub use self::scoreboard::Score;
 
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::model::{ModelFault, ModelId, Models};
-use ridethrough_model::{Forecast, Guarded, Keep, RuleForecast, RunError, Sample, SignedModel};
+use ridethrough_model::{Forecast, Guarded, Keep, RunError, Sample, SignedModel};
 
 use self::scoreboard::Scoreboard;
 
@@ -19,8 +21,6 @@ pub struct Stage {
     /// The configured model, or why there is none.
     default: Result<ModelId, Option<ModelFault>>,
     engines: Vec<(ModelId, Guarded)>,
-    /// Speaks where no model does. Always shown what there is, so that it has its minute when it is needed.
-    rule: RuleForecast,
     models: Models,
     scores: Scoreboard,
 }
@@ -38,13 +38,7 @@ pub struct Serving {
 
 impl Stage {
     fn new(default: Result<ModelId, Option<ModelFault>>) -> Self {
-        Self {
-            default,
-            engines: Vec::new(),
-            rule: RuleForecast::new(RuleReason::NoModel),
-            models: Models::default(),
-            scores: Scoreboard::default(),
-        }
+        Self { default, engines: Vec::new(), models: Models::default(), scores: Scoreboard::default() }
     }
 
     /// Nothing but the rule, as configured.
@@ -93,11 +87,17 @@ impl Stage {
         self.engines.iter_mut().find(|(known, _)| *known == id).map(|(_, engine)| engine)
     }
 
-    /// This call's forecasts, one for each sample, by what the log has chosen.
-    pub fn decide(&mut self, models: &Models, samples: &[Sample], keep: Keep) -> Vec<RackForecast> {
+    /// This call's forecasts, one for each sample, by what the log has chosen; `by_rule` is what the rule says, for where
+    /// no model decides.
+    pub fn decide(
+        &mut self,
+        models: &Models,
+        samples: &[Sample],
+        keep: Keep,
+        by_rule: &[RackForecast],
+    ) -> Vec<RackForecast> {
         self.models = *models;
-        let mut forecasts = Vec::with_capacity(samples.len());
-        self.rule.step(samples, keep, &mut forecasts);
+        let mut forecasts = by_rule.to_vec();
         match self.deciding() {
             Ok(id) => {
                 if let Some(engine) = self.engine(id) {
@@ -151,6 +151,7 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use ridethrough_core::units::Watts;
+    use ridethrough_model::RuleForecast;
 
     use super::*;
 
@@ -158,8 +159,10 @@ mod tests {
 
     #[track_caller]
     fn check(mut stage: Stage, models: &Models, reason: RuleReason, fault: Option<ModelFault>) {
-        let forecasts = stage.decide(models, &SAMPLES, Keep::Committed);
-        assert_eq!(forecasts[0].source, ForecastSource::Rule(reason));
+        let mut by_rule = Vec::new();
+        RuleForecast::new(RuleReason::Late).step(&SAMPLES, Keep::Committed, &mut by_rule);
+        let forecasts = stage.decide(models, &SAMPLES, Keep::Committed, &by_rule);
+        assert_eq!(forecasts[0], RackForecast { source: ForecastSource::Rule(reason), ..by_rule[0] });
         assert_eq!(stage.serving(), Serving { deciding: None, fault, scores: None });
         stage.go_on_beside(&SAMPLES, &forecasts);
     }

@@ -9,6 +9,7 @@ use ridethrough_core::command::{
     Shortfall, TransferId,
 };
 use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_core::fallback::ForecastNote;
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::{FeedId, RackId, Site};
@@ -37,6 +38,7 @@ pub fn lines(record: &Record, site: &Site) -> Vec<String> {
         Command::Outcome(outcome) => vec![outcome_line(outcome, site)],
         Command::Operation(operation) => vec![operation_line(record.position.index, operation, site)],
         Command::ModelRefused(refused) => vec![refused_line(record.entry.by, refused)],
+        Command::Forecasts(note) => forecast_lines(record.entry.by, note, site),
     };
     match &record.effect {
         Effect::Refused(refusal) => lines.push(format!("REFUSED, nothing changed: {}", refusal.describe(site))),
@@ -50,6 +52,9 @@ pub fn lines(record: &Record, site: &Site) -> Vec<String> {
 pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(TransferId) -> Option<RackId>) -> bool {
     match &record.entry.command {
         Command::Found(_) | Command::ModelRefused(_) => false,
+        Command::Forecasts(note) => {
+            note.engine.is_some() || note.changes.iter().any(|change| change.part.concerns(rack, site))
+        }
         Command::Plan(plan) => plan_concerns(plan, rack, site.feed_of(rack)),
         Command::Outcome(outcome) => transfers(outcome.transfer) == Some(rack),
         Command::Operation(operation) => match &operation.action {
@@ -175,6 +180,10 @@ fn refused_line(by: ReplicaId, refused: &ModelRefused) -> String {
     format!("model     {by} forecasts by the rule: {which} is refused there ({})", refused.fault.as_str())
 }
 
+fn forecast_lines(by: ReplicaId, note: &ForecastNote, site: &Site) -> Vec<String> {
+    note.lines(site).into_iter().map(|line| format!("forecast  {by}: {line}")).collect()
+}
+
 fn outcome_line(outcome: &Outcome, site: &Site) -> String {
     let said: Vec<String> = outcome
         .acks
@@ -190,8 +199,10 @@ fn outcome_line(outcome: &Outcome, site: &Site) -> String {
 #[cfg(test)]
 mod tests {
     use ridethrough_core::command::ReleaseReason;
+    use ridethrough_core::fallback::{Change, Part, Tally};
+    use ridethrough_core::forecast::{Engine, RuleReason};
     use ridethrough_core::model::{ModelFault, ModelId};
-    use ridethrough_core::site::{KesmId, TieId};
+    use ridethrough_core::site::{KesmId, RowId, TieId};
 
     use super::super::example::{Growing, evidence, grant, granting, outage, release};
     use super::*;
@@ -287,6 +298,31 @@ mod tests {
         check(
             planned(Command::ModelRefused(refused)),
             &["model     n3 forecasts by the rule: its configured model is refused there (bad signature)"],
+        );
+    }
+
+    #[test]
+    fn a_fallback_of_the_forecast_has_a_line_for_each_reason() {
+        let change = |rack, rule| Change { part: Part::Rack(RackId(rack)), rule };
+        let note = ForecastNote {
+            engine: Some(Engine::RuntimeHung),
+            changes: vec![
+                change(0, Some(RuleReason::FrozenMeter)),
+                change(1, None),
+                Change { part: Part::Row(RowId(0)), rule: Some(RuleReason::FrozenMeter) },
+                change(9_999, None),
+            ],
+            more: vec![Tally { rule: Some(RuleReason::ColdStart), parts: 70 }],
+        };
+        let log = || planned(Command::Forecasts(note.clone()));
+        check(
+            log(),
+            &[
+                "forecast  n3: the runtime hung and was given up: the model is run by the replica's own step",
+                "forecast  n3: A1, row A forecast by the rule (meter frozen)",
+                "forecast  n3: A2, rack #9999 forecast by the model again",
+                "forecast  n3: 70 more forecast by the rule (cold start)",
+            ],
         );
     }
 

@@ -4,6 +4,7 @@ use ridethrough_core::command::{
     ACKS_MAX, Action, Command, EVIDENCE_MAX, Grant, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, RackLoad,
     StoredEnergy, WORDS_BYTES_MAX,
 };
+use ridethrough_core::fallback::{CHANGES_MAX, ForecastNote, TALLIES_MAX};
 
 use crate::codec::CodecError;
 
@@ -14,6 +15,7 @@ pub(super) fn check(command: &Command) -> Result<(), CodecError> {
         Command::Plan(plan) => check_plan(plan),
         Command::Outcome(outcome) => within("acks", outcome.acks.len(), ACKS_MAX),
         Command::Operation(operation) => check_operation(operation),
+        Command::Forecasts(note) => check_note(note),
     }
 }
 
@@ -45,6 +47,11 @@ fn check_operation(operation: &Operation) -> Result<(), CodecError> {
     let Action::Transfer(grant, stored, loads) = &operation.action else { return Ok(()) };
     check_evidence(stored, loads)?;
     check_grant(grant)
+}
+
+fn check_note(note: &ForecastNote) -> Result<(), CodecError> {
+    within("changes of forecasts", note.changes.len(), CHANGES_MAX)?;
+    within("tallies of forecasts", note.more.len(), TALLIES_MAX)
 }
 
 fn check_evidence(stored: &[StoredEnergy], loads: &[RackLoad]) -> Result<(), CodecError> {

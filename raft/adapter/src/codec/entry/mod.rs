@@ -11,6 +11,7 @@
 //! | `numbers` | what numbers stand for |
 //! | `limits` | how long lists and words may be |
 
+mod fallback;
 mod grant;
 mod limits;
 mod model;
@@ -28,6 +29,7 @@ use ridethrough_core::command::{Command, Entry, Founding, Seen, Stamp};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::units::Millis;
 
+use self::fallback::ForecastNoteV2;
 pub(crate) use self::grant::GrantV2;
 pub(crate) use self::limits::check_grant;
 pub(crate) use self::model::ModelIdV2;
@@ -117,6 +119,7 @@ enum CommandV2 {
     Outcome(OutcomeV2),
     Operation(OperationV2),
     ModelRefused(ModelRefusedV2),
+    Forecasts(ForecastNoteV2),
 }
 
 #[derive(Clone, Copy, Encode, Decode)]
@@ -212,6 +215,7 @@ impl From<&Entry> for ProposalV2 {
             Command::Outcome(outcome) => CommandV2::Outcome(outcome.into()),
             Command::Operation(operation) => CommandV2::Operation(operation.into()),
             Command::ModelRefused(refused) => CommandV2::ModelRefused(refused.into()),
+            Command::Forecasts(note) => CommandV2::Forecasts(note.into()),
         };
         Self {
             at_ms: entry.stamp.at.get(),
@@ -233,6 +237,7 @@ impl TryFrom<ProposalV2> for Entry {
             CommandV2::Outcome(outcome) => Command::Outcome(outcome.try_into()?),
             CommandV2::Operation(operation) => Command::Operation(operation.try_into()?),
             CommandV2::ModelRefused(refused) => Command::ModelRefused(refused.try_into()?),
+            CommandV2::Forecasts(note) => Command::Forecasts(note.try_into()?),
         };
         limits::check(&command)?;
         let stamp = Stamp { at: Millis::new(v2.at_ms), wall_unix_ms: v2.wall_unix_ms };

@@ -2,7 +2,7 @@
 
 use ridethrough_core::command::{CapReason, ReleaseReason};
 use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Verdict};
-use ridethrough_core::forecast::RuleReason;
+use ridethrough_core::forecast::{Engine, RuleReason};
 use ridethrough_core::ledger::Phase;
 use ridethrough_core::mode::Mode;
 use ridethrough_core::model::ModelFault;
@@ -48,6 +48,10 @@ numbered!(phase_number, phase, Phase, "phase", { Supplying = 1, Drawing = 2, Hel
 numbered!(fault_number, fault, ModelFault, "model fault", {
     Unsigned = 1, UnknownKey = 2, BadSignature = 3, Damaged = 4, Shape = 5, TooOld = 6, Missing = 7, Runtime = 8,
     Broken = 9,
+});
+
+numbered!(engine_number, engine, Engine, "engine", {
+    Configured = 1, Late = 2, Failed = 3, NoRuntime = 4, RuntimeHung = 5, RuntimePanicked = 6, Gone = 7,
 });
 
 /// The device that a stored number names.

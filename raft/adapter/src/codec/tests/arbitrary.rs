@@ -9,11 +9,12 @@ use ridethrough_core::command::{
     StoredEnergy, TimedAck, TransferId, WORDS_BYTES_MAX,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
-use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
+use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
+use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
-use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
+use ridethrough_core::site::{FeedId, KesmId, RackId, RowId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 
 use crate::leader_id::Elected;
@@ -89,6 +90,16 @@ fn model_refused() -> impl Strategy<Value = ModelRefused> {
         .prop_map(|(model, fault)| ModelRefused { model, fault })
 }
 
+fn note() -> impl Strategy<Value = ForecastNote> {
+    let rule = || prop::option::of(select(RuleReason::ALL.to_vec()));
+    let part = (any::<bool>(), any::<u16>())
+        .prop_map(|(rack, id)| if rack { Part::Rack(RackId(id)) } else { Part::Row(RowId(id)) });
+    let change = (part, rule()).prop_map(|(part, rule)| Change { part, rule });
+    let tally = (rule(), any::<u32>()).prop_map(|(rule, parts)| Tally { rule, parts });
+    (prop::option::of(select(Engine::ALL.to_vec())), list(change), list(tally))
+        .prop_map(|(engine, changes, more)| ForecastNote { engine, changes, more })
+}
+
 fn watts() -> impl Strategy<Value = Watts> {
     any::<i64>().prop_map(Watts::new)
 }
@@ -134,6 +145,7 @@ fn proposal() -> impl Strategy<Value = Entry> {
         outcome().prop_map(Command::Outcome),
         operation().prop_map(Command::Operation),
         model_refused().prop_map(Command::ModelRefused),
+        note().prop_map(Command::Forecasts),
     ];
     let stamp = (millis(), any::<i64>()).prop_map(|(at, wall_unix_ms)| Stamp { at, wall_unix_ms });
     (stamp, any::<u16>(), seen(), command).prop_map(|(stamp, by, seen, command)| Entry {

@@ -11,11 +11,12 @@ use proptest::prelude::*;
 use ridethrough_core::command::{
     ACKS_MAX, Action, Command, EVIDENCE_MAX, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, WORDS_BYTES_MAX,
 };
+use ridethrough_core::fallback::{CHANGES_MAX, Change, ForecastNote, Part, TALLIES_MAX, Tally};
 use ridethrough_core::site::RackId;
 
 use self::samples::{
-    answers, entries, governance, grant, greetings, hello, marks, meta, normal, outcome, parts, parts_with_models,
-    plan, requests, vote,
+    answers, entries, governance, grant, greetings, hello, marks, meta, normal, notes, outcome, parts,
+    parts_with_models, plan, requests, vote,
 };
 use super::entry::{EntryV2, decode_entry, encode_entry};
 use super::snapshot::{decode_snapshot, encode_snapshot};
@@ -123,6 +124,7 @@ fn numbers_that_stand_for_nothing_are_refused() {
         "cap reason",
         "device",
         "direction",
+        "engine",
         "generator duty",
         "leader",
         "mode",
@@ -198,6 +200,12 @@ fn lists_and_words_have_limits_both_ways() {
     check_limit(by("", &long, Action::ManualOn), "257 bytes of a reason, at most 256 are allowed");
     let loads = vec![plan().loads[0]; EVIDENCE_MAX + 1];
     check_limit(by("", "", Action::Transfer(grant(), Vec::new(), loads)), &evidence);
+    let change = Change { part: Part::Rack(RackId(0)), rule: None };
+    let note = ForecastNote { changes: vec![change; CHANGES_MAX + 1], ..ForecastNote::default() };
+    check_limit(Command::Forecasts(note), "65 changes of forecasts, at most 64 are allowed");
+    let more = vec![Tally { rule: None, parts: 1 }; TALLIES_MAX + 1];
+    let note = ForecastNote { more, ..ForecastNote::default() };
+    check_limit(Command::Forecasts(note), "7 tallies of forecasts, at most 6 are allowed");
 }
 
 /// The lists of a plan may together be longer than one entry is large; what a large site needs at its worst must fit.
@@ -322,7 +330,7 @@ fn decode_all(bytes: &[u8]) {
 
 /// What there was first, then what came later.
 fn all_entries() -> Vec<LogEntry> {
-    entries().into_iter().chain(governance()).collect()
+    entries().into_iter().chain(governance()).chain(notes()).collect()
 }
 
 /// A snapshot of the later version holds a choice, and one that a log can have made.
@@ -348,6 +356,7 @@ fn golden_now() -> String {
     lines.extend(answers().iter().map(|answer| ("answer", encode_answer(answer))));
     lines.extend(governance().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models())));
+    lines.extend(notes().iter().map(|entry| ("entry", encode_entry(entry))));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);

@@ -11,11 +11,12 @@ use ridethrough_core::command::{
     StoredEnergy, TimedAck, TransferId,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
-use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
+use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
+use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
-use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
+use ridethrough_core::site::{FeedId, KesmId, RackId, RowId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 
 use crate::codec::vote::{Mark, Memory};
@@ -114,6 +115,19 @@ pub(super) fn governance() -> Vec<LogEntry> {
     let operations = actions.map(|action| Command::Operation(operation(Action::Model(action))));
     let refused = [model, None].map(|model| Command::ModelRefused(ModelRefused { model, fault }));
     operations.into_iter().chain(refused).map(normal).collect()
+}
+
+/// Entries about forecasts, which came later still.
+pub(super) fn notes() -> Vec<LogEntry> {
+    let note = ForecastNote {
+        engine: Some(Engine::RuntimeHung),
+        changes: vec![
+            Change { part: Part::Rack(RackId(7)), rule: Some(RuleReason::FrozenMeter) },
+            Change { part: Part::Row(RowId(1)), rule: None },
+        ],
+        more: vec![Tally { rule: Some(RuleReason::ColdStart), parts: 70_000 }, Tally { rule: None, parts: 1 }],
+    };
+    [note, ForecastNote::default()].map(Command::Forecasts).map(normal).into()
 }
 
 fn model(version: u64) -> ModelId {

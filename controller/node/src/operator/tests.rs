@@ -1,0 +1,124 @@
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream as Caller;
+use std::thread;
+use std::time::Instant;
+
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use super::*;
+use crate::serving::RuntimeUse;
+
+/// How long a caller waits for an answer: longer than every deadline of the socket's.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A socket with nobody at the control thread's place yet.
+struct Socket {
+    _runtime: Runtime,
+    home: tempfile::TempDir,
+    asked: mpsc::Receiver<Ask>,
+}
+
+impl Socket {
+    fn open() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let home = tempfile::tempdir().expect("a folder");
+        let (asks, asked) = mpsc::channel(WAITING_MAX);
+        let library = Mutex::new(Library::new(None, None, RuntimeUse::default()));
+        let desk = Desk { library, arrivals: Arc::new(ArrayQueue::new(1)), asks };
+        runtime.block_on(async { open(home.path(), desk) });
+        Self { _runtime: runtime, home, asked }
+    }
+
+    fn call(&self) -> Caller {
+        let caller = Caller::connect(self.home.path().join(SOCKET)).expect("it listens");
+        caller.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        caller
+    }
+
+    /// What a caller is told who says this and no more.
+    fn told(&self, said: &[u8]) -> Value {
+        let mut caller = self.call();
+        // Whoever says too much is answered before he has said all of it.
+        let _ = caller.write_all(said);
+        let _ = caller.shutdown(Shutdown::Write);
+        answer_of(caller)
+    }
+
+    #[track_caller]
+    fn check(&self, said: &[u8], expected: &str) {
+        let told = self.told(said);
+        assert!(told["error"].as_str().is_some_and(|error| error.contains(expected)), "{told}");
+    }
+}
+
+fn answer_of(mut caller: Caller) -> Value {
+    let mut line = String::new();
+    // A caller whose words were not all read is cut off after the answer.
+    let _ = caller.read_to_string(&mut line);
+    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+}
+
+const LIST: &[u8] = b"{\"command\":\"list\"}\n";
+
+#[test]
+fn what_is_no_request_is_refused_in_words() {
+    let socket = Socket::open();
+    let bytes_max = usize::try_from(REQUEST_BYTES_MAX).expect("small");
+    socket.check(b"", "one line of at most 4096 bytes");
+    socket.check(b"{\"command\":\"list\"}", "one line of at most 4096 bytes");
+    socket.check(&vec![b' '; bytes_max], "one line of at most 4096 bytes");
+    socket.check(b"list\n", "no request");
+    socket.check(b"{\"command\":\"list\",\"model\":\"x\"}\n", "no request");
+    socket.check(b"{\"command\":\"delete\"}\n", "no request");
+    socket.check(b"{\"command\":\"shadow\",\"model\":\"x\",\"dry_run\":false}\n", "missing field `reason`");
+}
+
+#[test]
+fn a_request_of_the_greatest_length_is_heard() {
+    let mut socket = Socket::open();
+    let mut line = vec![b' '; usize::try_from(REQUEST_BYTES_MAX).expect("small")];
+    let begin = line.len() - LIST.len();
+    line[begin..].copy_from_slice(LIST);
+    let mut caller = socket.call();
+    caller.write_all(&line).expect("it reads");
+    let Some(Ask { what: Question::Models, answer }) = socket.asked.blocking_recv() else { panic!("a list") };
+    answer.send(Told::NotLeader { leader: Some(2) }).expect("it waits");
+    assert_eq!(answer_of(caller)["leader"], 2);
+}
+
+#[test]
+fn whoever_says_nothing_is_told_so_and_keeps_nobody_out() {
+    let socket = Socket::open();
+    let silent: Vec<Caller> = (0..CALLERS_MAX).map(|_| socket.call()).collect();
+    // All places are taken: the next one waits until a silent one is told that his time is up, and then has his turn.
+    socket.check(b"list\n", "no request");
+    for caller in silent {
+        assert_eq!(answer_of(caller)["error"], "no request came");
+    }
+}
+
+#[test]
+fn questions_that_the_control_thread_does_not_take_are_answered_nevertheless() {
+    let mut socket = Socket::open();
+    let answers = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS_MAX).map(|_| scope.spawn(|| socket.told(LIST))).collect();
+        callers.into_iter().map(|caller| caller.join().expect("told")).collect::<Vec<_>>()
+    });
+    for told in answers {
+        assert!(told["error"].as_str().is_some_and(|error| error.contains("no answer in time")), "{told}");
+    }
+    // They lie there, their askers gone; when there is no room for more, that is said at once.
+    let more: Vec<Caller> = (0..WAITING_MAX - CALLERS_MAX).map(|_| socket.call()).collect();
+    for mut caller in &more {
+        caller.write_all(LIST).expect("it reads");
+    }
+    let deadline = Instant::now() + DEADLINE;
+    while socket.asked.len() < WAITING_MAX {
+        assert!(Instant::now() < deadline, "{} questions wait", socket.asked.len());
+        thread::sleep(Duration::from_millis(5));
+    }
+    socket.check(LIST, "too many operators ask at once");
+    assert!(socket.asked.try_recv().is_ok_and(|ask| ask.answer.is_closed()));
+}
