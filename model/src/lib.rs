@@ -16,6 +16,7 @@
 //!
 //! [`RuleReason::Late`]: ridethrough_core::forecast::RuleReason::Late
 
+mod baseline;
 mod calibration;
 mod explain;
 mod files;
@@ -35,6 +36,7 @@ mod signed;
 mod telemetry;
 mod window;
 
+pub use baseline::{Baseline, BaselineStore, Heard, Outlook, Refused, SNAPSHOT_BYTES_MAX, SnapshotFault};
 pub use explain::{Decisive, Driver, Explanation};
 pub use files::ModelFiles;
 pub use forecast::{Forecast, HORIZON, Keep, RACKS_MAX, Sample, row_loads, site_samples};
