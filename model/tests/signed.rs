@@ -67,7 +67,7 @@ fn some_bit(at: usize) -> u8 {
 #[test]
 fn the_committed_model_is_signed_by_the_demos_key() {
     let loaded = Copy::new().load(&trust()).expect("signed");
-    assert_eq!((loaded.id.sha256, loaded.id.version), (loaded.model.sha256(), 2));
+    assert_eq!((loaded.id.sha256, loaded.id.version), (loaded.model.sha256(), 3));
     assert_eq!(demo_key().public(), trust().keys[0], "both halves of the demo's key are of one pair");
 }
 
@@ -76,8 +76,8 @@ fn who_does_not_vouch_is_told_with_what_to_do() {
     let copy = Copy::new();
     let stranger = Trust { keys: vec![SigningKey::new([9; 32]).public()], minimum_version: 0 };
     copy.check(&stranger, ModelFault::UnknownKey, &copy.signature, "forecast.trusted");
-    let later = Trust { minimum_version: 3, ..trust() };
-    copy.check(&later, ModelFault::TooOld, &copy.signature, "version 2 is older than the minimum of 3");
+    let later = Trust { minimum_version: 4, ..trust() };
+    copy.check(&later, ModelFault::TooOld, &copy.signature, "version 3 is older than the minimum of 4");
     fs::remove_file(&copy.signature).expect("removed");
     copy.check(&trust(), ModelFault::Unsigned, &copy.signature, "ridectl model sign");
 }

@@ -2,8 +2,10 @@
 //!
 //! Exit status: 0 ok; 1 a negative answer (an audit that does not hold, a transfer that would be refused); 2 usage or something that cannot be read.
 
+mod ask;
 mod audit;
 mod check;
+mod explain;
 mod keys;
 mod model;
 mod output;
@@ -36,6 +38,8 @@ enum Command {
     /// Make the field network's secrets and hand them out.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Say what drives the forecast of a rack or a row, of a running replica.
+    Explain(explain::Asked),
     /// Sign and verify models of the forecast.
     #[command(subcommand)]
     Model(model::Command),
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
     let answered = match &arguments.command {
         Command::Audit(command) => audit::run(command, arguments.output),
         Command::Check(command) => check::run(command, arguments.output),
+        Command::Explain(asked) => explain::run(asked, arguments.output),
         Command::Keys(command) => keys::run(command),
         Command::Model(command) => model::run(command, arguments.output),
     };

@@ -77,6 +77,10 @@ pub struct ServerView {
     pub age_ms: Option<u64>,
     /// Who says so: `outlet` of its PDU, or `signal` of remote-write.
     pub source: Option<String>,
+    /// Forecast median in 30 s, in watts; none while no model speaks of it.
+    pub forecast_p50_watts: Option<i64>,
+    /// Forecast 99th percentile of the maximum until then, in watts.
+    pub forecast_peak_p99_watts: Option<i64>,
 }
 
 /// Which models decide and are tried, as `8bae15f5 version 3`.
@@ -126,6 +130,18 @@ pub struct RackView {
     pub peak_p99_watts: i64,
     /// Whether it needs help.
     pub at_risk: bool,
+    /// What it was expected to draw by its own past; none before it was heard.
+    #[serde(default)]
+    pub expected_watts: Option<i64>,
+    /// How rare its draw is by its own past: 20 for each power of ten, up to 100.
+    #[serde(default)]
+    pub anomaly: u8,
+    /// How far its last minutes are from its last day: 25 for each spread, up to 100.
+    #[serde(default)]
+    pub drift: u8,
+    /// Seconds that this was learned from, restarts included.
+    #[serde(default)]
+    pub learned_s: u32,
 }
 
 /// A module.

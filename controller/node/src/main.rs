@@ -1,5 +1,6 @@
 //! `ridethroughd`: one replica of the controller. Nothing that injects faults is linked in.
 
+mod baselines;
 mod clock;
 mod config;
 mod control;

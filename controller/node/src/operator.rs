@@ -1,6 +1,8 @@
 //! The operator's socket: a Unix socket in the data folder, for whoever owns this replica and for nobody else. One request
 //! on a line, one answer on a line, then it is closed. Whoever asks is named by the system (`SO_PEERCRED`), not by himself.
 
+pub mod explain;
+
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use self::explain::Wonders;
 use crate::serving::{Library, Shelved};
 
 /// The socket's name in the data folder.
@@ -98,6 +101,7 @@ pub enum Told {
 enum Request {
     // With braces: of a variant without fields, serde would let unknown ones pass.
     List {},
+    Explain { rack: String },
     Shadow { model: String, reason: String, dry_run: bool },
     Promote { model: String, minimum: Option<u64>, reason: String, dry_run: bool },
     Rollback { minimum: Option<u64>, reason: String, dry_run: bool },
@@ -111,6 +115,8 @@ pub struct Desk {
     pub arrivals: Arc<ArrayQueue<SignedModel>>,
     /// The control thread's ear.
     pub asks: mpsc::Sender<Ask>,
+    /// Where explanations of forecasts come from.
+    pub wonders: Wonders,
 }
 
 /// Opens the socket on this runtime's context. A replica whose socket cannot be opened runs without it.
@@ -200,6 +206,7 @@ async fn answer(line: &[u8], caller: u32, desk: &Desk) -> serde_json::Value {
     tokio::task::block_in_place(|| rescan(desk));
     let (action, reason, dry_run) = match request {
         Request::List {} => return told(ask(Question::Models, desk).await, desk),
+        Request::Explain { rack } => return explain::explain(&rack, &desk.wonders).await,
         Request::Shadow { model, reason, dry_run } => (named(desk, &model).map(ModelAction::Shadow), reason, dry_run),
         Request::Promote { model, minimum, reason, dry_run } => {
             (named(desk, &model).map(|model| ModelAction::Promote { model, minimum }), reason, dry_run)

@@ -4,6 +4,7 @@
 //! link thread ──ring: telemetry, acks──► control thread ──ring: orders, leadership──► link thread
 //!                                         │   ▲    │  ▲
 //!            forecast thread ◄──ring──────┘   │    │  └── newest ledger ◄── raft (tokio) applies what is committed
+//!           baselines thread ◄──ring, once a second──┤  (reads signals, keeps a file)
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control thread, web view
@@ -18,22 +19,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
-use ridethrough_core::site::Site;
+use ridethrough_core::site::{ServerId, Site};
 use ridethrough_dashboard::{Server, ServerView, Snapshot};
 use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
 use ridethrough_link::{Link, LinkConfig};
-use ridethrough_model::{LoadError, SignedModel};
+use ridethrough_model::{LoadError, ServerForecast, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::baselines::Baselines;
 use crate::config::{Config, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
+use crate::operator::explain::Wonders;
 use crate::operator::{self, Desk};
 use crate::power::{ServerPower, ServerReading};
-use crate::serving::{self, Library, RuntimeUse, Stage};
+use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -136,7 +139,6 @@ pub fn run(file: &Path) -> Result<()> {
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
     let runtime_use = RuntimeUse::default();
-    let (first, library) = stage(config.forecast.as_ref(), &runtime_use);
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
     link_config.session = SessionNonce::new(draw()?);
     link_config.lan_b = config.dpcn_listen_b;
@@ -158,17 +160,27 @@ pub fn run(file: &Path) -> Result<()> {
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     let signals = intake.as_ref().map_or_else(|| Arc::new(Signals::none(Instant::now())), Door::signals);
     let power = Arc::new(ServerPower::new(&site, link.outlets(), Arc::clone(&signals)));
-    let servers = server_views(&site, &power);
+    let forecast_of = ServersTold::default();
+    let servers = server_views(&site, &power, &forecast_of);
     web.block_on(async { server.serve(Arc::clone(&shown), servers) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
+    let all_servers = {
+        let (site, power, told) = (Arc::clone(&site), Arc::clone(&power), Arc::clone(&forecast_of));
+        move || Servers::new(Arc::clone(&site), Arc::clone(&power), Arc::clone(&told))
+    };
+    let (first, library) = stage(config.forecast.as_ref(), &runtime_use);
+    let first = first.with_servers(all_servers());
     let (files, given_up) = (config.forecast.clone(), runtime_use.clone());
-    let spare = move || stage(files.as_ref(), &given_up).0;
+    let spare = move || stage(files.as_ref(), &given_up).0.with_servers(all_servers());
     let forecasting =
         Forecasting::start(first, spare, runtime_use, tick).context("cannot start the forecast thread")?;
+    let baselines = Baselines::start(Arc::clone(&site), Arc::clone(&power), config.data_dir.clone())
+        .context("cannot start the baselines' thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
-    let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks };
+    let wonders = Wonders { site: Arc::clone(&site), queue: forecasting.wondering() };
+    let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks, wonders };
     web.block_on(async { operator::open(&config.data_dir, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
@@ -180,6 +192,7 @@ pub fn run(file: &Path) -> Result<()> {
         link,
         orders: config.dpcn_orders,
         forecasting,
+        baselines,
         signals,
         power,
         shown,
@@ -200,21 +213,25 @@ pub fn run(file: &Path) -> Result<()> {
 }
 
 /// What the web view shows of servers, made anew for whoever asks.
-fn server_views(site: &Arc<Site>, power: &Arc<ServerPower>) -> ridethrough_dashboard::Servers {
-    let (site, power) = (Arc::clone(site), Arc::clone(power));
+fn server_views(site: &Arc<Site>, power: &Arc<ServerPower>, told: &ServersTold) -> ridethrough_dashboard::Servers {
+    let (site, power, told) = (Arc::clone(site), Arc::clone(power), Arc::clone(told));
     Arc::new(move || {
-        let now = Instant::now();
-        let view = |(server, id): (&ridethrough_core::site::Server, _)| server_view(&server.name, power.read(id, now));
+        let (now, told) = (Instant::now(), told.load());
+        let view = |(server, id): (&ridethrough_core::site::Server, ServerId)| {
+            server_view(&server.name, power.read(id, now), told.get(id.index()).copied().flatten())
+        };
         site.servers.iter().zip(power.servers()).map(view).collect()
     })
 }
 
-fn server_view(name: &str, reading: Option<ServerReading>) -> ServerView {
+fn server_view(name: &str, reading: Option<ServerReading>, forecast: Option<ServerForecast>) -> ServerView {
     ServerView {
         name: name.to_owned(),
         power_watts: reading.map(|reading| reading.power.get()),
         age_ms: reading.map(|reading| u64::try_from(reading.age.as_millis()).unwrap_or(u64::MAX)),
         source: reading.map(|reading| reading.source.as_str().to_owned()),
+        forecast_p50_watts: forecast.map(|forecast| forecast.p50.get()),
+        forecast_peak_p99_watts: forecast.map(|forecast| forecast.peak_p99.get()),
     }
 }
 

@@ -1,22 +1,13 @@
 //! What a running replica is asked for, over the socket in its data folder.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::Result;
+use serde_json::json;
 
 use super::How;
+use crate::ask::ask;
 use crate::output::Output;
-
-/// The socket's name in the data folder.
-const SOCKET: &str = "operator.sock";
-/// How long a replica may take: it loads what is new in its folder, and waits for a commit.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
-/// Most bytes of an answer.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// Prints what decides, what is tried and what there is.
 pub fn list(data_dir: &Path, output: Output) -> Result<bool> {
@@ -60,23 +51,4 @@ pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How,
         (None, None) => format!("would be done: {verb}; nothing was\n"),
     })?;
     Ok(refused.is_none())
-}
-
-fn ask(data_dir: &Path, request: &Value) -> Result<Value> {
-    let socket = data_dir.join(SOCKET);
-    let named = || format!("{}: no replica answers here", socket.display());
-    let mut stream = UnixStream::connect(&socket).with_context(named)?;
-    stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
-    stream.set_write_timeout(Some(ANSWER_DEADLINE))?;
-    stream.write_all((request.to_string() + "\n").as_bytes()).with_context(named)?;
-    let mut line = String::new();
-    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).with_context(named)?;
-    if line.is_empty() {
-        bail!("{}: only the replica's owner is answered", socket.display());
-    }
-    let told: Value = serde_json::from_str(&line).with_context(|| format!("{}: no answer", socket.display()))?;
-    match told["error"].as_str() {
-        Some(error) => bail!("{}: {error}", socket.display()),
-        None => Ok(told),
-    }
 }

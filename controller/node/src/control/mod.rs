@@ -34,6 +34,7 @@ use self::meters::Meters;
 pub use self::operations::Operators;
 use self::outlets::OutletWatch;
 use self::proposals::{About, Proposals, Proposed};
+use crate::baselines::Baselines;
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
 use crate::power::ServerPower;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub orders: Orders,
     /// The forecast.
     pub forecasting: Forecasting,
+    /// What racks usually draw.
+    pub baselines: Baselines,
     /// What servers do, as remote-write tells it; read it with [`Signals::read`]. Nothing forecasts by it yet.
     pub signals: Arc<Signals>,
     /// What every server draws, by whoever says so; read it with [`ServerPower::read`]. Nothing forecasts by it yet.
@@ -247,6 +250,9 @@ impl ControlThread {
         }
         let (site, view) = (&self.parts.site, self.control.view());
         let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
+        if keep == Keep::Committed {
+            self.parts.baselines.post(wall_unix_ms(), &loads);
+        }
         let mut racks = self.parts.forecasting.step(self.control.ledger().models(), &site_samples(site, &loads), keep);
         let rows = racks.split_off(site.racks.len());
         self.control.set_forecasts(racks);
@@ -306,7 +312,8 @@ impl ControlThread {
     }
 
     fn publish(&mut self, now: Millis) {
-        let told = |inputs: Inputs<'_>| (publish::racks(&inputs), publish::quarantined(&inputs));
+        let usual = self.parts.baselines.racks();
+        let told = |inputs: Inputs<'_>| (publish::racks(&inputs, &usual), publish::quarantined(&inputs));
         let Some((racks, quarantined)) = self.control.with_inputs(now, told) else { return };
         let (site, ledger_now) = (&self.parts.site, self.control.ledger_at(now));
         let ledger = self.control.ledger().as_of(ledger_now);

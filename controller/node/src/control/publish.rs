@@ -11,16 +11,21 @@ use ridethrough_core::view::View;
 use ridethrough_dashboard::{
     CapView, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, TransferView,
 };
+use ridethrough_model::Outlook;
 
 use crate::serving::{Score, Serving};
 
 /// Racks as they are shown.
-pub fn racks(inputs: &Inputs<'_>) -> Vec<RackView> {
+pub fn racks(inputs: &Inputs<'_>, baselines: &[Outlook]) -> Vec<RackView> {
     let site = inputs.ledger.site();
-    site.rack_ids().map(|rack| rack_view(inputs, site, rack, &inputs.forecasts[rack.index()])).collect()
+    let view = |rack: RackId| {
+        let usual = baselines.get(rack.index()).copied().unwrap_or_default();
+        rack_view(inputs, site, rack, &inputs.forecasts[rack.index()], usual)
+    };
+    site.rack_ids().map(view).collect()
 }
 
-fn rack_view(inputs: &Inputs<'_>, site: &Site, rack: RackId, forecast: &RackForecast) -> RackView {
+fn rack_view(inputs: &Inputs<'_>, site: &Site, rack: RackId, forecast: &RackForecast, usual: Outlook) -> RackView {
     RackView {
         name: site.rack(rack).name.clone(),
         load_watts: inputs.view.load(rack, inputs.now).map(Watts::get),
@@ -28,6 +33,10 @@ fn rack_view(inputs: &Inputs<'_>, site: &Site, rack: RackId, forecast: &RackFore
         limit_watts: site.rack(rack).limit.get(),
         peak_p99_watts: forecast.peak_p99.get(),
         at_risk: planner::judge(inputs, rack).at_risk,
+        expected_watts: (usual.heard_s > 0).then_some(usual.expected_watts),
+        anomaly: usual.anomaly,
+        drift: usual.drift,
+        learned_s: usual.heard_s,
     }
 }
 

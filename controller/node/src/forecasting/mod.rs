@@ -20,9 +20,13 @@ use ridethrough_core::forecast::{Engine, RackForecast, RuleReason};
 use ridethrough_core::model::Models;
 use ridethrough_model::{Forecast, Keep, RuleForecast, Sample, SignedModel};
 
+use self::work::Doors;
+pub use self::work::Wondering;
 use self::worker::{Answer, GivenUp, Request, Work, Worker};
 use crate::serving::{MODELS_MAX, RuntimeUse, Serving, Stage};
 
+/// How many may wait to be told what drives a forecast; one is told in a tick.
+const WONDERING_MAX: usize = 8;
 /// An answer older than this many control periods is not used.
 const LATE_TICKS: u32 = 3;
 /// A runtime that has not answered for so long is given up. It is counted in ticks: a replica that was stopped as a whole,
@@ -40,7 +44,7 @@ pub struct Forecasting {
     took_over: Option<Engine>,
     given_up: Option<GivenUp>,
     runtime: RuntimeUse,
-    arrivals: Arc<ArrayQueue<SignedModel>>,
+    doors: Doors,
     rule: RuleForecast,
     by_rule: Vec<RackForecast>,
     late_after: Duration,
@@ -62,19 +66,20 @@ impl Forecasting {
         tick: Duration,
     ) -> std::io::Result<Self> {
         let arrivals = Arc::new(ArrayQueue::new(MODELS_MAX));
-        let (first, second) = (Arc::clone(&arrivals), Arc::clone(&arrivals));
+        let doors = Doors { arrivals, wondering: Arc::new(ArrayQueue::new(WONDERING_MAX)) };
+        let (first, second) = (doors.clone(), doors.clone());
         let spare = Arc::new(move || {
             // What was loaded into the runtime stays there: taking it down would call the runtime.
-            std::iter::from_fn(|| second.pop()).for_each(std::mem::forget);
-            work::work(spare(), Arc::clone(&second))
+            std::iter::from_fn(|| second.arrivals.pop()).for_each(std::mem::forget);
+            work::work(spare(), second.clone())
         });
-        Self::with_work(move || work::work(stage, first), spare, (runtime, arrivals), tick)
+        Self::with_work(move || work::work(stage, first), spare, (runtime, doors), tick)
     }
 
     fn with_work(
         make: impl FnOnce() -> Work + Send + 'static,
         spare: Spare,
-        (runtime, arrivals): (RuntimeUse, Arc<ArrayQueue<SignedModel>>),
+        (runtime, doors): (RuntimeUse, Doors),
         tick: Duration,
     ) -> std::io::Result<Self> {
         let hung_after_ticks = HUNG_AFTER.as_millis() / tick.as_millis().max(1);
@@ -84,7 +89,7 @@ impl Forecasting {
             took_over: None,
             given_up: None,
             runtime,
-            arrivals,
+            doors,
             rule: RuleForecast::new(RuleReason::Late),
             by_rule: Vec::new(),
             late_after: tick * LATE_TICKS,
@@ -102,7 +107,12 @@ impl Forecasting {
 
     /// Where further models are handed to the thread.
     pub fn arrivals(&self) -> Arc<ArrayQueue<SignedModel>> {
-        Arc::clone(&self.arrivals)
+        Arc::clone(&self.doors.arrivals)
+    }
+
+    /// Where those go who want to know what drives a forecast.
+    pub fn wondering(&self) -> Arc<ArrayQueue<Wondering>> {
+        Arc::clone(&self.doors.wondering)
     }
 
     /// What makes the forecasts, as of the last step.

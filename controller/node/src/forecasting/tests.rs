@@ -54,7 +54,8 @@ fn forecasting(
 ) -> Forecasting {
     let runtime = RuntimeUse::default();
     runtime.loaded(false);
-    let ends = (runtime, Arc::new(ArrayQueue::new(MODELS_MAX)));
+    let doors = Doors { arrivals: Arc::new(ArrayQueue::new(MODELS_MAX)), wondering: Arc::new(ArrayQueue::new(1)) };
+    let ends = (runtime, doors);
     let mut started = Forecasting::with_work(first, Arc::new(spare), ends, tick).expect("a thread");
     // A thread that starts slowly is not to be given up here; tests say when one is.
     started.hung_after_ticks = u32::MAX;

@@ -4,18 +4,41 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam::queue::ArrayQueue;
-use ridethrough_model::{Keep, SignedModel};
+use ridethrough_model::{Explanation, Keep, SignedModel};
+use tokio::sync::oneshot;
 
 use super::worker::{Answer, Outbox, Request, Work};
 use crate::serving::{Serving, Stage};
 
-/// The work of a thread with these engines, and with models that are found later.
-pub fn work(mut stage: Stage, arrivals: Arc<ArrayQueue<SignedModel>>) -> Work {
+/// Somebody who wants to know what drives the forecast of a rack, by its index.
+#[derive(Debug)]
+pub struct Wondering {
+    /// Which rack; rows come after the racks.
+    pub rack: usize,
+    /// Where the answer goes; none where no model speaks for it.
+    pub answer: oneshot::Sender<Option<Explanation>>,
+}
+
+/// What comes to the thread from elsewhere than the control thread.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Models that are found later.
+    pub arrivals: Arc<ArrayQueue<SignedModel>>,
+    /// Those who wonder.
+    pub wondering: Arc<ArrayQueue<Wondering>>,
+}
+
+/// The work of a thread with these engines.
+pub fn work(mut stage: Stage, doors: Doors) -> Work {
     Box::new(move |request, outbox, another_waits| {
-        while let Some(model) = arrivals.pop() {
+        while let Some(model) = doors.arrivals.pop() {
             stage.add(model);
         }
         serve(&mut stage, request, outbox, another_waits);
+        if let Some(Wondering { rack, answer }) = doors.wondering.pop().filter(|_| !another_waits) {
+            // Who has gone away needs no answer.
+            let _gone = answer.send(stage.explain(rack));
+        }
     })
 }
 
@@ -23,6 +46,7 @@ pub fn work(mut stage: Stage, arrivals: Arc<ArrayQueue<SignedModel>>) -> Work {
 fn serve(stage: &mut Stage, request: &Request, outbox: &Outbox, another_waits: bool) {
     let answer = Arc::new(infer(stage, request));
     outbox.answer(Arc::clone(&answer));
+    stage.go_on_with_servers(&answer.forecasts, request.keep);
     if request.keep == Keep::Committed {
         if another_waits {
             metrics::counter!("ridethrough_model_shadow_skipped_total").increment(1);

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream as Caller;
 use std::thread;
 use std::time::Instant;
 
+use ridethrough_core::site::Site;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -26,7 +27,10 @@ impl Socket {
         let home = tempfile::tempdir().expect("a folder");
         let (asks, asked) = mpsc::channel(WAITING_MAX);
         let library = Mutex::new(Library::new(None, None, RuntimeUse::default()));
-        let desk = Desk { library, arrivals: Arc::new(ArrayQueue::new(1)), asks };
+        let site = Site::parse("demo", include_str!("../../../../fault-injection/scenarios/demo/site.toml"))
+            .expect("the demo's site is good");
+        let wonders = Wonders { site: Arc::new(site), queue: Arc::new(ArrayQueue::new(1)) };
+        let desk = Desk { library, arrivals: Arc::new(ArrayQueue::new(1)), asks, wonders };
         runtime.block_on(async { open(home.path(), desk) });
         Self { _runtime: runtime, home, asked }
     }

@@ -4,14 +4,16 @@
 mod library;
 mod runtime_use;
 mod scoreboard;
+mod servers;
 
 pub use self::library::{Library, MODELS_MAX, Shelved, load};
 pub use self::runtime_use::RuntimeUse;
 pub use self::scoreboard::Score;
+pub use self::servers::{Servers, ServersTold};
 
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::model::{ModelFault, ModelId, Models};
-use ridethrough_model::{Forecast, Guarded, Keep, RunError, Sample, SignedModel};
+use ridethrough_model::{Explanation, Forecast, Guarded, Keep, RunError, Sample, SignedModel};
 
 use self::scoreboard::Scoreboard;
 
@@ -23,6 +25,7 @@ pub struct Stage {
     engines: Vec<(ModelId, Guarded)>,
     models: Models,
     scores: Scoreboard,
+    servers: Option<Servers>,
 }
 
 /// What the stage tells of itself.
@@ -38,7 +41,7 @@ pub struct Serving {
 
 impl Stage {
     fn new(default: Result<ModelId, Option<ModelFault>>) -> Self {
-        Self { default, engines: Vec::new(), models: Models::default(), scores: Scoreboard::default() }
+        Self { default, engines: Vec::new(), models: Models::default(), scores: Scoreboard::default(), servers: None }
     }
 
     /// Nothing but the rule, as configured.
@@ -56,6 +59,11 @@ impl Stage {
         let mut stage = Self::new(Ok(model.id));
         stage.add(model);
         stage
+    }
+
+    /// The same, and servers are forecast as well.
+    pub fn with_servers(self, servers: Servers) -> Self {
+        Self { servers: Some(servers), ..self }
     }
 
     /// One more model that the log may choose.
@@ -111,6 +119,24 @@ impl Stage {
             }
         }
         forecasts
+    }
+
+    /// Lets the servers whose turn it is go on, once in a tick; with `keep` for a new second, tells what is forecast of all.
+    pub fn go_on_with_servers(&mut self, decided: &[RackForecast], keep: Keep) {
+        let deciding = self.deciding().ok();
+        let Some(servers) = &mut self.servers else { return };
+        servers.take(
+            deciding.and_then(|id| self.engines.iter().find(|(known, _)| *known == id)).map(|(id, it)| (*id, it)),
+        );
+        if keep == Keep::Committed {
+            servers.tell(decided);
+        }
+    }
+
+    /// What drives the forecast of a rack (or of a row, after the racks); none where no model speaks for it.
+    pub fn explain(&mut self, rack: usize) -> Option<Explanation> {
+        let deciding = self.deciding().ok()?;
+        self.engine(deciding)?.explain(rack)
     }
 
     /// Goes on with what does not decide, once in a second and after what decides has been handed out: what is in shadow

@@ -115,7 +115,7 @@ mod tests {
     fn said(p50: i64, peak: i64) -> Vec<RackForecast> {
         let [p50, peak_p99] = [p50, peak].map(Watts::new);
         let source = ForecastSource::Model { hash8: [1; 8] };
-        vec![RackForecast { p50, p90: p50, p99: p50, peak_p99, horizon: HORIZON, source }]
+        vec![RackForecast { p50, p90: p50, p99: p50, peak_p50: p50, peak_p99, horizon: HORIZON, source }]
     }
 
     fn id(version: u64) -> ModelId {
