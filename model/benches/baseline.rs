@@ -33,7 +33,7 @@ fn main() {
 }
 
 fn second(store: &mut BaselineStore, racks: usize, servers: usize, at_s: u32) {
-    let load = |unit: usize, of: i64| of + (i64::from(at_s) * 37 + unit as i64 * 101) % (of / 3);
+    let load = |unit: usize, of: i64| of + (i64::from(at_s) * 37 + i64::try_from(unit).unwrap_or(0) * 101) % (of / 3);
     for rack in 0..racks {
         let _ = black_box(store.observe_rack(rack, Heard { at_s, watts: load(rack, 30_000) }));
     }

@@ -12,6 +12,7 @@
 
 mod bytes;
 mod daily;
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "counts of some hundreds at most")]
 mod phase;
 mod rarity;
 mod store;
