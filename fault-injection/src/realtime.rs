@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
-use ridethrough_core::device::{DeviceId, Fence, ReplicaId};
+use ridethrough_core::device::{DeviceId, Fence};
 use ridethrough_protocol::limits::REPLICAS_MAX;
 use ridethrough_protocol::{Datagram, FenceMemory, Lan, StoreFailed, VolatileFence, frames};
-// A setup is made of them.
+// A setup is made of them, and the secret of a replica that belongs to it.
+pub use ridethrough_core::device::ReplicaId;
 pub use ridethrough_protocol::{Keyring, Orders};
 use serde::Serialize;
 

@@ -155,3 +155,15 @@ fn a_mute_pdu_and_one_that_is_off_say_nothing_and_no_other_device_has_outlets() 
     assert_eq!(told.count(), world.site().racks.len());
     assert!(world.outlet_watts(RackId(99)).is_empty());
 }
+
+#[test]
+fn a_pdu_that_is_asked_more_rarely_than_it_measures_tells_of_each_measurement() {
+    let world = world();
+    let keyring = Keyring::new(KeyEpoch::FIRST, SiteSecret::new([7; 32]));
+    let keys = keyring.device(PDU, &[REPLICA]);
+    let mut pdu = FieldDevice::boot(&world, keys, Orders::One, 1, VolatileFence::default()).expect("it is of the site");
+    // As on a machine on which the plant is late.
+    let pages: Vec<_> = (0..5).map(|turn| pdu.outlet_pages(2_000 * (turn + 1), &world)).collect();
+    assert!(pages[0].is_empty(), "what is measured now is told a latency later");
+    assert!(pages[1..].iter().all(|told| told.iter().all(|page| page.age_ms() == 2_000) && told.len() == 1));
+}

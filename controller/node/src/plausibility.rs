@@ -92,7 +92,9 @@ mod tests {
 
     /// A second in which the rack's meter says these, and then its five outlets add up to `sum`.
     fn second(of: &mut Plausibility, loads: &[i64], sum: i64) -> Option<Judgement> {
-        loads.iter().for_each(|load| of.note(Watts::new(*load)));
+        for load in loads {
+            of.note(Watts::new(*load));
+        }
         of.judge(Some(Watts::new(sum)), 5)
     }
 

@@ -120,7 +120,12 @@ impl ServerPower {
 
 #[cfg(test)]
 mod tests {
+    use ridethrough_intake::{Intake, Limits, Mapping, Message, Now};
+
     use super::*;
+
+    const MAPPING: &str = "[[signal]]\nsignal = \"power\"\nmetric = \"meter_watts\"\nkind = \"gauge\"\n\
+                           server_pattern = \"{}\"\nmax_age_seconds = 10\n";
 
     #[test]
     fn a_site_of_which_nothing_is_heard_is_known_to_be_so() {
@@ -142,6 +147,41 @@ mod tests {
             assert_eq!(server.rack, *rack);
             assert_eq!(site.servers_of(*rack).nth(*outlet).map(|there| &there.name), Some(&server.name));
         }
+    }
+
+    #[test]
+    fn what_no_outlet_says_is_read_from_remote_write_until_it_is_too_old() {
+        let site = Site::parse("demo", &demo()).expect("the demo's site is good");
+        let mapping = Mapping::parse("signals.toml", MAPPING, &site).expect("a good mapping");
+        let at = Instant::now();
+        let intake = Intake::new(&site, mapping, Limits::default(), at);
+        let power = ServerPower::new(&site, Arc::new(OutletPowers::none()), intake.signals());
+        let told = pushed(&site.servers[2].name, 299.6);
+        intake.write(Message::V1, &told, Now { unix_ms: PUSHED_MS, at }).expect("a good request");
+        let age = Duration::from_secs(4);
+        let reading = ServerReading { power: Watts::new(300), age, source: Source::Signal };
+        assert_eq!(power.read(ServerId(2), at + age), Some(reading));
+        assert_eq!((power.heard(at + age), power.read(ServerId(1), at + age)), ([0, 1], None));
+        let rack = &site.rack(site.servers[2].rack).servers;
+        assert_eq!(power.sum_of_outlets(rack, at + age), None, "a signal is no outlet");
+        let late = at + Duration::from_secs(11);
+        assert_eq!((power.heard(late), power.read(ServerId(2), late)), ([0, 0], None));
+    }
+
+    const PUSHED_MS: i64 = 100;
+
+    /// A request of remote-write 1.0 with one sample, of [`PUSHED_MS`].
+    fn pushed(server: &str, watts: f64) -> Vec<u8> {
+        let field = |number: u8, of: &[u8]| {
+            let length = u8::try_from(of.len()).ok().filter(|length| *length < 128).expect("short");
+            [&[number << 3 | 2, length], of].concat()
+        };
+        let label =
+            |name: &str, value: &str| field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat());
+        let time = u8::try_from(PUSHED_MS).expect("a varint of one byte");
+        let sample = [&[1 << 3 | 1][..], &watts.to_le_bytes(), &[2 << 3, time]].concat();
+        let series = [label("__name__", "meter_watts"), label("instance", server), field(2, &sample)].concat();
+        snap::raw::Encoder::new().compress_vec(&field(1, &series)).expect("short enough")
     }
 
     fn demo() -> String {

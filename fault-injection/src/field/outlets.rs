@@ -32,13 +32,15 @@ impl OutletMeters {
 
     /// What is to be told now: nothing most of the time, and nothing ever of a device without outlets.
     pub(super) fn pages(&mut self, true_ms: u64, world: &World) -> Vec<OutletPage> {
-        if self.due_ms <= true_ms {
+        let latency_ms = world.latency_ms(self.device).unwrap_or(0);
+        // Before the next conversion, and none is lost to it: however rarely it is asked, each is told.
+        let taken = self.taken.take_if(|taken| taken.at_ms + latency_ms <= true_ms);
+        if self.due_ms <= true_ms && self.taken.is_none() {
             // A late conversion is made once and not made up for.
             self.due_ms += ((true_ms - self.due_ms) / PERIOD_MS + 1) * PERIOD_MS;
             self.taken = world.read_outlets(self.device).map(|outlets| Taken { at_ms: true_ms, outlets });
         }
-        let latency_ms = world.latency_ms(self.device).unwrap_or(0);
-        let Some(taken) = self.taken.take_if(|taken| taken.at_ms + latency_ms <= true_ms) else { return Vec::new() };
+        let Some(taken) = taken else { return Vec::new() };
         let age_ms = u16::try_from(true_ms - taken.at_ms).unwrap_or(u16::MAX);
         let page = |(nth, outlets)| {
             let first = u16::try_from(nth * OUTLETS_PER_FRAME).ok()?;

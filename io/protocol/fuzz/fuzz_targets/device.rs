@@ -32,7 +32,7 @@ fuzz_target!(|case: Case| {
 
 const fn time(call: &DeviceCall) -> Option<Millis> {
     match call {
-        DeviceCall::Handle { now, .. } | DeviceCall::Telemetry(_, now) => Some(*now),
+        DeviceCall::Handle { now, .. } | DeviceCall::Telemetry(_, now) | DeviceCall::Outlets(_, now) => Some(*now),
         DeviceCall::Reboot(_) => None,
     }
 }

@@ -427,8 +427,8 @@ impl Remote {
     /// The life to speak to, and a time that its clock has reached.
     fn addressee(&self, now: Millis) -> Option<(Addressee, Millis)> {
         let live = self.live.as_ref()?;
-        let life = Addressee { boot: live.boot, version: live.version, heard: live.window.highest() };
-        Some((life, live.clock.at(now)?))
+        let addressee = Addressee { boot: live.boot, version: live.version, heard: live.window.highest() };
+        Some((addressee, live.clock.at(now)?))
     }
 
     fn say(&mut self, own: Own, to: Addressee, body: &Body, out: &mut Datagram) {
