@@ -5,6 +5,7 @@ mod config;
 mod control;
 mod forecasting;
 mod operator;
+mod recording;
 mod serving;
 mod wiring;
 

@@ -6,7 +6,8 @@
 //!            forecast thread ◄──ring──────┘   │    │  └── newest ledger ◄── raft (tokio) applies what is committed
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
-//! intake (tokio, a runtime of its own) ──newest signals of servers──► control thread
+//! intake (tokio, a runtime of its own) ──newest signals of servers──► control thread, record thread
+//! control thread ──ring: power of racks, once a second──► record thread
 //! ```
 
 use std::io::ErrorKind;
@@ -31,6 +32,7 @@ use crate::config::{Config, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
 use crate::operator::{self, Desk};
+use crate::recording::Recording;
 use crate::serving::{Library, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
@@ -158,6 +160,7 @@ pub fn run(file: &Path) -> Result<()> {
     let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let forecasting = Forecasting::start(stage, tick).context("cannot start the forecast thread")?;
+    let recording = Recording::start(&config, &site, Arc::clone(&signals)).context("cannot start the record thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
     let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks };
     web.block_on(async { operator::open(&config.data_dir, desk) });
@@ -171,6 +174,7 @@ pub fn run(file: &Path) -> Result<()> {
         link,
         orders: config.dpcn_orders,
         forecasting,
+        recording,
         signals,
         shown,
     };

@@ -32,6 +32,7 @@ pub use self::operations::Operators;
 use self::proposals::{About, Proposals, Proposed};
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
+use crate::recording::Recording;
 
 /// The model's period.
 const SECOND: Millis = Millis::seconds(1);
@@ -52,6 +53,8 @@ pub struct Parts {
     pub orders: Orders,
     /// The forecast.
     pub forecasting: Forecasting,
+    /// Where what is heard is kept.
+    pub recording: Recording,
     /// What servers do, as remote-write tells it; read it with [`Signals::read`]. Nothing forecasts by it yet.
     pub signals: Arc<Signals>,
     /// Where the web view looks.
@@ -228,6 +231,9 @@ impl ControlThread {
         }
         let (site, view) = (&self.parts.site, self.control.view());
         let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
+        if keep == Keep::Committed {
+            self.parts.recording.post(wall_unix_ms(), &loads);
+        }
         let mut racks = self.parts.forecasting.step(self.control.ledger().models(), &site_samples(site, &loads), keep);
         let rows = racks.split_off(site.racks.len());
         self.control.set_forecasts(racks);
