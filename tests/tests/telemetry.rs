@@ -1,5 +1,5 @@
-//! A replica that really runs is killed without warning and started again; what it recorded of the emulated plant is
-//! exported, and says what the plant's meters said.
+//! A replica that really runs is killed without warning and started again; what all replicas recorded of the emulated
+//! plant is read without damage and exported. That values survive the way is tested beside the recorder and the exporter.
 
 use std::path::Path;
 use std::time::Duration;

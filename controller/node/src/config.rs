@@ -498,7 +498,7 @@ listen = "127.0.0.1:7302"
         assert!(told.directory.ends_with("kept") && told.disk_mib_max == 16);
         assert_eq!(recorded("[record]\ndisk_mib_max = 0\n").expect("good"), None);
         let refused = recorded("[record]\ndisk_mib_max = 15\n").expect_err("too little");
-        assert!(refused.contains("n2.toml:19: record.disk_mib_max: 15, expected 16 to 16777216, or 0"), "{refused}");
+        assert!(refused.contains("n2.toml:21: record.disk_mib_max: 15, expected 16 to 16777216, or 0"), "{refused}");
         assert!(recorded("[record]\ndisk = 15\n").expect_err("unknown").contains("disk"));
     }
 

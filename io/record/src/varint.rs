@@ -37,7 +37,9 @@ mod tests {
 
     #[test]
     fn every_size_comes_back() {
-        for value in (0..64).flat_map(|bit| [1_i64 << bit, -(1_i64 << bit), (1_i64 << bit).wrapping_sub(1)]) {
+        for value in
+            (0..64).flat_map(|bit| [1_i64 << bit, (1_i64 << bit).wrapping_neg(), (1_i64 << bit).wrapping_sub(1)])
+        {
             let mut bytes = Vec::new();
             put(&mut bytes, value);
             let mut left = bytes.as_slice();

@@ -43,8 +43,10 @@ pub fn run(source: &Source, out: &Path, output: Output) -> Result<bool> {
 
 fn refuse_what_is_there(out: &Path) -> Result<()> {
     match fs::read_dir(out) {
-        Ok(mut entries) if entries.next().is_none() => Ok(()),
-        Ok(_) => bail!("{}: is there and not empty; nothing is overwritten", out.display()),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => bail!("{}: is there and not empty; nothing is overwritten", out.display()),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| out.display().to_string()),
     }
