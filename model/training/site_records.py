@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 
+import racks
 import traces
 
 COLUMNS = ["time", "kind", "name", "signal", "source", "value"]
@@ -16,6 +17,8 @@ COLUMNS = ["time", "kind", "name", "signal", "source", "value"]
 PERIOD_S = 1
 # Silence of this length ends a series: what lies beyond it is another series, and nothing is held across it.
 GAP_S_MAX = 60.0
+# A fifth of a stretch calibrates, and must be longer than the farthest horizon; with less there is nothing to judge by.
+STRETCH_SAMPLES_MIN = 5 * (racks.AHEAD + 3)
 
 
 def load(folder: Path) -> list["traces.Trace"]:
@@ -34,6 +37,8 @@ def load(folder: Path) -> list["traces.Trace"]:
     out: list[traces.Trace] = []
     for (kind, name, source), samples in sorted(series.items()):
         out += _stretches(folder, f"{kind}-{name}-{source}", samples)
+    if not out:
+        raise SystemExit(f"{folder}: no power for {STRETCH_SAMPLES_MIN} s without a silence of {GAP_S_MAX:.0f} s: record for longer")
     return out
 
 
@@ -52,7 +57,7 @@ def _stretches(folder: Path, name: str, samples: dict[int, float]) -> list["trac
     cuts = np.flatnonzero(np.diff(times) > GAP_S_MAX) + 1
     out = []
     for nth, (at, of) in enumerate(zip(np.split(times, cuts), np.split(watts, cuts), strict=True)):
-        if len(at) >= traces.SAMPLES_MIN:
+        if at[-1] - at[0] >= STRETCH_SAMPLES_MIN * PERIOD_S:
             grid_watts, fresh = traces.hold(at, of, PERIOD_S)
             out.append(traces.Trace(f"{name}#{nth}", folder.name, f"{name}#{nth}", PERIOD_S, grid_watts, fresh))
     return out
