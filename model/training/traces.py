@@ -35,7 +35,8 @@ def load_all(data_dir: Path) -> tuple[list[Trace], dict[str, str]]:
     """All power series below a folder, and the sha256 of each file.
 
     A file is a recording when its name ends in `.csv.gz`, `.csv` (columns `series,time_ms,watts`) or `.spl.txt.gz`,
-    `.spl.txt` (log of a power analyser). Where the folder has a `MANIFEST.csv`, a file that differs from it is refused.
+    `.spl.txt` (log of a power analyser). What a site recorded itself (`ridectl telemetry export`) ends in `.parquet`.
+    Where the folder has a `MANIFEST.csv`, a file that differs from it is refused.
     """
     traces: list[Trace] = []
     hashes: dict[str, str] = {}
@@ -52,6 +53,12 @@ def load_all(data_dir: Path) -> tuple[list[Trace], dict[str, str]]:
         if parsed:
             hashes[name] = digest
             traces += parsed
+    if any(data_dir.rglob("*.parquet")):
+        # Not at the top: it imports this module, and only who has such files needs pyarrow.
+        import site_records
+
+        traces += site_records.load(data_dir)
+        hashes |= site_records.hashes(data_dir)
     return traces, hashes
 
 
@@ -71,7 +78,7 @@ def _parse(file: str, text: str) -> list[Trace]:
         if len(samples) >= SAMPLES_MIN:
             times, watts = np.array(sorted(samples), dtype=np.float64).T
             period_s = max(1, round(float(np.median(np.diff(times)))))
-            grid_watts, fresh = _hold(times, watts, period_s)
+            grid_watts, fresh = hold(times, watts, period_s)
             out.append(Trace(f"{path.name}#{name}", path.parent.name, file, period_s, grid_watts, fresh))
     return out
 
@@ -99,7 +106,8 @@ def _parse_csv(text: str) -> dict[str, list[tuple[float, float]]]:
     return series
 
 
-def _hold(times: np.ndarray, watts: np.ndarray, period_s: int) -> tuple[np.ndarray, np.ndarray]:
+def hold(times: np.ndarray, watts: np.ndarray, period_s: int) -> tuple[np.ndarray, np.ndarray]:
+    """Samples at these times (seconds, rising) on a grid of `period_s`, and where a real one stands behind the value."""
     # The grid starts half a period late, so that a jitter of some milliseconds never skips a sample and no value is
     # ever seen before it was measured.
     grid = np.arange(times[0] + 0.5 * period_s, times[-1] + period_s, period_s)

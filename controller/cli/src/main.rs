@@ -9,6 +9,7 @@ mod explain;
 mod keys;
 mod model;
 mod output;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,9 @@ enum Command {
     /// Sign and verify models of the forecast.
     #[command(subcommand)]
     Model(model::Command),
+    /// Look at what replicas recorded of what they heard, or export it as Parquet.
+    #[command(subcommand)]
+    Telemetry(telemetry::Command),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Explain(asked) => explain::run(asked, arguments.output),
         Command::Keys(command) => keys::run(command),
         Command::Model(command) => model::run(command, arguments.output),
+        Command::Telemetry(command) => telemetry::run(command, arguments.output),
     };
     match answered {
         Ok(true) => ExitCode::SUCCESS,

@@ -20,6 +20,10 @@ use toml::Spanned;
 const TRUSTED_MAX: usize = 8;
 /// At most so many replicas form a cluster.
 const REPLICAS_MAX: usize = 7;
+/// What recorded telemetry takes at the most where the file does not say, MiB; and what it may say.
+const RECORD_MIB: u64 = 2_048;
+const RECORD_MIB_MIN: u64 = 16;
+const RECORD_MIB_MAX: u64 = 16 << 20;
 
 /// A checked configuration. Relative paths have been taken from the folder of the configuration file.
 #[derive(Clone, Debug)]
@@ -54,6 +58,17 @@ pub struct Config {
     pub forecast: Option<ForecastFiles>,
     /// Where signals of servers come in; without it, none do.
     pub intake: Option<IntakeConfig>,
+    /// Where what is heard is kept; without it, it is not.
+    pub record: Option<RecordConfig>,
+}
+
+/// How what a replica hears is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordConfig {
+    /// The folder of segments.
+    pub directory: PathBuf,
+    /// They take no more, MiB.
+    pub disk_mib_max: u64,
 }
 
 /// How signals of servers come in by remote-write.
@@ -138,6 +153,15 @@ struct RawConfig {
     http: RawHttp,
     forecast: Option<RawForecast>,
     intake: Option<RawIntake>,
+    #[serde(default)]
+    record: RawRecord,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRecord {
+    directory: Option<PathBuf>,
+    disk_mib_max: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -268,6 +292,7 @@ impl Checker<'_> {
             http_listen: raw.http.listen,
             forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
+            record: self.record(raw)?,
         })
     }
 
@@ -336,6 +361,22 @@ impl Checker<'_> {
             token: raw.token.as_ref().map(|file| self.beside(file)),
             limits: limits?,
         })
+    }
+
+    /// 0 MiB switches it off.
+    fn record(&self, raw: &RawConfig) -> Result<Option<RecordConfig>, ConfigError> {
+        let disk_mib_max = raw.record.disk_mib_max.as_ref().map_or(RECORD_MIB, |told| *told.get_ref());
+        if let Some(told) = &raw.record.disk_mib_max
+            && disk_mib_max != 0
+            && !(RECORD_MIB_MIN..=RECORD_MIB_MAX).contains(&disk_mib_max)
+        {
+            let reason =
+                format!("{disk_mib_max}, expected {RECORD_MIB_MIN} to {RECORD_MIB_MAX}, or 0 to record nothing");
+            return Err(self.wrong(told, "record.disk_mib_max", reason));
+        }
+        let default = || self.beside(&raw.data_dir).join("record");
+        let directory = raw.record.directory.as_ref().map_or_else(default, |folder| self.beside(folder));
+        Ok((disk_mib_max > 0).then_some(RecordConfig { directory, disk_mib_max }))
     }
 
     fn heartbeat(&self, raft: &RawRaft) -> Result<Duration, ConfigError> {
@@ -446,6 +487,19 @@ listen = "127.0.0.1:7302"
         assert!(refused("").contains("missing field `trusted`"), "{}", refused(""));
         assert!(refused("trusted = []").contains("forecast.trusted: 0 keys, expected 1 to 8; `ridectl model keygen`"));
         assert!(refused("trusted = [\"beef\"]").contains("n2.toml:24: forecast.trusted: `beef`: no key: expected 64"));
+    }
+
+    #[test]
+    fn telemetry_is_recorded_beside_the_log_unless_the_file_says_otherwise() {
+        let recorded = |more: &str| load(&format!("{GOOD}{more}")).map(|config| config.record);
+        let usual = recorded("").expect("good").expect("on");
+        assert!(usual.directory.ends_with("n2/record") && usual.disk_mib_max == RECORD_MIB);
+        let told = recorded("[record]\ndirectory = \"kept\"\ndisk_mib_max = 16\n").expect("good").expect("on");
+        assert!(told.directory.ends_with("kept") && told.disk_mib_max == 16);
+        assert_eq!(recorded("[record]\ndisk_mib_max = 0\n").expect("good"), None);
+        let refused = recorded("[record]\ndisk_mib_max = 15\n").expect_err("too little");
+        assert!(refused.contains("n2.toml:21: record.disk_mib_max: 15, expected 16 to 16777216, or 0"), "{refused}");
+        assert!(recorded("[record]\ndisk = 15\n").expect_err("unknown").contains("disk"));
     }
 
     #[test]

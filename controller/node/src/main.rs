@@ -8,6 +8,7 @@ mod forecasting;
 mod operator;
 mod plausibility;
 mod power;
+mod recording;
 mod serving;
 mod wiring;
 

@@ -7,8 +7,9 @@
 //!           baselines thread ◄──ring, once a second──┤  (reads signals, keeps a file)
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
-//! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control thread, web view
+//! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control, record and forecast threads, web view
 //! link thread ──newest word on every outlet──► power
+//! control thread ──ring: power of racks, once a second──► record thread
 //! ```
 
 use std::io::ErrorKind;
@@ -36,6 +37,7 @@ use crate::forecasting::Forecasting;
 use crate::operator::explain::Wonders;
 use crate::operator::{self, Desk};
 use crate::power::{ServerPower, ServerReading};
+use crate::recording::Recording;
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
 
 /// How long a stopping replica may take to put its log to rest.
@@ -178,6 +180,7 @@ pub fn run(file: &Path) -> Result<()> {
         Forecasting::start(first, spare, runtime_use, tick).context("cannot start the forecast thread")?;
     let baselines = Baselines::start(Arc::clone(&site), Arc::clone(&power), config.data_dir.clone())
         .context("cannot start the baselines' thread")?;
+    let recording = Recording::start(&config, &site, Arc::clone(&signals)).context("cannot start the record thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
     let wonders = Wonders { site: Arc::clone(&site), queue: forecasting.wondering() };
     let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks, wonders };
@@ -193,6 +196,7 @@ pub fn run(file: &Path) -> Result<()> {
         orders: config.dpcn_orders,
         forecasting,
         baselines,
+        recording,
         signals,
         power,
         shown,

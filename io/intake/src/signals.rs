@@ -100,6 +100,20 @@ impl Signals {
         mapped.fold((0, 0), |(all, heard), slot| (all + 1, heard + usize::from(slot.read(now_ms).is_some())))
     }
 
+    /// What is mapped, servers first, then racks.
+    pub fn mapped(&self) -> impl Iterator<Item = (Part, Signal)> {
+        let mapped = self.slots.iter().enumerate().filter(|(_, slot)| slot.age_ms_max > 0);
+        mapped.filter_map(|(index, _)| {
+            let (part, signal) = (index / Signal::ALL.len(), Signal::ALL[index % Signal::ALL.len()]);
+            let id = |index: usize| u16::try_from(index).ok();
+            let part = match part.checked_sub(self.servers) {
+                None => Part::Server(ServerId(id(part)?)),
+                Some(rack) => Part::Rack(RackId(id(rack)?)),
+            };
+            Some((part, signal))
+        })
+    }
+
     pub(crate) const fn slots(&self) -> usize {
         self.slots.len()
     }
@@ -173,6 +187,8 @@ mod tests {
         assert_eq!(after(10_000).map(|reading| reading.age), Some(Duration::from_secs(10)));
         assert_eq!(after(10_001), None);
         assert_eq!(signals.heard(Signal::Power, started), (2, 1));
+        assert_eq!(signals.mapped().last(), Some((part, signal)));
+        assert_eq!(signals.mapped().next(), Some((Part::Server(ServerId(0)), Signal::Network)));
         signals.publish(5, None);
         assert_eq!(after(0), None);
     }

@@ -38,6 +38,7 @@ use crate::baselines::Baselines;
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
 use crate::power::ServerPower;
+use crate::recording::Recording;
 
 /// The model's period.
 const SECOND: Millis = Millis::seconds(1);
@@ -60,6 +61,8 @@ pub struct Parts {
     pub forecasting: Forecasting,
     /// What racks usually draw.
     pub baselines: Baselines,
+    /// Where what is heard is kept.
+    pub recording: Recording,
     /// What servers do, as remote-write tells it; read it with [`Signals::read`]. Nothing forecasts by it yet.
     pub signals: Arc<Signals>,
     /// What every server draws, by whoever says so; read it with [`ServerPower::read`]. Nothing forecasts by it yet.
@@ -252,6 +255,7 @@ impl ControlThread {
         let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
         if keep == Keep::Committed {
             self.parts.baselines.post(wall_unix_ms(), &loads);
+            self.parts.recording.post(wall_unix_ms(), &loads);
         }
         let mut racks = self.parts.forecasting.step(self.control.ledger().models(), &site_samples(site, &loads), keep);
         let rows = racks.split_off(site.racks.len());
