@@ -105,7 +105,7 @@ pub fn decode(columns: &[Column], bytes: &[u8]) -> Front {
 fn unpack(packed: &[u8], plain_bytes: usize) -> Option<Vec<u8>> {
     // Told before there is room made for it.
     let told = snap::raw::decompress_len(packed).ok()?;
-    if told != plain_bytes { None } else { snap::raw::Decoder::new().decompress_vec(packed).ok() }
+    if told == plain_bytes { snap::raw::Decoder::new().decompress_vec(packed).ok() } else { None }
 }
 
 fn rows_of(columns: &[Column], mut plain: &[u8], rows: usize) -> Option<Block> {

@@ -85,7 +85,9 @@ pub enum Found {
 /// The header of a segment.
 pub fn header(replica: u16, columns: &[Column]) -> Vec<u8> {
     let mut named = Vec::new();
-    columns.iter().for_each(|column| column::put(&mut named, column));
+    for column in columns {
+        column::put(&mut named, column);
+    }
     let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
