@@ -38,7 +38,9 @@ fn rows(seconds: i64) -> Vec<Row> {
 fn record(folder: &Path, bytes_max: u64, rows: Vec<Row>) {
     let settings = Settings { folder: folder.into(), bytes_max, replica: 2, columns: columns() };
     let recorder = Recorder::start(settings, |_| {}).expect("a thread");
-    rows.into_iter().for_each(|row| recorder.post(row));
+    for row in rows {
+        recorder.post(row);
+    }
 }
 
 fn read(file: &Path, bytes: Vec<u8>) -> Result<(Vec<Row>, usize), SegmentError> {

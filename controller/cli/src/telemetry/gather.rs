@@ -88,7 +88,7 @@ impl Gathered {
                     self.damage.push(format!("{name}: {bytes} bytes from byte {at} on are damaged"));
                 }
                 Found::Torn { at, bytes } => {
-                    self.torn.push(format!("{name}: ends {bytes} bytes into a block, at byte {at}"))
+                    self.torn.push(format!("{name}: ends {bytes} bytes into a block, at byte {at}"));
                 }
             }
         }
