@@ -87,7 +87,7 @@ fn judge(samples: &[Heard], score: &mut Score) {
                 score.persistence_periodic += if periodic { error(newest) } else { 0.0 };
                 score.anomalies += u32::from(baseline.outlook().anomaly >= 60);
             }
-            let then_s = at_s + AHEAD_S as u32;
+            let then_s = at_s + u32::try_from(AHEAD_S).expect("minutes");
             if at_s as usize >= WARM_S
                 && let Some(expected) = baseline.expected_watts(then_s)
             {

@@ -9,14 +9,7 @@ const fn rule(reason: RuleReason) -> ForecastSource {
 }
 
 fn forecasts(sources: &[ForecastSource]) -> Vec<RackForecast> {
-    let forecast = |&source: &ForecastSource| RackForecast {
-        p50: Watts::ZERO,
-        p90: Watts::ZERO,
-        p99: Watts::ZERO,
-        peak_p99: Watts::ZERO,
-        horizon: Millis::seconds(30),
-        source,
-    };
+    let forecast = |&source: &ForecastSource| RackForecast::flat(Watts::ZERO, Millis::seconds(30), source);
     sources.iter().map(forecast).collect()
 }
 

@@ -110,8 +110,8 @@ impl Learner {
         let mut store = BaselineStore::new(site.hash, &racks, &rated);
         kept.restore(&mut store);
         let told = if site.racks.len() <= RACKS_TOLD_MAX { site.racks.as_slice() } else { &[] };
-        let score = |name: &str| gauge!("ridethrough_anomaly_score", "rack" => name.to_owned());
-        let scores = told.iter().map(|rack| score(&rack.name)).collect();
+        let gauge_of = |name: &str| gauge!("ridethrough_anomaly_score", "rack" => name.to_owned());
+        let scores = told.iter().map(|rack| gauge_of(&rack.name)).collect();
         Self { store, power, kept, save_at_s: None, scores }
     }
 
