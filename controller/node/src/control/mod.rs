@@ -65,7 +65,7 @@ pub struct Parts {
     pub recording: Recording,
     /// What servers do, as remote-write tells it; read it with [`Signals::read`]. Nothing forecasts by it yet.
     pub signals: Arc<Signals>,
-    /// What every server draws, by whoever says so; read it with [`ServerPower::read`]. Nothing forecasts by it yet.
+    /// What every server draws, by whoever says so; read it with [`ServerPower::read`].
     pub power: Arc<ServerPower>,
     /// Where the web view looks.
     pub shown: Arc<ArcSwap<Snapshot>>,
