@@ -180,7 +180,8 @@ pub fn run(file: &Path) -> Result<()> {
         Forecasting::start(first, spare, runtime_use, tick).context("cannot start the forecast thread")?;
     let baselines = Baselines::start(Arc::clone(&site), Arc::clone(&power), config.data_dir.clone())
         .context("cannot start the baselines' thread")?;
-    let recording = Recording::start(&config, &site, Arc::clone(&signals)).context("cannot start the record thread")?;
+    let recording = Recording::start(&config, &site, Arc::clone(&signals), Arc::clone(&power))
+        .context("cannot start the record thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
     let wonders = Wonders { site: Arc::clone(&site), queue: forecasting.wondering() };
     let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks, wonders };
