@@ -1,8 +1,10 @@
-//! The demo as a person starts it: a minute of recorded power, the leader killed half-way, and what must come of it.
+//! The demo as a person starts it: a minute of recorded power, the leader killed half-way, and what must come of it. What
+//! all replicas recorded meanwhile is read without damage and exported.
 
+use std::path::Path;
 use std::time::Duration;
 
-use ridethrough_tests::{alone, run_within};
+use ridethrough_tests::{alone, folder, run_within};
 use serde_json::Value;
 
 /// The demo takes a minute and a half; only one that hangs meets this.
@@ -38,7 +40,10 @@ const KEYS: &[&str] = &[
 #[test]
 fn a_minute_with_a_killed_leader_passes() {
     let _alone = alone();
-    let ended = run_within(DEADLINE, "drill", &["demo", "--seconds", "60", "--output", "json"]);
+    let home = folder();
+    let kept = home.path().join("demo");
+    let words = ["demo", "--seconds", "60", "--keep", plain(&kept), "--output", "json"];
+    let ended = run_within(DEADLINE, "drill", &words);
     assert_eq!(ended.code(), 0, "{ended:?}");
     let summary = ended.json();
     println!("{summary:#}");
@@ -67,4 +72,33 @@ fn a_minute_with_a_killed_leader_passes() {
     assert_eq!(summary["failovers"], Value::from(1), "{summary:#}");
     assert_eq!(summary["audit_verified"], Value::Bool(true), "{summary:#}");
     assert!(number("overload_seconds_with") < number("overload_seconds_without"), "{summary:#}");
+    check_records(&kept);
+}
+
+/// That values survive the way is tested beside the recorder and the exporter.
+fn check_records(kept: &Path) {
+    let mut restarted = 0;
+    for replica in ["n1", "n2", "n3"] {
+        let shown = telemetry("show", &kept.join(replica), &[]);
+        let recorded = shown["replicas"].as_object().expect("replicas").values().next().expect("one").clone();
+        assert!(recorded["rows"].as_u64().expect("a number") >= 10, "{shown}");
+        assert_eq!(shown["damage"].as_array().map(Vec::len), Some(0), "{shown}");
+        restarted += usize::from(recorded["segments"].as_u64() > Some(1));
+        let out = kept.join(format!("out-{replica}"));
+        let exported = telemetry("export", &kept.join(replica), &["--out", plain(&out)]);
+        assert!(exported["rows"].as_u64() > recorded["rows"].as_u64(), "several racks are heard: {exported}");
+        assert!(exported["files"].as_u64() >= Some(1) && out.is_dir());
+    }
+    assert!(restarted >= 1, "the killed replica began a second segment");
+}
+
+fn telemetry(verb: &str, data: &Path, more: &[&str]) -> Value {
+    let words = [&["telemetry", verb, "--data-dir", plain(data), "-o", "json"], more].concat();
+    let ended = run_within(DEADLINE, "ridectl", &words);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    ended.json()
+}
+
+fn plain(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
 }

@@ -23,6 +23,7 @@ const FAULTS: &str = "\n[[event]]\nat_s = 40\nrack = \"A2\"\nwhat = \"frozen\"\n
                       [[event]]\nat_s = 45\nfor_s = 15\nrack = \"B2\"\nwhat = \"mute\"\n";
 
 #[test]
+#[ignore = "takes minutes: `cargo xtask nightly` runs it"]
 fn frozen_and_silent_meters_are_the_rules_and_are_told() {
     let _alone = alone();
     let home = folder();
@@ -75,6 +76,7 @@ fn check_refused(spoil: &str, reason: &str) {
 }
 
 #[test]
+#[ignore = "takes minutes: `cargo xtask nightly` runs it"]
 fn a_model_with_a_flipped_bit_is_refused_and_told() {
     let _alone = alone();
     check_refused("m.onnx", "damaged");

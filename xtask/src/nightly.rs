@@ -57,6 +57,9 @@ pub fn run(options: &[String]) -> Result<()> {
         }
     }
     let fuzzed = fuzz::nightly();
+    step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
+    let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
+    step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
     // Not in the test command: a fresh machine fetches 250 MB of packages for it.
     step("short bench of the forecast", &mut cargo(&["bench-forecast", "--quick"]))?;
     if !failed.is_empty() {

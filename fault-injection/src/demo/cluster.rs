@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::{KeyEpoch, Keyring, SiteSecret};
 
-use super::Orders;
+use super::{Orders, ports};
 
 /// How many replicas the demo runs.
 pub const REPLICAS: u16 = 3;
@@ -219,22 +219,14 @@ struct Ports {
 
 /// Free ports for all replicas: all are held at once while they are drawn, so that none is drawn twice.
 fn free_ports() -> Result<Vec<Ports>> {
-    let mut held = Vec::new();
-    let mut ports = Vec::new();
+    let (mut drawn, mut held) = (Vec::new(), Vec::new());
     for _ in 0..REPLICAS {
-        let (raft, http) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-        let dpcn = [LAN_A, LAN_B].map(|address| UdpSocket::bind((address, 0)));
-        let [dpcn, dpcn_b] = dpcn;
-        let (dpcn, dpcn_b) = (dpcn?, dpcn_b?);
-        ports.push(Ports {
-            raft: raft.local_addr()?.port(),
-            dpcn: dpcn.local_addr()?.port(),
-            dpcn_b: dpcn_b.local_addr()?.port(),
-            http: http.local_addr()?.port(),
-        });
-        held.push((raft, http, dpcn, dpcn_b));
+        let ((raft, raft_held), (http, http_held)) = (ports::tcp()?, ports::tcp()?);
+        let ((dpcn, dpcn_held), (dpcn_b, dpcn_b_held)) = (ports::udp(LAN_A)?, ports::udp(LAN_B)?);
+        drawn.push(Ports { raft, dpcn, dpcn_b, http });
+        held.push((raft_held, http_held, dpcn_held, dpcn_b_held));
     }
-    Ok(ports)
+    Ok(drawn)
 }
 
 /// Draws the site's secret and leaves it in a file.

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod live;
 pub mod plant;
+mod ports;
 pub mod summary;
 
 use std::path::{Path, PathBuf};
