@@ -54,6 +54,7 @@ class Victim:
     def __init__(self, device):
         self.device = device
         self.said = 0
+        self.version = dpcn.VERSION
         self.boot = self.heard = self.clock_ms = self.index = 0
         self.address = None
 
@@ -70,10 +71,13 @@ class Thief:
         for frame in dpcn.split(datagram):
             said = dpcn.decode(frame, self.keys)
             victim = self.victims.setdefault(dpcn.device_number(said["device"]), Victim(said["device"]))
+            victim.version = said["version"]
             victim.boot, victim.heard = said["boot"], max(victim.heard, said["sequence"])
             victim.clock_ms = max(victim.clock_ms, said["body"]["device_clock_ms"])
             victim.address = sender
-            victim.index = max(victim.index, said["body"]["fence"]["index"])
+            # What tells of outlets tells of no fence.
+            if "fence" in said["body"]:
+                victim.index = max(victim.index, said["body"]["fence"]["index"])
             if said["kind"] == "ack":
                 self.verdicts[said["body"]["verdict"]] += 1
 
@@ -90,6 +94,7 @@ class Thief:
         for kind, body in (("beat", beat), ("endorsement", order), ("order", order)):
             victim.said += 1
             said = {
+                "version": victim.version,
                 "kind": kind,
                 "replica": self.replica,
                 "device": victim.device,
