@@ -44,6 +44,7 @@ impl Replica {
                     self.addresses.insert(telemetry.device, from);
                     self.telemetry += 1;
                 }
+                Some(Event::Outlets { .. }) => {}
                 other => panic!("{other:?}"),
             }
         }
