@@ -7,15 +7,13 @@ use crate::calibration::{At, Calibration, Doubt};
 use crate::explain::{self, Explanation};
 use crate::forecast::{Forecast, HORIZON, Keep, Sample};
 use crate::onnx::{Answer, OnnxForecast, RunError, are_finite, rise};
+use crate::parts::{PARTS_MAX, ratio, up};
 use crate::rule::{RuleForecast, most};
 use crate::servers::ServerForecasts;
 
 /// Committed seconds that a rack must have been seen for before the model speaks of it. Its bound on a steady rack is
 /// 120 % too high after 5 s, 20 % after 30 s and 3 % after a minute: earlier, the rule is the better forecast.
 const WARM_S_MIN: u16 = 30;
-
-/// The model's input range; what a rack draws beyond is absurd, and the rule covers it.
-const POWER_MAX: f32 = 3.0;
 
 /// Nothing was said.
 const UNSAID: At = At { value: [f32::NAN; 3], peak: [f32::NAN; 3] };
@@ -166,7 +164,7 @@ impl Guarded {
         if held.seen_s() < WARM_S_MIN {
             return Err(RuleReason::ColdStart);
         }
-        let absurd = limit <= Watts::ZERO || reading > most(limit) || self.power[rack] >= POWER_MAX;
+        let absurd = limit <= Watts::ZERO || reading > most(limit) || self.power[rack] >= PARTS_MAX;
         if absurd || !rises {
             return Err(RuleReason::OutOfRange);
         }
@@ -218,28 +216,12 @@ fn strayed(reference: Watts, limit: Watts) -> bool {
     limit > reference.saturating_mul(2) || limit < reference / 2
 }
 
-/// Power as a part of the reference, at most [`POWER_MAX`]; 0 where there is no reference to divide by.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the model's inputs are f32")]
-fn ratio(power: Watts, reference: Watts) -> f32 {
-    if reference > Watts::ZERO {
-        ((power.get() as f64 / reference.get() as f64) as f32).clamp(0.0, POWER_MAX)
-    } else {
-        0.0
-    }
-}
-
 /// The finite answer in watts; what was widened beyond three limits is cut there.
 fn in_watts(said: At, reference: Watts, limit: Watts, source: ForecastSource) -> RackForecast {
     let most = most(limit);
     let [p50, p90, p99] = said.value.map(|part| up(part, reference).min(most));
     let [peak_p50, _, peak_p99] = said.peak.map(|part| up(part, reference).min(most));
     RackForecast { p50, p90, p99, peak_p50, peak_p99, horizon: HORIZON, source }
-}
-
-/// A finite part of the reference in whole watts, rounded towards more.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the cast saturates, which is checked")]
-fn up(part: f32, reference: Watts) -> Watts {
-    Watts::new((f64::from(part) * reference.get() as f64).ceil() as i64)
 }
 
 #[cfg(test)]

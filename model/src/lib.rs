@@ -29,6 +29,7 @@ mod load_error;
 mod manifest;
 mod native;
 mod onnx;
+mod parts;
 mod rule;
 mod runtime;
 mod servers;

@@ -23,6 +23,7 @@ use self::packed::Packed;
 use self::width::Width;
 use crate::forecast::HORIZON;
 use crate::native::{NativeStep, Out};
+use crate::parts::{PARTS_MAX, ratio, up};
 
 /// How many calls a round takes, and with that a server's sample: every server has its turn once in so many ticks.
 pub const TURNS: usize = 30;
@@ -34,9 +35,6 @@ const BATCH: usize = 96;
 const MISSED_MAX: u8 = 1;
 /// Samples that a server must have been seen for before it is forecast.
 const WARM_SAMPLES_MIN: u16 = 10;
-/// No server takes so many times its rating.
-const RATED_MAX: f32 = 3.0;
-
 /// What one server will take within [`HORIZON`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerForecast {
@@ -90,8 +88,7 @@ impl ServerForecasts {
     /// `None` where the model has no horizon of [`SAMPLES_AHEAD`] samples with a span.
     pub(crate) fn new(native: NativeStep, horizons: &[usize], rated: impl Iterator<Item = Watts>) -> Option<Self> {
         let horizon = horizons.iter().position(|samples| *samples == SAMPLES_AHEAD).filter(|place| *place > 0)?;
-        let new = |rated| Server { rated, seen: 0, missed: 0, last: 0.0, width: Width::new(), forecast: None };
-        let servers: Vec<Server> = rated.map(new).collect();
+        let servers: Vec<Server> = rated.map(Server::cold).collect();
         let packed = Packed::new(servers.len(), native.past());
         let place = Place { horizon, horizons: horizons.len() };
         Some(Self { native, place, servers, packed, room: Room::default() })
@@ -164,17 +161,22 @@ impl ServerForecasts {
 }
 
 impl Server {
+    /// Of which nothing is known.
+    fn cold(rated: Watts) -> Self {
+        Self { rated, seen: 0, missed: 0, last: 0.0, width: Width::new(), forecast: None }
+    }
+
     /// The sample to go by, in parts of the rating; none when it is cold.
     fn observe(&mut self, reading: Option<Watts>) -> Option<f32> {
         match reading {
             Some(watts) => {
                 self.missed = 0;
-                self.last = parts(watts, self.rated);
+                self.last = ratio(watts, self.rated);
                 self.seen = self.seen.saturating_add(1);
             }
             None if self.seen > 0 && self.missed < MISSED_MAX => self.missed += 1,
             None => {
-                *self = Self { rated: self.rated, seen: 0, missed: 0, last: 0.0, width: Width::new(), forecast: None };
+                *self = Self::cold(self.rated);
                 return None;
             }
         }
@@ -185,27 +187,14 @@ impl Server {
     fn forecast(&mut self, kept: bool, highest: f32, [p50, peak_p99]: [f32; 2]) {
         let fits = kept && p50.is_finite() && peak_p99.is_finite() && 0.0 <= p50 && p50 <= peak_p99;
         if !fits {
-            self.observe(None);
-            (self.seen, self.forecast) = (0, None);
+            *self = Self::cold(self.rated);
             return;
         }
-        let bound = self.width.widened(highest, p50, peak_p99).min(RATED_MAX);
+        let bound = self.width.widened(highest, p50, peak_p99).min(PARTS_MAX);
         let watts = |part| up(part, self.rated);
-        self.forecast = (self.seen >= WARM_SAMPLES_MIN && peak_p99 <= RATED_MAX)
+        self.forecast = (self.seen >= WARM_SAMPLES_MIN && peak_p99 <= PARTS_MAX)
             .then(|| ServerForecast { p50: watts(p50.min(bound)), peak_p99: watts(bound) });
     }
-}
-
-/// Power in parts of the rating, at most [`RATED_MAX`].
-#[allow(clippy::cast_precision_loss, reason = "the model's inputs are f32")]
-fn parts(watts: Watts, rated: Watts) -> f32 {
-    if rated > Watts::ZERO { (watts.get() as f32 / rated.get() as f32).min(RATED_MAX) } else { 0.0 }
-}
-
-/// A finite part of the rating in whole watts, rounded towards more.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the part is at most RATED_MAX")]
-fn up(part: f32, rated: Watts) -> Watts {
-    Watts::new((f64::from(part) * rated.get() as f64).ceil() as i64)
 }
 
 const _: () = assert!(

@@ -1,7 +1,7 @@
 //! What is carried for each server: the last samples in 16 bits each, everything else as it is.
 
-/// A sample of the highest value that has one, in parts of the rating.
-const PARTS_MAX: f32 = 4.0;
+/// The highest sample that 16 bits can say, in parts of the rating.
+const HIGHEST: f32 = 4.0;
 const STEPS: f32 = u16::MAX as f32;
 
 /// The carried state of all servers: h and c, then the samples (newest first), then four running values, as
@@ -40,7 +40,7 @@ impl Packed {
         state[self.past.end..].copy_from_slice(after);
         let samples = &self.samples[server * each..(server + 1) * each];
         for (to, from) in state[self.past.clone()].iter_mut().zip(samples) {
-            *to = f32::from(*from) * (PARTS_MAX / STEPS);
+            *to = f32::from(*from) * (HIGHEST / STEPS);
         }
     }
 
@@ -54,7 +54,7 @@ impl Packed {
         }
         let each = self.past.len();
         let samples = &mut self.samples[server * each..(server + 1) * each];
-        let packed = |part: f32| (part * (STEPS / PARTS_MAX)).round() as u16;
+        let packed = |part: f32| (part * (STEPS / HIGHEST)).round() as u16;
         let others = &mut self.others[server * self.others_each..(server + 1) * self.others_each];
         // `warm`, the last of the running values, was 0 at a cold start: then all samples before it are the newest.
         let is_cold = others.last().is_none_or(|warm| *warm == 0.0);
@@ -74,7 +74,7 @@ impl Packed {
     /// The highest of a server's newest samples.
     pub fn highest(&self, server: usize, newest: usize) -> f32 {
         let samples = &self.samples[server * self.past.len()..][..newest.min(self.past.len())];
-        f32::from(samples.iter().copied().max().unwrap_or(0)) * (PARTS_MAX / STEPS)
+        f32::from(samples.iter().copied().max().unwrap_or(0)) * (HIGHEST / STEPS)
     }
 
     /// Bytes that are kept for each server.

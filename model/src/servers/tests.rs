@@ -44,10 +44,10 @@ fn packing_changes_a_forecast_by_less_than_a_thousandth_of_the_rating() {
     for sample in 0..250 {
         packed.take(0, |_| Some(watts(sample)));
         let mut out = Out { quantiles: &mut quantiles, maxima: &mut maxima, state: &mut next };
-        plain.run(&[parts(watts(sample), RATED)], &state, &mut out);
+        plain.run(&[ratio(watts(sample), RATED)], &state, &mut out);
         std::mem::swap(&mut state, &mut next);
         if let Some(told) = packed.of(0) {
-            let expected = up(quantiles[2 * 3].min(RATED_MAX), RATED);
+            let expected = up(quantiles[2 * 3].min(PARTS_MAX), RATED);
             assert!((told.p50.get() - expected.get()).abs() <= 10, "{told:?} and {expected} in sample {sample}");
         }
     }
