@@ -2,11 +2,13 @@
 //! must be, and whether the model has lost touch.
 //!
 //! Each committed sample settles the forecasts that were made for it. From that follow, per horizon,
-//! - the median's share: model and persistence are mixed by how well each did of late, so that a model that knows
+//! - the median: model and persistence are mixed by how well each did of late (`mixing`), so that a model that knows
 //!   nothing of this rack does no harm;
 //! - the factors on the distances from the median to P90 and P99, of the value and of the maximum (adaptive conformal
 //!   inference, Gibbs and Candès 2021: a miss widens, a hit narrows, so that the share of misses tends to the stated one);
 //! - drift: more misses of P99 in the last minute than chance allows.
+
+use crate::mixing::{ERROR_SPAN, Mixing};
 
 /// Samples for which misses are counted.
 const DRIFT_WINDOW: u32 = 60;
@@ -14,11 +16,9 @@ const DRIFT_WINDOW: u32 = 60;
 const DRIFT_MISSES: u32 = 12;
 /// Misses at which drift is over.
 const DRIFT_OVER: u32 = 2;
-/// Errors are averaged over about so many samples.
-const ERROR_SPAN: f32 = 240.0;
 /// Shares of misses of P90 and P99 that are steered for, of the value and of the maximum. What is planned by is P99 of the
 /// maximum: it rather covers a little too much.
-const MISSES: [[f32; 2]; 2] = [[0.1, 0.01], [0.1, 0.008]];
+const MISSES: [[f32; 2]; 2] = [[0.1, 0.01], [0.1, 0.006]];
 /// How fast the factors move at the shortest horizon: by so much in the logarithm for each miss.
 const RATES: [f32; 2] = [0.03, 0.10];
 /// Misses at a long horizon come in rows, so each counts for less.
@@ -72,11 +72,8 @@ struct Horizon {
     miss: [[f32; 2]; 2],
     /// Factors on the distances to P90 and P99, of the value and of the maximum.
     factors: [[f32; 2]; 2],
-    /// Mean errors of the model's median and of persistence.
-    errors: [f32; 2],
-    /// How far the median is the model's, from 0 (persistence) to 1.
-    share: f32,
-    settled: u32,
+    /// How far the median is the model's.
+    mixing: Mixing,
 }
 
 /// Why the model should not be believed for now.
@@ -125,7 +122,7 @@ impl Calibration {
             let change = (x - self.samples.before(0)).abs();
             self.same = if change == 0.0 { self.same.saturating_add(1) } else { 0 };
             if change > 0.0 {
-                self.moved += (change / x.max(1e-3) - self.moved) / ERROR_SPAN;
+                self.moved += (change / x.max(1e-3) - self.moved) / f32::from(ERROR_SPAN);
             }
         }
         self.samples.push(x);
@@ -205,20 +202,13 @@ impl Horizon {
             MISSES.map(|shares| [0, 1].map(|level| (RATES[level] * slower * (missed - shares[level])).exp()))
         };
         let (hit, miss) = (moved(0.0), moved(1.0));
-        Self { samples, first, hit, miss, factors: [[1.0; 2]; 2], errors: [0.0; 2], share: 1.0, settled: 0 }
+        Self { samples, first, hit, miss, factors: [[1.0; 2]; 2], mixing: Mixing::default() }
     }
 
     /// Compares what was said with what came; says whether P99 was missed.
     fn settle(&mut self, pending: Pending, x: f32, before: f32, highest: f32) -> bool {
         let [raw, p90, p99, peak_p90, peak_p99] = pending;
-        self.settled = self.settled.saturating_add(1);
-        #[allow(clippy::cast_precision_loss, reason = "small counts")]
-        let weight = 1.0 / ERROR_SPAN.min(self.settled as f32);
-        for (mean, error) in self.errors.iter_mut().zip([(x - raw).abs(), (x - before).abs()]) {
-            *mean += (error - *mean) * weight;
-        }
-        let [model, persistence] = self.errors.map(|error| error.powi(4) + 1e-24);
-        self.share = persistence / (model + persistence);
+        self.mixing.settle(x, raw, before);
         let missed = [[x > p90, x > p99], [highest > peak_p90, highest > peak_p99]];
         for (kind, level) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let moved = if missed[kind][level] { self.miss } else { self.hit }[kind][level];
@@ -230,12 +220,16 @@ impl Horizon {
 
     /// `least`: the quantiles of the maximum until the horizon before, which are no higher.
     fn adjusted(&self, x: f32, said: At, least: &mut [f32; 3]) -> At {
-        let median = (x + self.share * (said.value[0] - x)).max(0.0);
-        let away = |value: f32, factor: f32| median + (value - said.value[0]) * factor;
+        let median = self.mixing.median(x, said.value[0]).max(0.0);
+        // What covers stands on the higher of the two medians: what the model knows of the worst is worth more than what it
+        // knows of the middle.
+        let base = median.max(said.value[0]);
+        let away = |value: f32, factor: f32| base + (value - said.value[0]) * factor;
         let [[to_p90, to_p99], [to_peak_p90, to_peak_p99]] = self.factors;
         let p90 = away(said.value[1], to_p90);
         let value = [median, p90, away(said.value[2], to_p99).max(p90)];
-        let mut peak = [away(said.peak[0], 1.0), away(said.peak[1], to_peak_p90), away(said.peak[2], to_peak_p99)];
+        let middle = median + said.peak[0] - said.value[0];
+        let mut peak = [middle, away(said.peak[1], to_peak_p90), away(said.peak[2], to_peak_p99)];
         let mut below = f32::MIN;
         for (level, peak) in peak.iter_mut().enumerate() {
             below = peak.max(value[level]).max(least[level]).max(below);

@@ -27,6 +27,7 @@ mod guarded;
 mod held;
 mod load_error;
 mod manifest;
+mod mixing;
 mod native;
 mod onnx;
 mod parts;

@@ -5,22 +5,22 @@
 //! server is packed: its last samples in 16 bits each.
 //!
 //! ```text
-//! power of those whose turn it is ─► packed state ─► NativeStep (a block at a time) ─► width by its own misses ─► forecasts
+//! power of those whose turn it is ─► packed state ─► NativeStep (a block at a time) ─► corrected by its own errors ─► forecasts
 //!                                                           forecasts of a rack's servers ─► share_out ─► sum to the rack's
 //! ```
 
+mod correction;
 mod packed;
 mod share_out;
 #[cfg(test)]
 mod tests;
-mod width;
 
 pub use self::share_out::share_out;
 
 use ridethrough_core::units::Watts;
 
+use self::correction::{Correction, Drawn};
 use self::packed::Packed;
-use self::width::Width;
 use crate::forecast::HORIZON;
 use crate::native::{NativeStep, Out};
 use crate::parts::{PARTS_MAX, ratio, up};
@@ -67,7 +67,7 @@ struct Server {
     seen: u16,
     missed: u8,
     last: f32,
-    width: Width,
+    correction: Correction,
     forecast: Option<ServerForecast>,
 }
 
@@ -154,8 +154,9 @@ impl ServerForecasts {
             let peak_p99 = room.maxima[(row * spans + self.place.horizon - 1) * 3 + 2];
             let next = &room.next[row * width..(row + 1) * width];
             let kept = self.packed.pack(*server, next);
+            let before = self.packed.before(*server, SAMPLES_AHEAD);
             let highest = self.packed.highest(*server, SAMPLES_AHEAD);
-            self.servers[*server].forecast(kept, highest, [p50, peak_p99]);
+            self.servers[*server].forecast(kept, before, highest, [p50, peak_p99]);
         }
     }
 }
@@ -163,7 +164,7 @@ impl ServerForecasts {
 impl Server {
     /// Of which nothing is known.
     fn cold(rated: Watts) -> Self {
-        Self { rated, seen: 0, missed: 0, last: 0.0, width: Width::new(), forecast: None }
+        Self { rated, seen: 0, missed: 0, last: 0.0, correction: Correction::default(), forecast: None }
     }
 
     /// The sample to go by, in parts of the rating; none when it is cold.
@@ -183,17 +184,19 @@ impl Server {
         Some(self.last)
     }
 
-    /// Takes what the step said; `highest` is the maximum of the last samples. What is not finite starts cold.
-    fn forecast(&mut self, kept: bool, highest: f32, [p50, peak_p99]: [f32; 2]) {
+    /// Takes what the step said; `before` is the sample that the forecast whose time has come was made at, `highest` the
+    /// maximum since then. What is not finite starts cold.
+    fn forecast(&mut self, kept: bool, before: f32, highest: f32, [p50, peak_p99]: [f32; 2]) {
         let fits = kept && p50.is_finite() && peak_p99.is_finite() && 0.0 <= p50 && p50 <= peak_p99;
         if !fits {
             *self = Self::cold(self.rated);
             return;
         }
-        let bound = self.width.widened(highest, p50, peak_p99).min(PARTS_MAX);
+        let drawn = Drawn { now: self.last, before, highest };
+        let [median, bound] = self.correction.corrected(drawn, [p50, peak_p99]).map(|part| part.min(PARTS_MAX));
         let watts = |part| up(part, self.rated);
         self.forecast = (self.seen >= WARM_SAMPLES_MIN && peak_p99 <= PARTS_MAX)
-            .then(|| ServerForecast { p50: watts(p50.min(bound)), peak_p99: watts(bound) });
+            .then(|| ServerForecast { p50: watts(median.min(bound)), peak_p99: watts(bound) });
     }
 }
 

@@ -77,6 +77,12 @@ impl Packed {
         f32::from(samples.iter().copied().max().unwrap_or(0)) * (HIGHEST / STEPS)
     }
 
+    /// The sample so many before the newest; the oldest where there are not so many.
+    pub fn before(&self, server: usize, back: usize) -> f32 {
+        let each = self.past.len();
+        f32::from(self.samples[server * each + back.min(each - 1)]) * (HIGHEST / STEPS)
+    }
+
     /// Bytes that are kept for each server.
     pub fn bytes_per_server(&self) -> usize {
         self.past.len() * size_of::<u16>() + self.others_each * size_of::<f32>()
@@ -99,6 +105,7 @@ mod tests {
         let expected = [0.5, -0.25, 0.7, 0.1, 0.1, 0.4, 1.0];
         assert!(state.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{state:?}");
         assert!(cold.iter().all(|part| *part == 0.0), "{cold:?}");
+        assert!((packed.before(1, 0) - 0.7).abs() < 1e-4 && (packed.before(1, 9) - 0.1).abs() < 1e-4);
         assert!((packed.highest(1, 2) - 0.7).abs() < 1e-4);
         assert_eq!(packed.bytes_per_server(), 3 * 2 + 4 * 4);
     }

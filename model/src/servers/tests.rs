@@ -41,17 +41,32 @@ fn packing_changes_a_forecast_by_less_than_a_thousandth_of_the_rating() {
     let (horizons, spans) = plain.outputs();
     let (mut state, mut next) = (vec![0.0; width], vec![0.0; width]);
     let (mut quantiles, mut maxima) = (vec![0.0; horizons * 3], vec![0.0; spans * 3]);
+    let mut corrected = Corrected::default();
     for sample in 0..250 {
         packed.take(0, |_| Some(watts(sample)));
         let mut out = Out { quantiles: &mut quantiles, maxima: &mut maxima, state: &mut next };
         plain.run(&[ratio(watts(sample), RATED)], &state, &mut out);
         std::mem::swap(&mut state, &mut next);
+        let expected = corrected.take(ratio(watts(sample), RATED), [quantiles[2 * 3], maxima[3 + 2]]);
         if let Some(told) = packed.of(0) {
-            let expected = up(quantiles[2 * 3].min(PARTS_MAX), RATED);
             assert!((told.p50.get() - expected.get()).abs() <= 10, "{told:?} and {expected} in sample {sample}");
         }
     }
     assert!(packed.of(0).is_some());
+}
+
+/// The correction of a server whose samples are kept as they are.
+#[derive(Default)]
+struct Corrected(Correction, Vec<f32>);
+
+impl Corrected {
+    fn take(&mut self, now: f32, said: [f32; 2]) -> Watts {
+        self.1.push(now);
+        let ago = self.1.len().saturating_sub(1 + SAMPLES_AHEAD);
+        let highest = self.1[ago..].iter().skip(1).copied().fold(0.0, f32::max);
+        let [median, bound] = self.0.corrected(Drawn { now, before: self.1[ago], highest }, said);
+        up(median.min(bound), RATED)
+    }
 }
 
 #[test]
