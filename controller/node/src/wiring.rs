@@ -23,7 +23,7 @@ use arc_swap::ArcSwap;
 use ridethrough_core::site::{ServerId, Site};
 use ridethrough_dashboard::{Server, ServerView, Snapshot};
 use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
-use ridethrough_link::{Link, LinkConfig};
+use ridethrough_link::{Link, LinkConfig, Rank, Urgency, claim};
 use ridethrough_model::{LoadError, ServerForecast, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
@@ -134,7 +134,7 @@ fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
 pub fn run(file: &Path) -> Result<()> {
     let Checked { config, site_text, site, keys, mapping, token } = load(file)?;
     refuse_another_site(&config, &site_text)?;
-    let consensus = runtime("raft", 2)?;
+    let consensus = consensus_runtime()?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
@@ -205,7 +205,11 @@ pub fn run(file: &Path) -> Result<()> {
     let watched = Arc::clone(&replica);
     // Pairs with the Release in `end_on_signal`.
     let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
-    ControlThread::new(parts, Operators::new(asked), consensus.handle()).run(over);
+    let control = ControlThread::new(parts, Operators::new(asked), consensus.handle());
+    // Last of all: threads that are started later would take it over.
+    let scheduling = claim(Rank::Control, Urgency::Fifo, None);
+    tracing::info!(?scheduling, "the control thread begins");
+    control.run(over);
     let stopped = watched.status().stopped;
     drop(watched);
     consensus.block_on(put_to_rest(replica));
@@ -302,6 +306,20 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
         .enable_all()
         .build()
         .with_context(|| format!("cannot start the {name} runtime"))
+}
+
+/// Raft's own runtime: its threads run before ordinary ones where that is allowed, and so does the thread of the log, which
+/// one of them starts.
+fn consensus_runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("raft")
+        .on_thread_start(|| {
+            claim(Rank::Consensus, Urgency::Fifo, None);
+        })
+        .enable_all()
+        .build()
+        .context("cannot start the raft runtime")
 }
 
 /// A log can only be replayed on the site that it was founded on: on another, its entries would mean something else.

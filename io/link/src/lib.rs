@@ -51,5 +51,5 @@ pub use config::{LinkConfig, SPIN, StartError, Wake};
 pub use link::{Link, LinkDied};
 pub use message::{FromLink, ToLink};
 pub use outlets::{OutletPowers, OutletReading};
-pub use realtime::{Scheduling, Urgency};
+pub use realtime::{Rank, Scheduling, Urgency, claim};
 pub use ridethrough_protocol::Lan;

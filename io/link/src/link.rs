@@ -21,7 +21,7 @@ use crate::message::{FromLink, ToLink};
 use crate::meters;
 use crate::network::Network;
 use crate::outlets::OutletPowers;
-use crate::realtime::{self, Scheduling, Urgency};
+use crate::realtime::{self, Rank, Scheduling, Urgency};
 use crate::rings::Rings;
 use crate::socket::{self, Bound};
 use crate::words;
@@ -178,7 +178,7 @@ fn work(
     rings: Arc<Rings>,
     started: &SyncSender<Scheduling>,
 ) {
-    let scheduling = realtime::claim(config.urgency_max, config.core);
+    let scheduling = realtime::claim(Rank::Link, config.urgency_max, config.core);
     let lans: Vec<_> = present(&bound).map(|(lan, _)| lan).collect();
     let [lan_a, lan_b] = bound;
     let network = |lan, bound: Option<Bound>| bound.map(|bound| Network::new(lan, bound.socket));

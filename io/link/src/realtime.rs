@@ -1,4 +1,4 @@
-//! How urgently the link thread runs, and where.
+//! How urgently the threads that matter run, and where.
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -7,8 +7,27 @@ use thread_priority::{
     ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
 };
 
-/// Below the kernel's own interrupt threads (50), which bring what the link waits for.
-const FIFO_PRIORITY: u8 = 40;
+/// Who goes before whom among a replica's real-time threads. All are below the kernel's own interrupt threads (50), which
+/// bring what they wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rank {
+    /// The field network: what is committed goes out, and leases are kept.
+    Link,
+    /// Raft, its log and its network: a heartbeat that is late costs an election.
+    Consensus,
+    /// The control thread, whose tick may take milliseconds on a large site.
+    Control,
+}
+
+impl Rank {
+    const fn fifo_priority(self) -> u8 {
+        match self {
+            Self::Link => 40,
+            Self::Consensus => 39,
+            Self::Control => 30,
+        }
+    }
+}
 
 /// How urgently a thread runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,9 +53,9 @@ impl Urgency {
         }
     }
 
-    fn obtain(self) -> bool {
+    fn obtain(self, rank: Rank) -> bool {
         let (priority, policy) = match self {
-            Self::Fifo => (fifo_priority(), ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo)),
+            Self::Fifo => (fifo(rank), ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo)),
             Self::Nice => (Some(ThreadPriority::Max), ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other)),
             Self::Normal => return true,
         };
@@ -44,11 +63,11 @@ impl Urgency {
     }
 }
 
-fn fifo_priority() -> Option<ThreadPriority> {
-    ThreadPriorityValue::try_from(FIFO_PRIORITY).ok().map(ThreadPriority::Crossplatform)
+fn fifo(rank: Rank) -> Option<ThreadPriority> {
+    ThreadPriorityValue::try_from(rank.fifo_priority()).ok().map(ThreadPriority::Crossplatform)
 }
 
-/// What the system gave the link thread.
+/// What the system gave a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scheduling {
     /// How urgently it runs.
@@ -59,10 +78,10 @@ pub struct Scheduling {
 
 /// Binds the calling thread to a core and gives it the most urgent policy that the system allows, but none above
 /// `urgency_max`. What is refused costs latency, not safety, so it is reported and nothing more.
-pub(crate) fn claim(urgency_max: Urgency, core: Option<usize>) -> Scheduling {
+pub fn claim(rank: Rank, urgency_max: Urgency, core: Option<usize>) -> Scheduling {
     let core = core.filter(|core| pin(*core).is_ok());
     let allowed = Urgency::ALL.into_iter().skip_while(|urgency| *urgency != urgency_max);
-    let urgency = allowed.into_iter().find(|urgency| urgency.obtain()).unwrap_or(Urgency::Normal);
+    let urgency = allowed.into_iter().find(|urgency| urgency.obtain(rank)).unwrap_or(Urgency::Normal);
     Scheduling { urgency, core }
 }
 
@@ -79,9 +98,12 @@ mod tests {
 
     #[test]
     fn what_is_not_to_be_had_is_said() {
-        let given = std::thread::spawn(|| claim(Urgency::Normal, Some(1_000_000))).join().expect("it does not panic");
+        let given = std::thread::spawn(|| claim(Rank::Link, Urgency::Normal, Some(1_000_000)))
+            .join()
+            .expect("it does not panic");
         assert_eq!(given, Scheduling { urgency: Urgency::Normal, core: None });
-        let given = std::thread::spawn(|| claim(Urgency::Normal, Some(0))).join().expect("it does not panic");
+        let given =
+            std::thread::spawn(|| claim(Rank::Link, Urgency::Normal, Some(0))).join().expect("it does not panic");
         assert_eq!(given.core, Some(0));
     }
 }

@@ -16,6 +16,7 @@
 //! | [`audit_read`] | a replica's log for an auditor, offline |
 //! | [`codec`] | the bytes that are stored and sent, with versions and golden tests |
 //! | `leader_id` | at most one leader per term |
+//! | `vacancy`, `succession` | a leader whose process is gone is followed at once |
 //! | `voting` | when a replica may take part in elections |
 //!
 //! Nothing outside this crate sees openraft, so that its upgrades, which are alphas, touch one crate.
@@ -30,9 +31,11 @@ pub mod replica;
 mod snapshot;
 mod state_machine;
 pub mod status;
+mod succession;
 #[cfg(test)]
 mod suite;
 mod type_config;
+mod vacancy;
 mod voting;
 
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};

@@ -31,7 +31,9 @@ use crate::peer::server::{self, Service};
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Notify, Outlet, StateMachine};
 use crate::status::{Beside, Role, Status};
+use crate::succession::Succession;
 use crate::type_config::{PeerAddress, Proposal, Response, TypeConfig, replica};
+use crate::vacancy::Vacancy;
 use crate::voting::Voting;
 
 /// So many entries lie between two snapshots, and so many stay readable behind one.
@@ -75,6 +77,7 @@ pub struct ReplicaConfig {
 pub struct Replica {
     raft: Raft,
     links: Links,
+    vacancy: Arc<Vacancy>,
     outlet: Arc<Outlet>,
     store: Option<LogStore>,
     election_min: Duration,
@@ -100,20 +103,29 @@ impl Replica {
         let address = config.listen;
         let listener = TcpListener::bind(address).await.map_err(|error| StartError::Bind { address, error })?;
         let (store, found, snapshots) = open(&config, storage).await?;
-        let outlet = Outlet::new(Arc::clone(&config.site), notify);
+        let notify = Arc::new(notify);
+        let outlet = Outlet::new(Arc::clone(&config.site), Arc::clone(&notify));
         let machine = StateMachine::new(Arc::clone(&config.site), snapshots, Arc::clone(&outlet));
-        let links = links(&config);
+        let vacancy = Arc::new(Vacancy::new());
+        let links = links(&config, &vacancy);
         let own = u64::from(config.id.0);
         let raft = Raft::new(own, Arc::new(raft_config), links.clone(), store.clone(), machine).await;
         let raft = raft.map_err(|error| not_started(&outlet, &error))?;
         let voting = Arc::new(voting(&config, &store, found));
-        let service = service(&config, &raft, &store, &voting);
+        let service = service(&config, &raft, &store, &voting, &vacancy);
+        let succession =
+            Succession { raft: raft.clone(), own, vacancy: Arc::clone(&vacancy), voting: Arc::clone(&voting) };
         let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
         let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
-        let tasks = vec![tokio::spawn(server::serve(listener, service)), tokio::spawn(newcomer.join(members))];
+        let tasks = vec![
+            tokio::spawn(server::serve(listener, service)),
+            tokio::spawn(newcomer.join(members)),
+            tokio::spawn(succession.watch()),
+            tokio::spawn(tell_leadership(raft.clone(), notify)),
+        ];
         let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
         let ceded_term = AtomicU64::new(NEVER_CEDED);
-        Ok(Self { raft, links, outlet, store, election_min, ceded_term, runtime, tasks })
+        Ok(Self { raft, links, vacancy, outlet, store, election_min, ceded_term, runtime, tasks })
     }
 
     /// The newest applied state.
@@ -165,6 +177,7 @@ impl Replica {
         // Before the transfer begins: from then on, another leader may be elected within the lease. Pairs with the
         // Acquire in `status`.
         self.ceded_term.store(status.term, Ordering::Release);
+        self.vacancy.ceded(status.term);
         if self.raft.trigger().transfer_leader(u64::from(to.0)).await.is_err() {
             return false;
         }
@@ -240,6 +253,22 @@ impl Drop for Replica {
         // openraft's tasks hold each other; only a shutdown ends them. A runtime that is gone has ended them itself.
         let raft = self.raft.clone();
         self.runtime.spawn(async move { drop(raft.shutdown().await) });
+    }
+}
+
+/// Wakes whoever acts by the replica's status when it begins or ends to lead: an entry may be applied before the status
+/// says who leads.
+async fn tell_leadership(raft: Raft, notify: Arc<Notify>) {
+    let mut metrics = raft.metrics();
+    let mut told = None;
+    while metrics.changed().await.is_ok() {
+        let now = {
+            let metrics = metrics.borrow_watched();
+            (metrics.current_term, metrics.state, metrics.last_quorum_acked.is_some())
+        };
+        if told.replace(now) != Some(now) {
+            notify();
+        }
     }
 }
 
@@ -344,12 +373,13 @@ async fn open<S: Storage>(
 pub(crate) const LOG_DIR: &str = "log";
 const SNAPSHOT_DIR: &str = "snapshot";
 
-fn links(config: &ReplicaConfig) -> Links {
+fn links(config: &ReplicaConfig, vacancy: &Arc<Vacancy>) -> Links {
     let own = u64::from(config.id.0);
     let peers = config.peers.iter().filter(|(id, _)| **id != config.id);
     let links = peers.map(|(id, &address)| {
         let to = u64::from(id.0);
-        (to, Link::start(Route { cluster: config.cluster, from: own, to, address }))
+        let route = Route { cluster: config.cluster, from: own, to, address };
+        (to, Link::start(route, Arc::clone(vacancy)))
     });
     Links::new(own, links.collect())
 }
@@ -359,7 +389,13 @@ fn voting(config: &ReplicaConfig, store: &LogStore, found: Found) -> Voting {
     Voting::new(Instant::now() + silence, store.memory() == Memory::Whole)
 }
 
-fn service(config: &ReplicaConfig, raft: &Raft, store: &LogStore, voting: &Arc<Voting>) -> Arc<Service> {
+fn service(
+    config: &ReplicaConfig,
+    raft: &Raft,
+    store: &LogStore,
+    voting: &Arc<Voting>,
+    vacancy: &Arc<Vacancy>,
+) -> Arc<Service> {
     let own = u64::from(config.id.0);
     Arc::new(Service {
         raft: raft.clone(),
@@ -370,6 +406,7 @@ fn service(config: &ReplicaConfig, raft: &Raft, store: &LogStore, voting: &Arc<V
         site: Arc::clone(&config.site),
         store: store.clone(),
         voting: Arc::clone(voting),
+        vacancy: Arc::clone(vacancy),
     })
 }
 

@@ -30,7 +30,7 @@ pub type Notify = Box<dyn Fn() + Send + Sync>;
 pub(crate) struct Outlet {
     ledger: ArcSwap<Ledger>,
     stop: OnceLock<StopReason>,
-    notify: Notify,
+    notify: Arc<Notify>,
 }
 
 /// The replicated state, with its place in the log.
@@ -44,7 +44,7 @@ pub struct StateMachine {
 }
 
 impl Outlet {
-    pub(crate) fn new(site: Arc<Site>, notify: Notify) -> Arc<Self> {
+    pub(crate) fn new(site: Arc<Site>, notify: Arc<Notify>) -> Arc<Self> {
         Arc::new(Self { ledger: ArcSwap::from_pointee(Ledger::new(site)), stop: OnceLock::new(), notify })
     }
 

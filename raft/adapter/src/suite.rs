@@ -28,7 +28,7 @@ impl StoreBuilder<TypeConfig, AnyBeginning, StateMachine, TempDir> for Builder {
         let site = Arc::new(Site::parse("site.toml", SITE).expect("a site"));
         let (log, _) = LogStore::open(&dir.path().join("log"), [1; 16], ridethrough_raft_log::Disk).expect("opens");
         let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
-        let outlet = Outlet::new(Arc::clone(&site), Box::new(|| {}));
+        let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
         Ok((dir, AnyBeginning(log), StateMachine::new(site, snapshots, outlet)))
     }
 }

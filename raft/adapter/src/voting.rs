@@ -36,8 +36,7 @@ impl Voting {
 
     /// Why this vote is not given, if it is not for openraft to decide.
     pub(crate) fn refuses(&self, request: &VoteRequest) -> Option<&'static str> {
-        // Pairs with the Release in `now_whole`.
-        if !self.whole.load(Ordering::Acquire) {
+        if !self.is_whole() {
             return Some("this replica has yet to learn what was committed");
         }
         // A leader that hands over has given up its lease itself.
@@ -59,9 +58,15 @@ impl Voting {
         Some(self.target.load(Ordering::Acquire)).filter(|&target| target != NOT_HEARD)
     }
 
+    /// Whether this replica takes part in elections at all.
+    pub(crate) fn is_whole(&self) -> bool {
+        // Pairs with the Release in `now_whole`.
+        self.whole.load(Ordering::Acquire)
+    }
+
     /// From now on, this replica votes.
     pub(crate) fn now_whole(&self) {
-        // Pairs with the Acquire in `refuses`.
+        // Pairs with the Acquire in `is_whole`.
         self.whole.store(true, Ordering::Release);
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Cluster, PATIENCE, SECOND, entry, found, idle};
+use common::{CALM, Cluster, PATIENCE, Pace, SECOND, entry, found, idle};
 use ridethrough_core::command::{Command, Seen};
 use ridethrough_core::ledger::Effect;
 use ridethrough_raft::audit_read::{AuditContent, read_log};
@@ -45,6 +45,32 @@ fn a_follower_refuses_proposals_and_names_the_leader() {
         let (_, follower) = cluster.replicas.iter().find(|(id, _)| **id != leader).expect("two of them");
         let refused = follower.propose(entry(leader, Seen::default(), idle()), SECOND).await;
         assert!(matches!(refused, Err(ProposeError::NotLeader { leader: Some(id) }) if id.0 == leader), "{refused:?}");
+    });
+}
+
+#[test]
+fn a_leader_whose_process_is_gone_is_followed_though_its_lease_runs_on() {
+    run(async {
+        let mut cluster = Cluster::started().await;
+        cluster.all_see(cluster.propose(found()).await.seen).await;
+        // From now on nobody would stand by his timer before the test has given up.
+        let leader = cluster.leader().await;
+        cluster.pace = Pace { first: 2 * PATIENCE, step: SECOND, width: SECOND / 2, ..CALM };
+        for follower in (1..=3).filter(|id| *id != leader) {
+            cluster.stop(follower).await;
+            cluster.start(follower).await.expect("starts again");
+            cluster.all_see(cluster.propose(idle()).await.seen).await;
+        }
+        for _ in 0..3 {
+            cluster.all_see(cluster.propose(idle()).await.seen).await;
+            let old = cluster.leader().await;
+            let term = cluster.replicas[&old].status().term;
+            cluster.stop(old).await;
+            cluster.propose(idle()).await;
+            let new = cluster.leader().await;
+            assert_eq!(cluster.replicas[&new].status().term, term + 1, "one election, and nobody in each other's way");
+            cluster.start(old).await.expect("starts again");
+        }
     });
 }
 

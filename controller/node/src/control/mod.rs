@@ -193,6 +193,8 @@ impl ControlThread {
                     tracing::info!(term, "acting as leader");
                     self.control.begin_leadership();
                     self.fallbacks.forget();
+                    // What was decided before may be old by a failover: it decides at once.
+                    self.next_tick = now;
                     self.publish(now);
                 }
                 self.tell_lead(term, valid_for);

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::frame::{Frame, FrameReader, Kind, write_frame};
 use super::{GREETING_DEADLINE, MAGIC, PING_INTERVAL, PROTOCOL_VERSION, SILENCE_MAX};
 use crate::codec::wire::{Greeting, Hello, HelloRefusal, Welcome, decode_greeting, encode_hello};
+use crate::vacancy::Vacancy;
 
 /// Requests that wait for the connection's task.
 const CALLS_MAX: usize = 64;
@@ -26,6 +27,8 @@ const PENDING_MAX: usize = 256;
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 /// The longest pause before calling again.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// So often a peer is called again at once when a connection has ended: a process that is ending may still take a call.
+const CALLS_AT_ONCE: u32 = 3;
 /// The pause after the peer has refused the caller: a person has to change something first.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -75,10 +78,10 @@ struct Call {
 
 impl Link {
     /// Begins to call the peer.
-    pub(crate) fn start(route: Route) -> Self {
+    pub(crate) fn start(route: Route, vacancy: Arc<Vacancy>) -> Self {
         let (calls, queue) = mpsc::channel(CALLS_MAX);
         let known = Arc::new(Known::default());
-        let task = tokio::spawn(keep_up(route, queue, Arc::clone(&known)));
+        let task = tokio::spawn(keep_up(route, queue, Arc::clone(&known), vacancy));
         Self { calls, known, task }
     }
 
@@ -140,20 +143,27 @@ impl fmt::Display for CallError {
 impl std::error::Error for CallError {}
 
 /// Connects, serves the connection until it breaks, and begins again.
-async fn keep_up(route: Route, mut calls: mpsc::Receiver<Call>, known: Arc<Known>) {
+async fn keep_up(route: Route, mut calls: mpsc::Receiver<Call>, known: Arc<Known>, vacancy: Arc<Vacancy>) {
     let mut pause = PAUSE_MIN;
     let mut told = None;
+    let mut at_once = 0;
     loop {
+        let meetings = vacancy.meetings(route.to);
         let Some(connected) = refusing(&mut calls, connect(route)).await else { return };
         match connected {
             Ok((connection, welcome)) => {
                 tracing::info!(to = route.to, address = %route.address, "connected to peer");
                 known.note(welcome);
-                (pause, told) = (PAUSE_MIN, None);
+                vacancy.met(route.to);
+                (pause, told, at_once) = (PAUSE_MIN, None, CALLS_AT_ONCE);
                 let error = connection.serve(&mut calls).await;
                 tracing::info!(to = route.to, %error, "connection to peer ended");
             }
             Err(error) => {
+                if error.nobody_listens() {
+                    vacancy.gone(route.to, meetings);
+                    at_once = 0;
+                }
                 pause = if matches!(error, ConnectError::Refused(_)) { REFUSED_PAUSE } else { pause };
                 // A peer that stays away is told once, not fifty times a second.
                 let text = error.to_string();
@@ -162,6 +172,11 @@ async fn keep_up(route: Route, mut calls: mpsc::Receiver<Call>, known: Arc<Known
                     told = Some(text);
                 }
             }
+        }
+        if at_once > 0 {
+            at_once -= 1;
+            tokio::task::yield_now().await;
+            continue;
         }
         let Some(()) = refusing(&mut calls, sleep(pause)).await else { return };
         pause = (pause * 2).min(PAUSE_MAX);
@@ -189,6 +204,13 @@ enum ConnectError {
     Io(io::Error),
     Refused(HelloRefusal),
     Strange,
+}
+
+impl ConnectError {
+    /// Whether the peer's host says that no process listens there.
+    fn nobody_listens(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
 }
 
 impl fmt::Display for ConnectError {

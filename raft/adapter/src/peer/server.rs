@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use openraft::async_runtime::watch::WatchReceiver;
 use ridethrough_core::site::Site;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,13 +20,14 @@ use super::frame::{Frame, FrameReader, Kind, write_frame};
 use super::{GREETING_DEADLINE, IDLE_MAX, MAGIC, PROTOCOL_VERSION};
 use crate::codec::snapshot::SNAPSHOT_BYTES_MAX;
 use crate::codec::wire::{
-    Answer, Greeting, Hello, HelloRefusal, Request, SnapshotPart, Welcome, decode_hello, decode_request, encode_answer,
-    encode_greeting,
+    Answer, Greeting, Hello, HelloRefusal, Request, SnapshotPart, VoteRequest, Welcome, decode_hello, decode_request,
+    encode_answer, encode_greeting,
 };
 use crate::log_store::LogStore;
 use crate::snapshot::decode_for;
 use crate::state_machine::StateMachine;
 use crate::type_config::{TypeConfig, Vote};
+use crate::vacancy::Vacancy;
 use crate::voting::Voting;
 
 /// Most connections at a time: each peer has one, the rest are restarts that have not been noticed yet.
@@ -45,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) site: Arc<Site>,
     pub(crate) store: LogStore,
     pub(crate) voting: Arc<Voting>,
+    pub(crate) vacancy: Arc<Vacancy>,
 }
 
 /// Accepts connections until it is dropped.
@@ -97,6 +100,7 @@ impl Service {
         write_frame(&mut sink, &Frame { kind: Kind::Greeting, id: 0, body }).await?;
         match checked {
             Ok(peer) => {
+                self.vacancy.met(peer);
                 frames.accept_all();
                 let (service, underway) = (Arc::clone(self), FuturesUnordered::new());
                 Ok(Connection { service, peer, frames, sink, underway, incoming: None })
@@ -132,21 +136,36 @@ impl Service {
                 self.voting.heard_leader(request.leader_commit);
                 self.raft.append_entries(request).await.map(Answer::Append).map_err(|error| error.to_string())
             }
-            Request::Vote(request) if speaks_for(&request.vote, peer) => match self.voting.refuses(&request) {
-                Some(reason) => Err(reason.into()),
-                None => self.raft.vote(request).await.map(Answer::Vote).map_err(|error| error.to_string()),
-            },
+            Request::Vote(request) if speaks_for(&request.vote, peer) => self.vote(request).await,
             Request::PreVote(request) if speaks_for(&request.vote, peer) => match self.voting.refuses(&request) {
                 Some(reason) => Err(reason.into()),
                 None => self.raft.pre_vote(request).await.map(Answer::Vote).map_err(|error| error.to_string()),
             },
             Request::Transfer(request) if speaks_for(request.from_leader(), peer) => {
+                self.vacancy.ceded(request.from_leader().leader_id.term);
                 let done = self.raft.handle_transfer_leader(request).await;
                 done.map(Answer::Transfer).map_err(|error| error.to_string())
             }
             _ => Err("the request is another replica's".into()),
         };
         answered.unwrap_or_else(Answer::Failed)
+    }
+
+    async fn vote(&self, mut request: VoteRequest) -> Result<Answer, String> {
+        if request.leadership_transfer {
+            let followed = self.raft.metrics().borrow_watched().vote.leader_id;
+            // A claim that this replica cannot confirm is an ordinary candidate's: the lease holds it off.
+            request.leadership_transfer = self.vacancy.of(followed.node, followed.term).await;
+        }
+        if let Some(reason) = self.voting.refuses(&request) {
+            return Err(reason.into());
+        }
+        let (transfer, has) = (request.leadership_transfer, request.last_log_id);
+        let answer = self.raft.vote(request).await.map_err(|error| error.to_string())?;
+        if transfer && !answer.vote_granted && answer.last_log_id > has {
+            self.vacancy.shorter_log();
+        }
+        Ok(Answer::Vote(answer))
     }
 
     async fn install(self: Arc<Self>, peer: u64, vote: Vote, bytes: Vec<u8>) -> Answer {

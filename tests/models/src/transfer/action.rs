@@ -4,7 +4,7 @@ use super::Transfer;
 use super::device::{DEVICES, Level, SOURCE};
 use super::log::{Act, Entry};
 use super::replica::{REPLICAS, Replica, Role};
-use super::rules::{Lease, Restart, Votes};
+use super::rules::{Lease, Restart, Seats, Votes};
 use super::state::State;
 use super::wire::Frame;
 
@@ -55,6 +55,8 @@ pub enum Action {
     },
     /// A replica crashes and comes back, at once or much later.
     Restart(usize),
+    /// A replica sees that the process of the leader that it follows has ended.
+    See(usize),
     /// An ack or telemetry of a device reaches a leader.
     Hear {
         /// Whom.
@@ -96,6 +98,9 @@ impl Transfer {
     fn replica_actions(&self, state: &State, place: usize, actions: &mut Vec<Action>) {
         let replica = &state.replicas[place];
         actions.push(Action::Restart(place));
+        if replica.promise > 0 && !replica.leads() && self.may_see(state, replica) {
+            actions.push(Action::See(place));
+        }
         let others = (0..REPLICAS).filter(|&other| other != place);
         if replica.role == Role::Candidate {
             actions.extend(others.clone().map(|voter| Action::Vote { voter, candidate: place }));
@@ -114,6 +119,11 @@ impl Transfer {
             actions.extend((0..DEVICES).map(|device| Action::Hear { leader: place, device }));
             actions.extend(self.proposals(replica).map(|act| Action::Propose { leader: place, act }));
         }
+    }
+
+    /// Whether a replica takes the seat of its leader for vacant.
+    fn may_see(&self, state: &State, replica: &Replica) -> bool {
+        self.rules.seats == Seats::Claimed || state.vacant == replica.term
     }
 
     /// What an acting leader may propose: one thing at a time, and nothing that changes nothing.
@@ -138,6 +148,7 @@ impl Transfer {
             Action::Replicate { leader, follower, answer } => self.replicate(state, leader, follower, answer),
             Action::Confirm { leader, follower } => self.confirm(state, leader, follower),
             Action::Restart(place) => self.restart(state, place),
+            Action::See(place) => state.replicas[place].promise = 0,
             Action::Hear { leader, device } => {
                 let in_force = state.devices[device].in_force;
                 let known = &mut state.replicas[leader].known;
@@ -220,6 +231,9 @@ impl Transfer {
 
     fn restart(&self, state: &mut State, place: usize) {
         let replica = &mut state.replicas[place];
+        if replica.leads() {
+            state.vacant = state.vacant.max(replica.term);
+        }
         replica.follow();
         replica.commit = 0;
         replica.promise = if self.rules.restart == Restart::ForgetsPromise { 0 } else { self.bounds.promise };

@@ -17,6 +17,8 @@ pub struct Rules {
     pub restart: Restart,
     /// Whom a replica votes for.
     pub votes: Votes,
+    /// When a follower gives up its promise before its time.
+    pub seats: Seats,
     /// When a new leader begins to send.
     pub begins: Begins,
 }
@@ -90,6 +92,15 @@ pub enum Votes {
     AnyLog,
 }
 
+/// When a follower gives up its promise to a leader before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seats {
+    /// When it has seen itself that the leader's process has ended.
+    Ships,
+    /// When anybody says so.
+    Claimed,
+}
+
 /// When a new leader begins to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begins {
@@ -109,6 +120,7 @@ impl Rules {
         lease: Lease::Ships,
         restart: Restart::Ships,
         votes: Votes::Ships,
+        seats: Seats::Ships,
         begins: Begins::Ships,
     };
 }

@@ -23,6 +23,8 @@ pub struct State {
     pub forked: bool,
     /// Ticks since a leader last had the right to send, up to a lease.
     pub unled: u8,
+    /// The highest term whose leader's process has ended: whoever comes back in its place leads no more in it.
+    pub vacant: u8,
 }
 
 impl State {
@@ -33,7 +35,7 @@ impl State {
         replicas[0].role = Role::Leader;
         replicas[0].commit = 1;
         let devices = [Device::default(); DEVICES];
-        Self { replicas, devices, wire: Wire::default(), committed: log, forked: false, unled: bounds.lease }
+        Self { replicas, devices, wire: Wire::default(), committed: log, forked: false, unled: bounds.lease, vacant: 0 }
     }
 
     /// Whether a replica may send to devices now.
@@ -50,6 +52,9 @@ impl State {
             replica.commit = 0;
         }
         self.replicas.sort_unstable();
+        if self.replicas.iter().all(|replica| replica.term > self.vacant) {
+            self.vacant = 0;
+        }
         if rules.fence != FenceRule::Ships || rules.memory != Memory::Ships {
             return;
         }

@@ -3,7 +3,7 @@
 
 use super::bounds::Bounds;
 use super::properties::{COMMIT_BEFORE_ACTUATE, DURABLE, FAIL_SAFE, FENCING, ONCE, ONE_SENDER, SUPPLY_FIRST};
-use super::rules::{Begins, FenceRule, Gate, Lease, Memory, Restart, Rules, Sends, Votes};
+use super::rules::{Begins, FenceRule, Gate, Lease, Memory, Restart, Rules, Seats, Sends, Votes};
 
 /// The shipped rules with one of them weakened.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,12 @@ pub const WEAKENED: &[Weakened] = &[
     Weakened {
         name: "a restarted replica forgets what it promised",
         rules: Rules { restart: Restart::ForgetsPromise, ..SHIPPED },
+        bounds: ONE_FAILOVER,
+        breaks: &[ONE_SENDER],
+    },
+    Weakened {
+        name: "a follower believes a candidate that the leader is gone",
+        rules: Rules { seats: Seats::Claimed, ..SHIPPED },
         bounds: ONE_FAILOVER,
         breaks: &[ONE_SENDER],
     },
