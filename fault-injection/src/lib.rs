@@ -8,10 +8,12 @@
 //! | [`field`] | the devices' ends of DPCN: orders, telemetry, fence memory, records |
 //! | [`realtime`] | the plant on the real clock: one socket per device |
 //! | [`demo`] | real replicas and the plant as processes, a leader killed, a verdict |
+//! | [`failover`] | leaders killed and frozen again and again: how long no device was commanded |
 //! | [`outcome`] | the yardstick: scenarios under several policies, and what each was worth |
 //! | [`report`] | what a run says about itself, as JSON and for people |
 
 pub mod demo;
+pub mod failover;
 pub mod field;
 pub mod outcome;
 pub mod plant;

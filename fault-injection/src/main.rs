@@ -18,6 +18,8 @@ struct Arguments {
 enum Command {
     /// Runs three replicas and the plant on loopback, kills the leader half-way and says what held.
     Demo(commands::demo::Demo),
+    /// Kills and freezes the leader again and again: how long is no device commanded?
+    Failover(commands::failover::Failover),
     /// Runs scenarios under several policies and prints what each was worth.
     Outcome(commands::outcome::OutcomeCommand),
     /// Runs the plant of a scenario in simulated time, without a controller.
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(demo) => demo.run(),
+        Command::Failover(failover) => failover.run(),
         Command::Outcome(outcome) => outcome.run().map(|()| ExitCode::SUCCESS),
         Command::Simulate(simulate) => simulate.run().map(|()| ExitCode::SUCCESS),
         Command::Plant(plant) => plant.run().map(|()| ExitCode::SUCCESS),

@@ -12,6 +12,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
@@ -126,6 +127,16 @@ pub struct Plant {
     lag_since_told_ms: u64,
     tally: Tally,
     out: Datagram,
+    witness: Option<SyncSender<Witnessed>>,
+}
+
+/// An order that a device has judged, and when.
+#[derive(Clone, Debug)]
+pub struct Witnessed {
+    /// When.
+    pub at: Instant,
+    /// What the device wrote into its record.
+    pub act: Act,
 }
 
 /// A replica as devices reach it.
@@ -252,12 +263,18 @@ impl Plant {
             lag_since_told_ms: 0,
             tally: Tally::default(),
             out: Datagram::new(),
+            witness: None,
         })
     }
 
     /// Something that ends the waiting of a turn from another thread; at most one can be made.
     pub fn waker(&self) -> Result<Waker, RealtimeError> {
         Waker::new(self.poll.registry(), WAKER).map_err(RealtimeError::Socket)
+    }
+
+    /// Tells somebody at once of every order that a device judges; what he does not take in time is not told.
+    pub fn tell(&mut self, witness: SyncSender<Witnessed>) {
+        self.witness = Some(witness);
     }
 
     /// The world.
@@ -346,8 +363,10 @@ impl Plant {
     fn handle(&mut self, slot: usize, lan: Lan, frame: &[u8], now_ms: u64) -> Result<(), RealtimeError> {
         let mut written = Ok(());
         let station = &mut self.stations[slot];
+        let mut acts = None;
         let mut keep = |record: &Record| {
             self.tally.count(&record.act);
+            acts = self.witness.is_some().then(|| record.act.clone());
             if let Err(error) = station.records.append(record) {
                 written = Err(error);
             }
@@ -355,6 +374,10 @@ impl Plant {
         let reply = station.device.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
         written.map_err(record_failed)?;
         self.send(slot, reply);
+        if let (Some(witness), Some(act)) = (&self.witness, acts) {
+            // Whoever has gone away or is behind misses it.
+            let _ = witness.try_send(Witnessed { at: Instant::now(), act });
+        }
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::Orders;
-use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS, Setup};
+use ridethrough_fault_injection::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 
 use crate::{Ended, demo_scenario, model_files, program, programs, run};
@@ -51,6 +51,7 @@ impl Stage {
             site: play.scenario.join("site.toml"),
             model: Some(play.model.clone()),
             orders: Orders::One,
+            pace: Pace::STEADY,
         };
         let mut cluster = Cluster::prepare(&setup).expect("configurations can be written");
         for node in &cluster.nodes {

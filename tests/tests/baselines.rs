@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::Orders;
-use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS, Setup};
+use ridethrough_fault_injection::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 use ridethrough_tests::{alone, demo_scenario, flip, folder, program, programs};
 
@@ -37,6 +37,7 @@ fn a_killed_replica_goes_on_from_what_it_kept() {
         site: demo_scenario().join("site.toml"),
         model: None,
         orders: Orders::One,
+        pace: Pace::STEADY,
     };
     let mut cluster = Cluster::prepare(&setup).expect("configurations can be written");
     let scenario = demo_scenario();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::Orders;
-use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS, Setup};
+use ridethrough_fault_injection::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 use ridethrough_tests::{
     Ended, alone, copy, demo_scenario, edit, first_segment, flip, folder, model_files, program, programs, read, run,
@@ -114,6 +114,7 @@ fn play(home: &Path) -> Left {
         site: demo_scenario().join("site.toml"),
         model: model.iter().all(|file| file.exists()).then_some(model),
         orders: Orders::TwoOfThree,
+        pace: Pace::STEADY,
     };
     let mut cluster = Cluster::prepare(&setup).expect("configurations can be written");
     let (records, nvm, scenario) = (home.join("records"), home.join("nvm"), demo_scenario());

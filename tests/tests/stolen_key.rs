@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::Orders;
-use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS, Setup};
+use ridethrough_fault_injection::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 use ridethrough_tests::{alone, demo_scenario, folder, program, programs, root, run};
 use serde_json::Value;
@@ -51,7 +51,7 @@ fn steal(orders: Orders) -> Left {
     let home = folder();
     let home = home.path();
     let site = demo_scenario().join("site.toml");
-    let setup = Setup { home: home.to_owned(), programs: programs(), site, model: None, orders };
+    let setup = Setup { home: home.to_owned(), programs: programs(), site, model: None, orders, pace: Pace::STEADY };
     let mut cluster = Cluster::prepare(&setup).expect("configurations can be written");
     let (records, nvm, scenario) = (home.join("records"), home.join("nvm"), demo_scenario());
     let mut plant = Plant::start(&PlantSetup {

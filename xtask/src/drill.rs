@@ -1,4 +1,4 @@
-//! `cargo demo` and `cargo outcome`: set up, build in release mode, hand over to `drill`.
+//! `cargo demo`, `cargo outcome` and `cargo bench-failover`: set up, build in release mode, hand over to `drill`.
 
 use std::process::{Command, ExitCode};
 

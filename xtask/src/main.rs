@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | bench-forecast | test | fuzz | nightly | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | failover | bench-forecast | test | fuzz | nightly | deny`.
 //!
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
@@ -23,6 +23,7 @@ usage: cargo xtask COMMAND
   setup            fetch what cargo cannot: ONNX Runtime, pinned by checksum
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
+  failover [OPTIONS] the leader killed and frozen again and again (cargo bench-failover -- --help)
   bench-forecast [OPTIONS] the forecast beside its peers on recorded power (cargo bench-forecast --help)
   test             formatting, lints, docs, all tests, a short demo, short benches, a slice of fuzzing
   fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
         "bench-forecast" => forecast::bench(rest),
-        "demo" | "outcome" => drill::run(command, rest),
+        "demo" | "outcome" | "failover" => drill::run(command, rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 pub use ridethrough_protocol::Orders;
 use serde_json::Value;
 
-use self::cluster::{Cluster, REPLICAS, Setup};
+use self::cluster::{Cluster, Pace, REPLICAS, Setup};
 use self::live::{Live, Moment};
 use self::plant::{Plant, PlantSetup};
 use self::summary::Summary;
@@ -37,7 +37,7 @@ const WARM_UP_DEADLINE: Duration = Duration::from_secs(45);
 /// How long the rule watches the racks when there is no model.
 const WARM_UP_RULE: Duration = Duration::from_secs(10);
 /// The site file in a scenario's folder.
-const SITE_FILE: &str = "site.toml";
+pub(crate) const SITE_FILE: &str = "site.toml";
 /// Without a given length, the leader is killed after so long and comes back after so long.
 const ENDLESS_KILL_S: f64 = 30.0;
 
@@ -73,7 +73,7 @@ struct Demo {
 /// Runs the demo.
 pub fn run(options: &Options) -> Result<Summary> {
     let scenario = Scenario::load(&options.scenario)?;
-    let home = Home::new(options.keep.as_deref())?;
+    let home = Home::new("demo", options.keep.as_deref())?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&interrupted);
     ctrlc::set_handler(move || raised.store(true, Ordering::Release)).context("cannot listen for Ctrl-C")?;
@@ -82,17 +82,17 @@ pub fn run(options: &Options) -> Result<Summary> {
     demo.finish(options, &scenario, home.path())
 }
 
-/// The folder that a demo works in, removed at the end unless it is to be kept.
-struct Home {
+/// The folder that a run works in, removed at the end unless it is to be kept.
+pub(crate) struct Home {
     path: PathBuf,
     keep: bool,
 }
 
 impl Home {
-    fn new(keep: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(what: &str, keep: Option<&Path>) -> Result<Self> {
         let path = match keep {
             Some(path) => path.to_owned(),
-            None => std::env::temp_dir().join(format!("ridethrough-demo-{}", std::process::id())),
+            None => std::env::temp_dir().join(format!("ridethrough-{what}-{}", std::process::id())),
         };
         if path.exists() {
             bail!("{} exists already; name a folder that does not", path.display());
@@ -101,7 +101,7 @@ impl Home {
         Ok(Self { path: path.canonicalize()?, keep: keep.is_some() })
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -125,6 +125,7 @@ impl Demo {
             site: options.scenario.join(SITE_FILE).canonicalize()?,
             model: model(options)?,
             orders: options.orders,
+            pace: Pace::STEADY,
         };
         let with_model = setup.model.is_some();
         let mut cluster = Cluster::prepare(&setup)?;
@@ -302,7 +303,7 @@ fn model(options: &Options) -> Result<Option<[PathBuf; 3]>> {
 }
 
 /// `ridectl audit verify` on every replica's folder, as an auditor would type it.
-fn audit(programs: &Path, data: &[&Path], records: &Path) -> Result<Value> {
+pub(crate) fn audit(programs: &Path, data: &[&Path], records: &Path) -> Result<Value> {
     let mut command = Command::new(programs.join("ridectl"));
     command.args(["audit", "verify", "--output", "json", "--records"]).arg(records);
     for dir in data {

@@ -1,0 +1,210 @@
+//! How long nobody commands when the leader goes: real replicas as processes, a leader killed or frozen again and again, and
+//! devices that say when they first obeyed the next one.
+//!
+//! ```text
+//!  ready: one leader acts, all follow it, every device is heard ─► SIGKILL or SIGSTOP to the leader
+//!     ▲                                                              │ clock runs until a device has judged
+//!     └── the replica comes back ◄── an order of a newer term ◄──────┘
+//! ```
+
+mod field;
+mod figures;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+pub use figures::{Figures, Gaps};
+use nix::sys::signal::Signal;
+use ridethrough_dashboard::Snapshot;
+use ridethrough_protocol::Orders;
+
+use self::field::Field;
+use crate::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
+use crate::demo::{Home, SITE_FILE, audit};
+use crate::plant::random::mix;
+use crate::scenario::Scenario;
+
+/// How often replicas are looked at until all is well.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a cluster may take until all is well.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a failover may take.
+const FAILOVER_DEADLINE: Duration = Duration::from_secs(10);
+/// A gap that is told by itself.
+const NOTABLE: Duration = Duration::from_millis(100);
+/// A trial begins at some moment of a tick.
+const DITHER_MS: u64 = 100;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The scenario's folder.
+    pub scenario: PathBuf,
+    /// How often the leader is killed.
+    pub kills: usize,
+    /// How often it is frozen.
+    pub freezes: usize,
+    /// Seconds of nothing but waiting, in which nobody may be elected.
+    pub soak_s: u64,
+    /// How soon a silent leader is taken for lost.
+    pub pace: Pace,
+    /// Where to work and what to leave behind; a temporary folder when none.
+    pub keep: Option<PathBuf>,
+}
+
+/// What happens to the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Kill,
+    Freeze,
+}
+
+/// What came of one fault.
+struct Trial {
+    leader: Snapshot,
+    /// How long until a device obeyed the next leader.
+    gap: Duration,
+    /// How many elections there were beyond the one needed.
+    elections: u64,
+}
+
+struct Bench {
+    cluster: Cluster,
+    field: Field,
+    trials: u64,
+}
+
+/// Runs all trials, then has the log and the devices' records compared.
+pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Figures> {
+    let home = Home::new("failover", options.keep.as_deref())?;
+    let mut bench = Bench::start(options, home.path())?;
+    let mut figures = Figures::default();
+    bench.ready()?;
+    if options.soak_s > 0 {
+        figures.soak_s = options.soak_s;
+        figures.soak_elections = bench.soak(Duration::from_secs(options.soak_s))?;
+        say(&format!("{} s without a fault: {} elections", options.soak_s, figures.soak_elections));
+    }
+    for (fault, times) in [(Fault::Kill, options.kills), (Fault::Freeze, options.freezes)] {
+        for nth in 1..=times {
+            let Trial { leader, gap, elections } = bench.trial(fault)?;
+            if gap > NOTABLE {
+                say(&format!(
+                    "{nth}: {fault:?} of n{}, leader of term {}: {} ms",
+                    leader.replica,
+                    leader.term,
+                    gap.as_millis()
+                ));
+            }
+            figures.note(fault == Fault::Kill, gap, elections);
+            if nth % 25 == 0 || nth == times {
+                say(&format!("{nth} of {times}: {fault:?}, {}", figures.told(fault == Fault::Kill)));
+            }
+        }
+    }
+    bench.end(&mut figures)?;
+    Ok(figures)
+}
+
+impl Bench {
+    fn start(options: &Options, home: &Path) -> Result<Self> {
+        let scenario = Scenario::load(&options.scenario)?;
+        let setup = Setup {
+            home: home.to_owned(),
+            programs: programs()?,
+            site: options.scenario.join(SITE_FILE).canonicalize()?,
+            // Forecasts by the rule: what is measured here does not wait for them.
+            model: None,
+            orders: Orders::One,
+            pace: options.pace,
+        };
+        let mut cluster = Cluster::prepare(&setup)?;
+        let field = Field::start(&scenario, &cluster, home)?;
+        (1..=REPLICAS).try_for_each(|id| cluster.start(id))?;
+        Ok(Self { cluster, field, trials: 0 })
+    }
+
+    /// Waits until one replica acts, all follow it with the same log, it hears every device and an order stands that the
+    /// next leader will have to confirm; returns what it says.
+    fn ready(&mut self) -> Result<Snapshot> {
+        let deadline = Instant::now() + READY_DEADLINE;
+        loop {
+            self.cluster.check_alive()?;
+            self.field.check()?;
+            let all: Vec<Snapshot> = self.cluster.snapshots().into_iter().flatten().collect();
+            if let Some(leader) = all.iter().find(|one| one.acting)
+                && all.len() == usize::from(REPLICAS)
+                && leader.devices_heard == leader.devices
+                && !leader.transfers.is_empty()
+                && all.iter().all(|one| {
+                    one.term == leader.term
+                        && one.leader == Some(leader.replica)
+                        && one.applied_index + 8 >= leader.applied_index
+                })
+            {
+                return Ok(leader.clone());
+            }
+            if Instant::now() > deadline {
+                bail!("the cluster was not whole again within {} s: {all:?}", READY_DEADLINE.as_secs());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// One fault.
+    fn trial(&mut self, fault: Fault) -> Result<Trial> {
+        self.trials += 1;
+        std::thread::sleep(Duration::from_millis(mix(self.trials) % DITHER_MS));
+        let leader = self.ready()?;
+        self.field.forget();
+        let began = Instant::now();
+        match fault {
+            Fault::Kill => self.cluster.signal(leader.replica, Signal::SIGKILL)?,
+            Fault::Freeze => self.cluster.signal(leader.replica, Signal::SIGSTOP)?,
+        }
+        let obeyed = self.field.first_above(leader.term, FAILOVER_DEADLINE);
+        let obeyed = obeyed.with_context(|| format!("nobody commanded within {} s", FAILOVER_DEADLINE.as_secs()))?;
+        match fault {
+            Fault::Kill => {
+                self.cluster.kill(leader.replica)?;
+                self.cluster.start(leader.replica)?;
+            }
+            Fault::Freeze => self.cluster.signal(leader.replica, Signal::SIGCONT)?,
+        }
+        let after = self.ready()?;
+        let (gap, elections) = (obeyed.saturating_duration_since(began), after.term.saturating_sub(leader.term + 1));
+        Ok(Trial { leader, gap, elections })
+    }
+
+    /// How many elections there are while nothing happens.
+    fn soak(&mut self, time: Duration) -> Result<u64> {
+        let before = self.ready()?;
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.cluster.check_alive()?;
+            self.field.check()?;
+            std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+        }
+        Ok(self.ready()?.term - before.term)
+    }
+
+    fn end(mut self, figures: &mut Figures) -> Result<()> {
+        self.ready()?;
+        self.cluster.stop()?;
+        let records = self.field.end()?;
+        let data: Vec<&Path> = self.cluster.nodes.iter().map(|node| node.data.as_path()).collect();
+        let audit = audit(&programs()?, &data, &records)?;
+        let count = |key: &str| audit[key].as_u64().with_context(|| format!("the audit does not say {key}"));
+        figures.audit_verified = audit["verified"].as_bool() == Some(true);
+        figures.orders_executed = count("orders_executed")?;
+        figures.uncommitted_executed = count("uncommitted_executed")?;
+        figures.executed_twice = count("executed_twice")?;
+        Ok(())
+    }
+}
+
+fn programs() -> Result<PathBuf> {
+    let drill = std::env::current_exe().context("where is this program?")?;
+    drill.parent().map(Path::to_owned).context("this program lies nowhere")
+}
