@@ -36,6 +36,7 @@ mod type_config;
 mod voting;
 
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
+pub use peer::tls::{PeerPems, PeerTls, TlsError};
 pub use replica::{Replica, ReplicaConfig};
 pub use state_machine::Notify;
 pub use status::{Role, Status};

@@ -15,6 +15,7 @@ use ridethrough_core::command::Entry;
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::Site;
+use ridethrough_pki::PeerName;
 use ridethrough_raft_log::{Disk, Storage};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -26,8 +27,11 @@ use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
 use crate::peer::client::{BACKOFF, Links};
+use crate::peer::expiry;
 use crate::peer::link::{Link, Route};
+use crate::peer::refusal::Refusals;
 use crate::peer::server::{self, Service};
+use crate::peer::tls::PeerTls;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Notify, Outlet, StateMachine};
 use crate::status::{Beside, Role, Status};
@@ -61,6 +65,8 @@ pub struct ReplicaConfig {
     pub listen: SocketAddr,
     /// Where every member listens, this one included.
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// This replica's identity towards its peers.
+    pub tls: PeerTls,
     /// How often the leader shows that it is there, in whole milliseconds.
     pub heartbeat: Duration,
     /// This replica's own election window, in whole milliseconds, disjoint from the others': without word from a
@@ -110,7 +116,12 @@ impl Replica {
         let service = service(&config, &raft, &store, &voting);
         let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
         let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
-        let tasks = vec![tokio::spawn(server::serve(listener, service)), tokio::spawn(newcomer.join(members))];
+        let certificates = expiry::watch(config.tls);
+        let tasks = vec![
+            tokio::spawn(server::serve(listener, service)),
+            tokio::spawn(newcomer.join(members)),
+            tokio::spawn(certificates),
+        ];
         let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
         let ceded_term = AtomicU64::new(NEVER_CEDED);
         Ok(Self { raft, links, outlet, store, election_min, ceded_term, runtime, tasks })
@@ -294,6 +305,9 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
     if !config.peers.contains_key(&config.id) || config.id.0 == 0 {
         return Err(refuse("this replica is not among the peers, or has the number 0"));
     }
+    if config.tls.name() != (PeerName { cluster: config.cluster, replica: config.id.0 }) {
+        return Err(refuse("the certificate is another replica's"));
+    }
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let (heartbeat, start, end) =
         (millis(config.heartbeat), millis(config.election.start), millis(config.election.end));
@@ -349,7 +363,7 @@ fn links(config: &ReplicaConfig) -> Links {
     let peers = config.peers.iter().filter(|(id, _)| **id != config.id);
     let links = peers.map(|(id, &address)| {
         let to = u64::from(id.0);
-        (to, Link::start(Route { cluster: config.cluster, from: own, to, address }))
+        (to, Link::start(Route { cluster: config.cluster, from: own, to, address }, config.tls.clone()))
     });
     Links::new(own, links.collect())
 }
@@ -366,6 +380,8 @@ fn service(config: &ReplicaConfig, raft: &Raft, store: &LogStore, voting: &Arc<V
         cluster: config.cluster,
         own,
         peers: config.peers.keys().map(|id| u64::from(id.0)).filter(|&id| id != own).collect(),
+        tls: config.tls.clone(),
+        refusals: Refusals::new(),
         election_ms: u64::try_from(config.election.start.as_millis()).unwrap_or(u64::MAX),
         site: Arc::clone(&config.site),
         store: store.clone(),
