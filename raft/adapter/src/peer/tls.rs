@@ -273,3 +273,49 @@ impl fmt::Debug for PeerTls {
         f.debug_struct("PeerTls").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ridethrough_pki::{Authority, Validity};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::peer::frame::{FRAME_BYTES_MAX, Frame, FrameReader, Kind, write_frame};
+
+    const CLUSTER: [u8; 16] = *b"ridethrough-test";
+    /// Less than a record of TLS, one, more than rustls keeps, and all that a frame may hold.
+    const LENGTHS: [usize; 5] = [0, 1, 16 << 10, (64 << 10) + 1, FRAME_BYTES_MAX - 9];
+
+    fn identity(authority: &Authority, id: u16) -> PeerTls {
+        let issued = authority.issue(id, Validity::days(1)).expect("issued");
+        let (ca, certificate, key) = (authority.certificate_pem(), &issued.certificate_pem, &issued.key_pem);
+        PeerTls::new(CLUSTER, ReplicaId(id), PeerPems { ca, certificate, key, revoked: None }).expect("fits together")
+    }
+
+    #[test]
+    fn a_frame_of_any_size_arrives_whole_and_comes_from_who_it_says() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let authority = Authority::found(CLUSTER, Validity::days(2)).expect("founded");
+            let (near, far) = (identity(&authority, 1), identity(&authority, 2));
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            let called = tokio::spawn(async move {
+                let (stream, caller) = far.answer(listener.accept().await.expect("called").0).await.expect("believed");
+                let mut frames = FrameReader::new(stream);
+                frames.accept_all();
+                for length in LENGTHS {
+                    let frame = frames.next().await.expect("arrives");
+                    assert_eq!(frame.body, vec![7; length], "{length}");
+                }
+                (caller, frames)
+            });
+            let mut stream = near.call(address, 2).await.expect("believed");
+            for length in LENGTHS {
+                let frame = Frame { kind: Kind::Request, id: 1, body: vec![7; length] };
+                write_frame(&mut stream, &frame).await.expect("sent");
+            }
+            assert_eq!(called.await.expect("all of them").0, 1);
+        });
+    }
+}
