@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::demo::cluster::DEMO_MODEL_KEY;
 use ridethrough_tests::{
     Ended, Running, alone, contents, copy, demo_scenario, edit, first_segment, flip, folder, model_files, program,
@@ -65,10 +66,12 @@ impl Desk {
         let Ports { raft, dpcn, http } = desk.ports;
         write(&desk.file("dpcn.key"), format!("{SECRET}\n"));
         write(&desk.file("site.toml"), read(&demo_scenario().join("site.toml")));
+        certificates::write(desk.home.path(), "bad input", 1).expect("certificates can be made");
+        let peer_tls = certificates::section(1);
         let config = format!(
             "replica = 1\ncluster = \"bad input\"\nsite = \"site.toml\"\ndata_dir = \"n1\"\n\n\
              [raft]\nheartbeat_ms = 20\nelection_ms = [150, 190]\n\n[[peer]]\nreplica = 1\naddress = \"{raft}\"\n\n\
-             [dpcn]\nlisten = \"{dpcn}\"\nsecret = \"dpcn.key\"\n\n[http]\nlisten = \"{http}\"\n"
+             {peer_tls}[dpcn]\nlisten = \"{dpcn}\"\nsecret = \"dpcn.key\"\n\n[http]\nlisten = \"{http}\"\n"
         );
         write(&desk.file("n1.toml"), config);
         desk
@@ -170,7 +173,7 @@ fn bad_configurations_are_refused_before_anything_starts() {
     check(
         "unknown key",
         |desk| desk.edit("n1.toml", "[http]\n", "[http]\nhaste = 1\n"),
-        &["n1.toml:19: ", "unknown field `haste`"],
+        &["n1.toml:24: ", "unknown field `haste`"],
     );
     check(
         "unknown key at the top",
@@ -230,6 +233,47 @@ fn bad_secrets_are_refused_and_never_shown() {
     check("two of one epoch", |desk| write(&desk.file("dpcn.key"), format!("1 {SECRET}\n{SECRET}")), twice);
     let epoch = &["dpcn.key: dpcn.secret: line 2: expected a key epoch"];
     check("no epoch", |desk| write(&desk.file("dpcn.key"), format!("2 {SECRET}\n0 {SECRET}")), epoch);
+}
+
+#[test]
+fn bad_identities_are_refused_before_anything_starts() {
+    let _alone = alone();
+    let another = |cluster: &str| {
+        let folder = folder();
+        certificates::write(folder.path(), cluster, 2).expect("certificates can be made");
+        folder
+    };
+    let (same, other) = (another("bad input"), another("good output"));
+    let take = |desk: &Desk, from: &TempDir, name: &str, to: &str| copy_file(&from.path().join(name), &desk.file(to));
+    check("no section", |desk| desk.edit("n1.toml", &certificates::section(1), ""), &["n1.toml: peer_tls: is missing"]);
+    check("no key", |desk| remove(&desk.file("n1-peer.key")), &["n1-peer.key: peer_tls.key: cannot be read"]);
+    check(
+        "another key",
+        |desk| take(desk, &same, "n1-peer.key", "n1-peer.key"),
+        &["n1-peer.key: peer_tls.key: is not the key of the certificate"],
+    );
+    check(
+        "another authority",
+        |desk| take(desk, &same, "ca.pem", "ca.pem"),
+        &["n1-peer.pem: peer_tls.certificate: was not signed by the authority"],
+    );
+    check(
+        "another replica's certificate",
+        |desk| take(desk, &same, "n2-peer.pem", "n1-peer.pem"),
+        &["n1-peer.pem: peer_tls.certificate: names replica-2.cluster-", "this replica is replica-1.cluster-"],
+    );
+    check(
+        "another cluster's certificate",
+        |desk| take(desk, &other, "n1-peer.pem", "n1-peer.pem"),
+        &["n1-peer.pem: peer_tls.certificate: names replica-1.cluster-", "this replica is replica-1.cluster-"],
+    );
+    check(
+        "a list that is none",
+        |desk| {
+            desk.edit("n1.toml", "[peer_tls]\n", "[peer_tls]\nrevoked = \"site.toml\"\n");
+        },
+        &["site.toml: peer_tls.revoked: holds 0 lists"],
+    );
 }
 
 /// A model that is refused: `check-config` says so and starts nothing; a replica runs, on the rule, and says the same.

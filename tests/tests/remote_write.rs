@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ridethrough_fault_injection::demo::certificates;
 use ridethrough_tests::{Running, alone, demo_scenario, folder, program, read, root, wait_until, write};
 use tempfile::TempDir;
 
@@ -85,10 +86,12 @@ impl Desk {
         write(&self.file("dpcn.key"), "00c0ffee".repeat(8));
         write(&self.file("intake.token"), format!("{TOKEN}\n"));
         write(&self.file("signals.toml"), MAPPING);
+        certificates::write(self.home.path(), "remote write", 1).expect("certificates can be made");
+        let peer_tls = certificates::section(1);
         let config = format!(
             "replica = 1\ncluster = \"remote write\"\nsite = \"site.toml\"\ndata_dir = \"n1\"\n\n\
              [raft]\nheartbeat_ms = 20\nelection_ms = [150, 190]\n\n[[peer]]\nreplica = 1\naddress = \"{raft}\"\n\n\
-             [dpcn]\nlisten = \"{dpcn}\"\nsecret = \"dpcn.key\"\n\n[http]\nlisten = \"{http}\"\n\n\
+             {peer_tls}[dpcn]\nlisten = \"{dpcn}\"\nsecret = \"dpcn.key\"\n\n[http]\nlisten = \"{http}\"\n\n\
              [intake]\nlisten = \"{intake}\"\nmapping = \"signals.toml\"\ntoken = \"intake.token\"\n"
         );
         write(&self.file("n1.toml"), config);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::realtime::{Keyring, Orders, Plant, ReplicaId, Setup};
 use ridethrough_fault_injection::scenario::Scenario;
@@ -59,10 +60,12 @@ impl Desk {
         // A replica has its own secret, which is made of the site's.
         write(&desk.file("dpcn.key"), keyring().replica(REPLICA).export());
         let [a, b] = dpcn;
+        certificates::write(desk.home.path(), "server power", 1).expect("certificates can be made");
+        let peer_tls = certificates::section(1);
         let config = format!(
             "replica = 1\ncluster = \"server power\"\nsite = \"site.toml\"\ndata_dir = \"n1\"\n\n\
              [raft]\nheartbeat_ms = 20\nelection_ms = [150, 190]\n\n[[peer]]\nreplica = 1\naddress = \"{raft}\"\n\n\
-             [dpcn]\nlisten = \"{a}\"\nlisten_b = \"{b}\"\nsecret = \"dpcn.key\"\n\n[http]\nlisten = \"{http}\"\n"
+             {peer_tls}[dpcn]\nlisten = \"{a}\"\nlisten_b = \"{b}\"\nsecret = \"dpcn.key\"\n\n[http]\nlisten = \"{http}\"\n"
         );
         write(&desk.file("n1.toml"), config);
         desk

@@ -9,6 +9,7 @@ mod explain;
 mod keys;
 mod model;
 mod output;
+mod pki;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -44,6 +45,9 @@ enum Command {
     /// Sign and verify models of the forecast.
     #[command(subcommand)]
     Model(model::Command),
+    /// Make the certificates that replicas know each other by, and look at them.
+    #[command(subcommand)]
+    Pki(pki::Command),
     /// Look at what replicas recorded of what they heard, or export it as Parquet.
     #[command(subcommand)]
     Telemetry(telemetry::Command),
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Explain(asked) => explain::run(asked, arguments.output),
         Command::Keys(command) => keys::run(command),
         Command::Model(command) => model::run(command, arguments.output),
+        Command::Pki(command) => pki::run(command, arguments.output),
         Command::Telemetry(command) => telemetry::run(command, arguments.output),
     };
     match answered {

@@ -1,5 +1,7 @@
 //! A replica's configuration: parsed once, into checked types, before anything starts.
 
+mod peer_tls;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,10 +13,12 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::{Fault, Site};
 use ridethrough_intake::{LimitFault, Limits, Mapping, Token, TokenError};
 use ridethrough_model::{PublicKey, Trust};
+use ridethrough_pki::cluster_id;
 use ridethrough_protocol::{Orders, ReplicaKeys};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use toml::Spanned;
+
+pub use self::peer_tls::PeerTlsFiles;
 
 /// At most so many keys are trusted to sign models.
 const TRUSTED_MAX: usize = 8;
@@ -38,6 +42,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// All replicas with their Raft addresses, this one included.
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// What this replica and its peers know each other by.
+    pub peer_tls: PeerTlsFiles,
     /// Time between a leader's heartbeats.
     pub heartbeat: Duration,
     /// Within which an election begins when the leader falls silent. Disjoint between replicas.
@@ -149,6 +155,7 @@ struct RawConfig {
     raft: RawRaft,
     #[serde(default)]
     peer: Vec<RawPeer>,
+    peer_tls: Option<RawPeerTls>,
     dpcn: RawDpcn,
     http: RawHttp,
     forecast: Option<RawForecast>,
@@ -176,6 +183,15 @@ struct RawRaft {
 struct RawPeer {
     replica: Spanned<u16>,
     address: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPeerTls {
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+    revoked: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -273,15 +289,14 @@ impl Checker<'_> {
         if name.is_empty() || name.len() > 64 {
             return Err(self.wrong(&raw.cluster, "cluster", "expected 1 to 64 characters".into()));
         }
-        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-        let mut cluster = [0; 16];
-        cluster.copy_from_slice(&digest[..16]);
+        let cluster = cluster_id(name);
         Ok(Config {
             replica: ReplicaId(*raw.replica.get_ref()),
             cluster,
             site: self.beside(&raw.site),
             data_dir: self.beside(&raw.data_dir),
             peers,
+            peer_tls: self.peer_tls(raw.peer_tls.as_ref(), cluster)?,
             heartbeat: self.heartbeat(&raw.raft)?,
             election: self.election(&raw.raft)?,
             dpcn_listen: raw.dpcn.listen,
@@ -343,6 +358,23 @@ impl Checker<'_> {
             return Err(self.wrong(&raw.replica, "replica", reason));
         }
         Ok(peers)
+    }
+
+    fn peer_tls(&self, files: Option<&RawPeerTls>, cluster: [u8; 16]) -> Result<PeerTlsFiles, ConfigError> {
+        let Some(files) = files else {
+            let id = u128::from_be_bytes(cluster);
+            let reason = format!(
+                "is missing, and replicas speak nothing but TLS: `ridectl pki ca --cluster {id:032x}` and `ridectl pki issue` \
+                 make what it names"
+            );
+            return Err(ConfigError::File { file: self.file.into(), field: "peer_tls", reason });
+        };
+        Ok(PeerTlsFiles {
+            ca: self.beside(&files.ca),
+            certificate: self.beside(&files.certificate),
+            key: self.beside(&files.key),
+            revoked: files.revoked.as_ref().map(|file| self.beside(file)),
+        })
     }
 
     fn intake(&self, raw: &RawIntake) -> Result<IntakeConfig, ConfigError> {
@@ -417,6 +449,10 @@ address = "127.0.0.1:7101"
 [[peer]]
 replica = 2
 address = "127.0.0.1:7102"
+[peer_tls]
+ca = "ca.pem"
+certificate = "n2.pem"
+key = "n2.key"
 [dpcn]
 listen = "127.0.0.1:7202"
 secret = "dpcn.key"
@@ -466,7 +502,7 @@ listen = "127.0.0.1:7302"
         let intake = with("listen = \"127.0.0.1:9201\"").expect("good").intake.expect("there");
         assert!(intake.token.is_none() && intake.mapping.is_absolute());
         let error = with("listen = \"10.0.0.1:9201\"").expect_err("open");
-        assert!(error.contains("n2.toml:22: intake.listen: 10.0.0.1:9201 is not loopback"), "{error}");
+        assert!(error.contains("n2.toml:26: intake.listen: 10.0.0.1:9201 is not loopback"), "{error}");
         assert!(with("listen = \"10.0.0.1:9201\"\nanyone = true").is_ok());
         assert!(with("listen = \"10.0.0.1:9201\"\ntoken = \"intake.token\"").is_ok());
         let error = with("listen = \"127.0.0.1:9201\"\nlimits = { labels_max = 0 }").expect_err("no labels");
@@ -486,7 +522,7 @@ listen = "127.0.0.1:7302"
         let refused = |lines: &str| with(lines).expect_err("refused");
         assert!(refused("").contains("missing field `trusted`"), "{}", refused(""));
         assert!(refused("trusted = []").contains("forecast.trusted: 0 keys, expected 1 to 8; `ridectl model keygen`"));
-        assert!(refused("trusted = [\"beef\"]").contains("n2.toml:24: forecast.trusted: `beef`: no key: expected 64"));
+        assert!(refused("trusted = [\"beef\"]").contains("n2.toml:28: forecast.trusted: `beef`: no key: expected 64"));
     }
 
     #[test]
@@ -498,8 +534,35 @@ listen = "127.0.0.1:7302"
         assert!(told.directory.ends_with("kept") && told.disk_mib_max == 16);
         assert_eq!(recorded("[record]\ndisk_mib_max = 0\n").expect("good"), None);
         let refused = recorded("[record]\ndisk_mib_max = 15\n").expect_err("too little");
-        assert!(refused.contains("n2.toml:21: record.disk_mib_max: 15, expected 16 to 16777216, or 0"), "{refused}");
+        assert!(refused.contains("n2.toml:25: record.disk_mib_max: 15, expected 16 to 16777216, or 0"), "{refused}");
         assert!(recorded("[record]\ndisk = 15\n").expect_err("unknown").contains("disk"));
+    }
+
+    #[test]
+    fn replicas_speak_nothing_but_tls() {
+        let whole = load(GOOD).expect("good").peer_tls;
+        assert!(whole.ca.ends_with("ca.pem") && whole.ca.is_absolute() && whole.revoked.is_none());
+        let start = GOOD.find("[peer_tls]").expect("there");
+        let end = GOOD.find("[dpcn]").expect("there");
+        let error = load(&[&GOOD[..start], &GOOD[end..]].concat()).expect_err("plain text");
+        let command = "`ridectl pki ca --cluster 2a97516c354b68848cdbd8f54a226a0a`";
+        assert!(error.contains("n2.toml: peer_tls: is missing") && error.contains(command), "{error}");
+        check("certificate =", "certificat =", "unknown field `certificat`");
+    }
+
+    #[test]
+    fn an_identity_is_refused_by_file_and_field() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        std::fs::write(dir.path().join("n2.toml"), GOOD).expect("a file");
+        let config = Config::load(&dir.path().join("n2.toml")).expect("good");
+        let refused = || config.read_peer_tls().expect_err("refused").to_string();
+        assert!(refused().contains("ca.pem: peer_tls.ca: cannot be read"), "{}", refused());
+        for file in ["ca.pem", "n2.pem", "n2.key"] {
+            std::fs::write(dir.path().join(file), "beef").expect("a file");
+        }
+        assert!(refused().contains("ca.pem: peer_tls.ca: holds no PEM block `CERTIFICATE`"), "{}", refused());
+        std::fs::write(dir.path().join("n2.pem"), vec![b'x'; 2 << 20]).expect("a file");
+        assert!(refused().contains("n2.pem: peer_tls.certificate: is larger than 1048576 bytes"), "{}", refused());
     }
 
     #[test]

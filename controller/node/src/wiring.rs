@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
@@ -26,7 +26,7 @@ use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token
 use ridethrough_link::{Link, LinkConfig, Rank, Urgency, claim};
 use ridethrough_model::{LoadError, ServerForecast, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
-use ridethrough_raft::{Replica, ReplicaConfig, StartError};
+use ridethrough_raft::{PeerTls, Replica, ReplicaConfig, StartError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -51,6 +51,7 @@ struct Checked {
     site_text: String,
     site: Arc<Site>,
     keys: ReplicaKeys,
+    tls: PeerTls,
     mapping: Option<Mapping>,
     token: Option<Token>,
 }
@@ -63,13 +64,17 @@ pub fn check(file: &Path) -> Result<String> {
         let model = load_model(files, &RuntimeUse::default()).with_context(|| files.describe())?;
         model.runtime.map_or(Ok(()), Err).with_context(|| files.describe())?;
     }
+    let [(_, days_left), _] = checked.tls.days_left(SystemTime::now());
     let mapped =
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
-        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}; intake: {}",
+        "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
+         forecast from {}; intake: {}",
         file.display(),
         config.replica,
         config.peers.len(),
+        u128::from_be_bytes(config.cluster),
+        days_left,
         site.name,
         site.racks.len(),
         site.kesms.len(),
@@ -90,9 +95,9 @@ fn load(file: &Path) -> Result<Checked> {
     let site_text = std::fs::read_to_string(&config.site)
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
-    let keys = config.read_keys()?;
+    let (keys, tls) = (config.read_keys()?, config.read_peer_tls()?);
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keys, mapping, token })
+    Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token })
 }
 
 fn load_model(files: &ForecastFiles, runtime: &RuntimeUse) -> Result<SignedModel, LoadError> {
@@ -132,7 +137,7 @@ fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keys, mapping, token } = load(file)?;
+    let Checked { config, site_text, site, keys, tls, mapping, token } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = consensus_runtime()?;
     let web = runtime("web", 1)?;
@@ -152,7 +157,7 @@ pub fn run(file: &Path) -> Result<()> {
     tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
-    let replica = consensus.block_on(Replica::start(replica_config(&config, &site), notify)).map_err(|error| {
+    let replica = consensus.block_on(Replica::start(replica_config(&config, &site, tls), notify)).map_err(|error| {
         let own_port = matches!(error, StartError::Bind { .. });
         let named = format!("{}: peer.address of replica {}", file.display(), config.replica);
         if own_port { anyhow::Error::from(error).context(named) } else { error.into() }
@@ -285,7 +290,7 @@ async fn put_to_rest(mut replica: Arc<Replica>) {
     tracing::warn!("proposals were still on their way when this replica stopped");
 }
 
-fn replica_config(config: &Config, site: &Arc<Site>) -> ReplicaConfig {
+fn replica_config(config: &Config, site: &Arc<Site>, tls: PeerTls) -> ReplicaConfig {
     let listen = config.peers[&config.replica];
     ReplicaConfig {
         id: config.replica,
@@ -293,6 +298,7 @@ fn replica_config(config: &Config, site: &Arc<Site>) -> ReplicaConfig {
         dir: config.data_dir.clone(),
         listen,
         peers: config.peers.clone(),
+        tls,
         heartbeat: config.heartbeat,
         election: config.election.clone(),
         site: Arc::clone(site),

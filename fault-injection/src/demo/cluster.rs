@@ -16,7 +16,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::{KeyEpoch, Keyring, SiteSecret};
 
-use super::{Orders, ports};
+use super::{Orders, certificates, ports};
 
 /// How many replicas the demo runs.
 pub const REPLICAS: u16 = 3;
@@ -106,6 +106,7 @@ impl Cluster {
         }
         let secret = setup.home.join("dpcn.key");
         let keyring = draw_keyring(&secret)?;
+        certificates::write(&setup.home, cluster_name(setup), REPLICAS)?;
         let ports = free_ports()?;
         let nodes = (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring)).collect::<Result<_>>()?;
         let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
@@ -260,7 +261,8 @@ fn draw_keyring(file: &Path) -> Result<Keyring> {
     Ok(keyring)
 }
 
-fn write_private(file: &Path, text: &str) -> Result<()> {
+/// A new file that only its owner can read.
+pub(super) fn write_private(file: &Path, text: &str) -> Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     Ok(file.write_all(text.as_bytes())?)
 }
@@ -294,11 +296,12 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &
     let mut text = format!(
         "replica = {id}\ncluster = {}\nsite = {site}\ndata_dir = {data}\n\n\
          [raft]\nheartbeat_ms = {heartbeat_ms}\nelection_ms = [{min}, {max}]\n\n",
-        quoted(Path::new(setup.home.file_name().unwrap_or_default())),
+        quoted(Path::new(cluster_name(setup))),
     );
     for (nth, peer) in ports.iter().enumerate() {
         text += &format!("[[peer]]\nreplica = {}\naddress = \"127.0.0.1:{}\"\n\n", nth + 1, peer.raft);
     }
+    text += &certificates::section(id);
     text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
     text += &format!("two_of_three = {}\nsecret = {secret}\n\n", setup.orders == Orders::TwoOfThree);
     text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n", own.http);
@@ -308,6 +311,11 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &
         text += &format!("trusted = [\"{}\"]\n", DEMO_MODEL_KEY.trim());
     }
     text
+}
+
+/// The cluster is named after its folder.
+fn cluster_name(setup: &Setup) -> &str {
+    setup.home.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or("demo")
 }
 
 /// A path as a TOML string.

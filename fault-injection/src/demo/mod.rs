@@ -1,5 +1,6 @@
 //! The demo: three real replicas and the plant on loopback, a leader killed half-way, a verdict at the end.
 
+pub mod certificates;
 pub mod cluster;
 pub mod live;
 pub mod plant;

@@ -39,6 +39,7 @@ mod vacancy;
 mod voting;
 
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
+pub use peer::tls::{PeerPems, PeerTls, TlsError};
 pub use replica::{Replica, ReplicaConfig};
 pub use state_machine::Notify;
 pub use status::{Role, Status};

@@ -15,6 +15,7 @@ use ridethrough_core::command::Entry;
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::Site;
+use ridethrough_pki::PeerName;
 use ridethrough_raft_log::{Disk, Storage};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -26,8 +27,11 @@ use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
 use crate::peer::client::{BACKOFF, Links};
+use crate::peer::expiry;
 use crate::peer::link::{Link, Route};
+use crate::peer::refusal::Refusals;
 use crate::peer::server::{self, Service};
+use crate::peer::tls::PeerTls;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Notify, Outlet, StateMachine};
 use crate::status::{Beside, Role, Status};
@@ -63,6 +67,8 @@ pub struct ReplicaConfig {
     pub listen: SocketAddr,
     /// Where every member listens, this one included.
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// This replica's identity towards its peers.
+    pub tls: PeerTls,
     /// How often the leader shows that it is there, in whole milliseconds.
     pub heartbeat: Duration,
     /// This replica's own election window, in whole milliseconds, disjoint from the others': without word from a
@@ -117,11 +123,13 @@ impl Replica {
             Succession { raft: raft.clone(), own, vacancy: Arc::clone(&vacancy), voting: Arc::clone(&voting) };
         let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
         let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
+        let certificates = expiry::watch(config.tls);
         let tasks = vec![
             tokio::spawn(server::serve(listener, service)),
             tokio::spawn(newcomer.join(members)),
             tokio::spawn(succession.watch()),
             tokio::spawn(tell_leadership(raft.clone(), notify)),
+            tokio::spawn(certificates),
         ];
         let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
         let ceded_term = AtomicU64::new(NEVER_CEDED);
@@ -323,6 +331,9 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
     if !config.peers.contains_key(&config.id) || config.id.0 == 0 {
         return Err(refuse("this replica is not among the peers, or has the number 0"));
     }
+    if config.tls.name() != (PeerName { cluster: config.cluster, replica: config.id.0 }) {
+        return Err(refuse("the certificate is another replica's"));
+    }
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let (heartbeat, start, end) =
         (millis(config.heartbeat), millis(config.election.start), millis(config.election.end));
@@ -379,7 +390,7 @@ fn links(config: &ReplicaConfig, vacancy: &Arc<Vacancy>) -> Links {
     let links = peers.map(|(id, &address)| {
         let to = u64::from(id.0);
         let route = Route { cluster: config.cluster, from: own, to, address };
-        (to, Link::start(route, Arc::clone(vacancy)))
+        (to, Link::start(route, config.tls.clone(), Arc::clone(vacancy)))
     });
     Links::new(own, links.collect())
 }
@@ -402,6 +413,8 @@ fn service(
         cluster: config.cluster,
         own,
         peers: config.peers.keys().map(|id| u64::from(id.0)).filter(|&id| id != own).collect(),
+        tls: config.tls.clone(),
+        refusals: Refusals::new(),
         election_ms: u64::try_from(config.election.start.as_millis()).unwrap_or(u64::MAX),
         site: Arc::clone(&config.site),
         store: store.clone(),

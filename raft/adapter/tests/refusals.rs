@@ -35,6 +35,7 @@ fn the_log_of_another_cluster_is_refused() {
         cluster.stop(1).await;
         let mut config = cluster.config(1);
         config.cluster = *b"another-cluster!";
+        config.tls = common::identities(config.cluster)[&1].clone();
         let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused").to_string();
         assert!(error.contains(&segment(&cluster.dir(1)).display().to_string()), "{error}");
         assert!(error.contains("cluster"), "{error}");
@@ -100,6 +101,7 @@ fn a_peer_of_another_cluster_is_not_heard() {
         cluster.start(2).await.expect("starts");
         let mut stranger = cluster.config(3);
         stranger.cluster = *b"another-cluster!";
+        stranger.tls = common::identities(stranger.cluster)[&3].clone();
         let stranger = Replica::start(stranger, Box::new(|| {})).await.expect("starts");
         tokio::time::sleep(Duration::from_secs(1)).await;
         // The third member has not been met, so nothing is founded.
@@ -137,5 +139,17 @@ fn contradicting_windows_are_refused() {
         config.election = Duration::from_millis(10)..Duration::from_millis(15);
         let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused");
         assert!(matches!(error, StartError::Config { .. }), "{error}");
+    });
+}
+
+#[test]
+fn another_replicas_certificate_is_refused_before_anything_is_touched() {
+    run(async {
+        let cluster = Cluster::new();
+        let mut config = cluster.config(1);
+        config.tls = cluster.identities[&2].clone();
+        let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused");
+        assert!(matches!(&error, StartError::Config { reason } if reason.contains("certificate")), "{error}");
+        assert!(!cluster.dir(1).exists(), "nothing was touched");
     });
 }

@@ -60,6 +60,8 @@ pub enum HelloRefusal {
     OtherReplica,
     /// The caller is no member.
     UnknownCaller,
+    /// The caller's certificate names another replica than it says to be.
+    Certificate,
 }
 
 /// A question of a leader or a candidate.
@@ -214,6 +216,7 @@ const fn refusal_number(refusal: HelloRefusal) -> u8 {
         HelloRefusal::OtherCluster => 3,
         HelloRefusal::OtherReplica => 4,
         HelloRefusal::UnknownCaller => 5,
+        HelloRefusal::Certificate => 6,
     }
 }
 
@@ -224,6 +227,7 @@ fn refusal(number: u8) -> Result<HelloRefusal, CodecError> {
         3 => Ok(HelloRefusal::OtherCluster),
         4 => Ok(HelloRefusal::OtherReplica),
         5 => Ok(HelloRefusal::UnknownCaller),
+        6 => Ok(HelloRefusal::Certificate),
         found => Err(CodecError::OutOfRange { what: "refusal", found: found.into() }),
     }
 }

@@ -114,11 +114,15 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     }
 }
 
-/// Writes a frame within the deadline.
+/// Writes a frame within the deadline, with one write.
 pub(crate) async fn write_frame(sink: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> io::Result<()> {
     let bytes = frame.encode()?;
-    let written = tokio::time::timeout(WRITE_DEADLINE, sink.write_all(&bytes)).await;
-    written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    let write = async {
+        sink.write_all(&bytes).await?;
+        // TLS may have taken the frame and not have sent all of it: then somebody must go on.
+        sink.flush().await
+    };
+    tokio::time::timeout(WRITE_DEADLINE, write).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 const fn kind_number(kind: Kind) -> u8 {

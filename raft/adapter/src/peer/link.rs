@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::frame::{Frame, FrameReader, Kind, write_frame};
+use super::refusal::{Refusal, Side, count, is_alert};
+use super::tls::{PeerTls, Sink, Source};
 use super::{GREETING_DEADLINE, MAGIC, PING_INTERVAL, PROTOCOL_VERSION, SILENCE_MAX};
 use crate::codec::wire::{Greeting, Hello, HelloRefusal, Welcome, decode_greeting, encode_hello};
 use crate::vacancy::Vacancy;
@@ -78,10 +78,10 @@ struct Call {
 
 impl Link {
     /// Begins to call the peer.
-    pub(crate) fn start(route: Route, vacancy: Arc<Vacancy>) -> Self {
+    pub(crate) fn start(route: Route, tls: PeerTls, vacancy: Arc<Vacancy>) -> Self {
         let (calls, queue) = mpsc::channel(CALLS_MAX);
         let known = Arc::new(Known::default());
-        let task = tokio::spawn(keep_up(route, queue, Arc::clone(&known), vacancy));
+        let task = tokio::spawn(keep_up(route, tls, queue, Arc::clone(&known), vacancy));
         Self { calls, known, task }
     }
 
@@ -143,13 +143,19 @@ impl fmt::Display for CallError {
 impl std::error::Error for CallError {}
 
 /// Connects, serves the connection until it breaks, and begins again.
-async fn keep_up(route: Route, mut calls: mpsc::Receiver<Call>, known: Arc<Known>, vacancy: Arc<Vacancy>) {
+async fn keep_up(
+    route: Route,
+    tls: PeerTls,
+    mut calls: mpsc::Receiver<Call>,
+    known: Arc<Known>,
+    vacancy: Arc<Vacancy>,
+) {
     let mut pause = PAUSE_MIN;
     let mut told = None;
     let mut at_once = 0;
     loop {
         let meetings = vacancy.meetings(route.to);
-        let Some(connected) = refusing(&mut calls, connect(route)).await else { return };
+        let Some(connected) = refusing(&mut calls, connect(route, &tls)).await else { return };
         match connected {
             Ok((connection, welcome)) => {
                 tracing::info!(to = route.to, address = %route.address, "connected to peer");
@@ -164,7 +170,7 @@ async fn keep_up(route: Route, mut calls: mpsc::Receiver<Call>, known: Arc<Known
                     vacancy.gone(route.to, meetings);
                     at_once = 0;
                 }
-                pause = if matches!(error, ConnectError::Refused(_)) { REFUSED_PAUSE } else { pause };
+                pause = if error.needs_a_person() { REFUSED_PAUSE } else { pause };
                 // A peer that stays away is told once, not fifty times a second.
                 let text = error.to_string();
                 if told.as_ref() != Some(&text) {
@@ -203,6 +209,10 @@ enum ConnectError {
     Deadline,
     Io(io::Error),
     Refused(HelloRefusal),
+    /// The peer is not believed.
+    NotBelieved(Refusal),
+    /// The peer does not believe this replica; what its TLS says.
+    Alert(rustls::Error),
     Strange,
 }
 
@@ -210,6 +220,23 @@ impl ConnectError {
     /// Whether the peer's host says that no process listens there.
     fn nobody_listens(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Sorts what ended a connection before the greeting, and counts it when it was this replica's judgement.
+    fn of(error: io::Error) -> Self {
+        if let Some(refusal) = Refusal::of(&error) {
+            count(Side::Called, refusal);
+            return Self::NotBelieved(refusal);
+        }
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(alert) if is_alert(alert) => Self::Alert(alert.clone()),
+            _ => Self::Io(error),
+        }
+    }
+
+    /// Whether calling again soon is of no use.
+    fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::NotBelieved(_) | Self::Alert(_))
     }
 }
 
@@ -230,25 +257,29 @@ impl fmt::Display for ConnectError {
             Self::Refused(HelloRefusal::UnknownCaller) => {
                 f.write_str("it does not have this replica among its peers: check its configuration")
             }
+            Self::Refused(HelloRefusal::Certificate) => {
+                f.write_str("it says that this replica's certificate names another: check peer_tls")
+            }
+            Self::NotBelieved(refusal) => write!(f, "it is not believed: its certificate {refusal}"),
+            Self::Alert(error) => write!(f, "it does not believe this replica's certificate ({error}): check peer_tls"),
             Self::Strange => f.write_str("it does not greet like a replica: check the address"),
         }
     }
 }
 
-async fn connect(route: Route) -> Result<(Connection, Welcome), ConnectError> {
-    timeout(GREETING_DEADLINE, greet(route)).await.unwrap_or(Err(ConnectError::Deadline))
+async fn connect(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), ConnectError> {
+    timeout(GREETING_DEADLINE, greet(route, tls)).await.unwrap_or(Err(ConnectError::Deadline))
 }
 
-async fn greet(route: Route) -> Result<(Connection, Welcome), ConnectError> {
-    let stream = TcpStream::connect(route.address).await.map_err(ConnectError::Io)?;
-    stream.set_nodelay(true).map_err(ConnectError::Io)?;
-    let (source, mut sink) = stream.into_split();
+async fn greet(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), ConnectError> {
+    let stream = tls.call(route.address, route.to).await.map_err(ConnectError::of)?;
+    let (source, mut sink) = tokio::io::split(stream);
     let Route { cluster, from, to, .. } = route;
     let hello = Hello { magic: MAGIC, version: PROTOCOL_VERSION, cluster, from, to };
     let body = encode_hello(&hello).map_err(|error| ConnectError::Io(io::Error::other(error)))?;
-    write_frame(&mut sink, &Frame { kind: Kind::Hello, id: 0, body }).await.map_err(ConnectError::Io)?;
+    write_frame(&mut sink, &Frame { kind: Kind::Hello, id: 0, body }).await.map_err(ConnectError::of)?;
     let mut frames = FrameReader::new(source);
-    let frame = frames.next().await.map_err(ConnectError::Io)?;
+    let frame = frames.next().await.map_err(ConnectError::of)?;
     let greeting = if frame.kind == Kind::Greeting { decode_greeting(&frame.body).ok() } else { None };
     match greeting {
         Some(Greeting::Welcome(welcome)) => {
@@ -261,8 +292,8 @@ async fn greet(route: Route) -> Result<(Connection, Welcome), ConnectError> {
 }
 
 struct Connection {
-    frames: FrameReader<OwnedReadHalf>,
-    sink: OwnedWriteHalf,
+    frames: FrameReader<Source>,
+    sink: Sink,
     pending: BTreeMap<u64, oneshot::Sender<Result<Vec<u8>, CallError>>>,
     next_id: u64,
 }

@@ -6,14 +6,17 @@
 //!     └───────── Answer ────────────┘  └═════frames═════┘
 //! ```
 //!
-//! A caller introduces itself and names whom it wants to reach; a replica of another cluster, or the wrong one, is
-//! refused with the reason. Requests are numbered, so many can be under way. Nothing waits without a deadline: a peer
+//! Every connection is TLS 1.3 with certificates on both sides (`tls`). A caller then introduces itself and names whom it
+//! wants to reach; a replica of another cluster, or the wrong one, is refused with the reason. Requests are numbered, so many can be under way. Nothing waits without a deadline: a peer
 //! that is silent is given up and called again, because TCP alone would wait for seconds after a partition has healed.
 
 pub(crate) mod client;
+pub(crate) mod expiry;
 pub(crate) mod frame;
 pub(crate) mod link;
+pub(crate) mod refusal;
 pub(crate) mod server;
+pub(crate) mod tls;
 
 use std::time::Duration;
 
@@ -22,7 +25,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"RDTHPEER";
 /// The version of everything that replicas say to each other.
 pub(crate) const PROTOCOL_VERSION: u16 = 2;
 
-/// A connection that is not accepted and greeted within this is given up.
+/// A connection that is not accepted, proved and greeted within this is given up.
 pub(crate) const GREETING_DEADLINE: Duration = Duration::from_millis(250);
 /// A frame that the socket does not take within this ends the connection.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_millis(500);

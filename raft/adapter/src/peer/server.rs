@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -9,7 +10,6 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use openraft::async_runtime::watch::WatchReceiver;
 use ridethrough_core::site::Site;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -17,6 +17,8 @@ use tokio::time::{sleep, timeout};
 
 use super::client::BACKOFF;
 use super::frame::{Frame, FrameReader, Kind, write_frame};
+use super::refusal::{Refusal, Refusals, Refused};
+use super::tls::{PeerTls, Sink, Source};
 use super::{GREETING_DEADLINE, IDLE_MAX, MAGIC, PROTOCOL_VERSION};
 use crate::codec::snapshot::SNAPSHOT_BYTES_MAX;
 use crate::codec::wire::{
@@ -43,6 +45,8 @@ pub(crate) struct Service {
     pub(crate) cluster: [u8; 16],
     pub(crate) own: u64,
     pub(crate) peers: BTreeSet<u64>,
+    pub(crate) tls: PeerTls,
+    pub(crate) refusals: Refusals,
     pub(crate) election_ms: u64,
     pub(crate) site: Arc<Site>,
     pub(crate) store: LogStore,
@@ -62,7 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
             Ok((stream, address)) => {
                 let service = Arc::clone(&service);
                 connections.spawn(async move {
-                    let error = service.connection(stream, place).await;
+                    let error = service.connection(stream, address.ip(), place).await;
                     tracing::debug!(%address, %error, "connection from peer ended");
                 });
             }
@@ -77,21 +81,30 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
 
 impl Service {
     /// Serves one connection until it breaks; answers why.
-    async fn connection(self: Arc<Self>, stream: TcpStream, _place: OwnedSemaphorePermit) -> io::Error {
-        match timeout(GREETING_DEADLINE, self.greet(stream)).await {
-            Ok(Ok(connection)) => connection.run().await,
-            Ok(Err(error)) => error,
-            Err(_) => io::Error::new(io::ErrorKind::TimedOut, "no greeting in time"),
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        address: IpAddr,
+        _place: OwnedSemaphorePermit,
+    ) -> io::Error {
+        let greeted = timeout(GREETING_DEADLINE, self.greet(stream)).await;
+        let error = match greeted.unwrap_or_else(|_| Err(Refused::error(Refusal::Deadline))) {
+            Ok(connection) => return connection.run().await,
+            Err(error) => error,
+        };
+        if let Some(refusal) = Refusal::of(&error) {
+            self.refusals.note(address, refusal);
         }
+        error
     }
 
     async fn greet(self: &Arc<Self>, stream: TcpStream) -> io::Result<Connection> {
-        stream.set_nodelay(true)?;
-        let (source, mut sink) = stream.into_split();
+        let (stream, certified) = self.tls.answer(stream).await?;
+        let (source, mut sink) = tokio::io::split(stream);
         let mut frames = FrameReader::new(source);
-        let frame = frames.next().await?;
+        let frame = frames.next().await.map_err(no_hello)?;
         let hello = decode_hello(&frame.body).ok().filter(|_| frame.kind == Kind::Hello);
-        let checked = hello.ok_or(HelloRefusal::NotAPeer).and_then(|hello| self.check(hello));
+        let checked = hello.ok_or(HelloRefusal::NotAPeer).and_then(|hello| self.check(hello, certified));
         let greeting = match checked {
             Ok(_) => Greeting::Welcome(Welcome { election_ms: self.election_ms, founded: self.store.founded() }),
             Err(refusal) => Greeting::Refused(refusal),
@@ -105,15 +118,12 @@ impl Service {
                 let (service, underway) = (Arc::clone(self), FuturesUnordered::new());
                 Ok(Connection { service, peer, frames, sink, underway, incoming: None })
             }
-            Err(refusal) => {
-                tracing::warn!(?refusal, "refused a caller at the peer port");
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{refusal:?}")))
-            }
+            Err(refusal) => Err(Refused::error(Refusal::Hello(refusal))),
         }
     }
 
-    /// The caller's number, if it may call.
-    fn check(&self, hello: Hello) -> Result<u64, HelloRefusal> {
+    /// The caller's number, if it may call; `certified` is the one that its certificate names.
+    fn check(&self, hello: Hello, certified: u64) -> Result<u64, HelloRefusal> {
         if hello.magic != MAGIC {
             return Err(HelloRefusal::NotAPeer);
         }
@@ -125,6 +135,9 @@ impl Service {
         }
         if hello.to != self.own {
             return Err(HelloRefusal::OtherReplica);
+        }
+        if hello.from != certified {
+            return Err(HelloRefusal::Certificate);
         }
         if self.peers.contains(&hello.from) { Ok(hello.from) } else { Err(HelloRefusal::UnknownCaller) }
     }
@@ -183,6 +196,13 @@ impl Service {
     }
 }
 
+/// Something that is no frame comes from no peer of ours; anything else is a connection that broke.
+fn no_hello(error: io::Error) -> io::Error {
+    let by_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some();
+    let no_frame = error.kind() == io::ErrorKind::InvalidData && !by_tls;
+    if no_frame { Refused::error(Refusal::Hello(HelloRefusal::NotAPeer)) } else { error }
+}
+
 /// Nobody but the leader or candidate itself sends under its vote.
 fn speaks_for(vote: &Vote, peer: u64) -> bool {
     vote.leader_id.node == peer
@@ -191,8 +211,8 @@ fn speaks_for(vote: &Vote, peer: u64) -> bool {
 struct Connection {
     service: Arc<Service>,
     peer: u64,
-    frames: FrameReader<OwnedReadHalf>,
-    sink: OwnedWriteHalf,
+    frames: FrameReader<Source>,
+    sink: Sink,
     underway: FuturesUnordered<BoxFuture<'static, (u64, Answer)>>,
     /// A snapshot whose parts are still coming in.
     incoming: Option<Vec<u8>>,

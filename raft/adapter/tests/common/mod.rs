@@ -13,7 +13,8 @@ use ridethrough_core::command::{Command, Entry, Founding, Plan, Seen, Stamp};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
-use ridethrough_raft::{ProposeError, Replica, ReplicaConfig, Response, Role, StartError};
+use ridethrough_pki::{Authority, Issued, Validity};
+use ridethrough_raft::{PeerPems, PeerTls, ProposeError, Replica, ReplicaConfig, Response, Role, StartError};
 use tempfile::TempDir;
 
 pub const CLUSTER: [u8; 16] = *b"ridethrough-test";
@@ -31,6 +32,8 @@ pub struct Cluster {
     pub root: TempDir,
     pub replicas: BTreeMap<u16, Replica>,
     peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// Who each of them is to its peers.
+    pub identities: BTreeMap<u16, PeerTls>,
     pub pace: Pace,
 }
 
@@ -79,7 +82,7 @@ impl Cluster {
             (ReplicaId(id), SocketAddr::from((Ipv4Addr::new(127, high, low, host), 7301)))
         });
         let root = tempfile::tempdir().expect("a directory");
-        Self { root, replicas: BTreeMap::new(), peers: peers.collect(), pace }
+        Self { root, replicas: BTreeMap::new(), peers: peers.collect(), identities: identities(CLUSTER), pace }
     }
 
     /// A cluster of three that runs.
@@ -103,6 +106,7 @@ impl Cluster {
             dir: self.dir(id),
             listen: self.peers[&ReplicaId(id)],
             peers: self.peers.clone(),
+            tls: self.identities[&id].clone(),
             heartbeat: self.pace.heartbeat,
             election: start..start + self.pace.width,
             site: site(),
@@ -169,6 +173,22 @@ impl Cluster {
     pub fn statuses(&self) -> Vec<(u16, ridethrough_raft::Status)> {
         self.replicas.iter().map(|(&id, replica)| (id, replica.status())).collect()
     }
+}
+
+/// Three replicas under one new authority.
+pub fn identities(cluster: [u8; 16]) -> BTreeMap<u16, PeerTls> {
+    let authority = Authority::found(cluster, Validity::days(2)).expect("founded");
+    let identity = |id| {
+        let issued = authority.issue(id, Validity::days(1)).expect("issued");
+        (id, identity(cluster, id, authority.certificate_pem(), &issued, None))
+    };
+    (1..=3).map(identity).collect()
+}
+
+/// A replica with this certificate.
+pub fn identity(cluster: [u8; 16], id: u16, ca: &str, issued: &Issued, revoked: Option<&str>) -> PeerTls {
+    let pems = PeerPems { ca, certificate: &issued.certificate_pem, key: &issued.key_pem, revoked };
+    PeerTls::new(cluster, ReplicaId(id), pems).expect("fits together")
 }
 
 pub fn found() -> Command {

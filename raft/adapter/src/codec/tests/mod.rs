@@ -22,8 +22,8 @@ use super::entry::{EntryV2, decode_entry, encode_entry};
 use super::snapshot::{decode_snapshot, encode_snapshot};
 use super::vote::{decode_mark, decode_vote, encode_mark, encode_vote};
 use super::wire::{
-    decode_answer, decode_greeting, decode_hello, decode_request, encode_answer, encode_greeting, encode_hello,
-    encode_request,
+    Greeting, HelloRefusal, decode_answer, decode_greeting, decode_hello, decode_request, encode_answer,
+    encode_greeting, encode_hello, encode_request,
 };
 use super::{CodecError, VERSION, VERSION_WITH_MODELS, encode_stored};
 use crate::log_store::PROPOSAL_BYTES_MAX;
@@ -357,6 +357,7 @@ fn golden_now() -> String {
     lines.extend(governance().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models())));
     lines.extend(notes().iter().map(|entry| ("entry", encode_entry(entry))));
+    lines.push(("greeting", encode_greeting(Greeting::Refused(HelloRefusal::Certificate))));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);
