@@ -106,6 +106,7 @@ impl Cluster {
             heartbeat: self.pace.heartbeat,
             election: start..start + self.pace.width,
             site: site(),
+            witness: None,
         }
     }
 
