@@ -13,7 +13,8 @@ use super::CHECKPOINT_ENTRIES;
 
 /// Its name.
 pub(crate) const AUDIT_DIR: &str = "audit";
-const TILE_BYTES: usize = 32 * CHECKPOINT_ENTRIES as usize;
+const TILE_BYTES: usize = 32 * 256;
+const _: () = assert!(TILE_BYTES as u64 == 32 * CHECKPOINT_ENTRIES);
 
 /// The note of the checkpoint with this size. The digits are as many for each, so that names sort by size.
 pub(crate) fn note(dir: &Path, size: u64) -> PathBuf {

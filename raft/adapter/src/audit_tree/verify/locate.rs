@@ -23,7 +23,9 @@ impl Sources<'_> {
         let from_tiles = audits.map(|audit| tile_leaves(&audit, known.size(), signed.size));
         let gives_root = |leaves: &Vec<Hash>| {
             let mut tree = known.clone();
-            leaves.iter().for_each(|leaf| tree.push(*leaf));
+            for leaf in leaves {
+                tree.push(*leaf);
+            }
             tree.size() == signed.size && tree.root() == signed.root
         };
         from_logs.chain(from_tiles).flatten().find(gives_root)

@@ -87,7 +87,7 @@ pub fn verify(dirs: &[PathBuf], known: &[WitnessKey]) -> Result<Verified, Verify
         faults.extend(folder.faults);
         strangers += folder.strangers;
     }
-    all.sort_by(|one, other| (one.size, one.root).cmp(&(other.size, other.root)));
+    all.sort_by_key(|one| (one.size, one.root));
     faults.extend(signed::forks(&all));
     let audit = Audit { dirs, logs: &logs, signed: &all };
     faults.extend(audit.faults());
