@@ -12,6 +12,7 @@ use ridethrough_core::site::{Fault, Site};
 use ridethrough_intake::{LimitFault, Limits, Mapping, Token, TokenError};
 use ridethrough_model::{PublicKey, Trust};
 use ridethrough_protocol::{Orders, ReplicaKeys};
+use ridethrough_witness::SigningKey;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -60,6 +61,8 @@ pub struct Config {
     pub intake: Option<IntakeConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
+    /// File with the key that checkpoints of the log are signed with; without it, none are signed.
+    pub audit_key: Option<PathBuf>,
 }
 
 /// How what a replica hears is kept.
@@ -155,6 +158,13 @@ struct RawConfig {
     intake: Option<RawIntake>,
     #[serde(default)]
     record: RawRecord,
+    audit: Option<RawAudit>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAudit {
+    key: PathBuf,
 }
 
 #[derive(Default, Deserialize)]
@@ -252,6 +262,15 @@ impl Config {
         std::fs::read_to_string(file).map_err(wrong)
     }
 
+    /// Reads the key that checkpoints of the log are signed with.
+    pub fn read_audit_key(&self) -> Result<Option<SigningKey>, ConfigError> {
+        let Some(file) = &self.audit_key else { return Ok(None) };
+        let wrong = |reason| ConfigError::File { file: file.clone(), field: "audit.key", reason };
+        SigningKey::parse(&Self::read(file, "audit.key")?)
+            .map(Some)
+            .map_err(|error| wrong(format!("{error}; `ridectl audit keygen` makes one")))
+    }
+
     /// Reads this replica's DPCN secrets.
     pub fn read_keys(&self) -> Result<ReplicaKeys, ConfigError> {
         let wrong = |reason| ConfigError::File { file: self.dpcn_secret.clone(), field: "dpcn.secret", reason };
@@ -293,6 +312,7 @@ impl Checker<'_> {
             forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             record: self.record(raw)?,
+            audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
         })
     }
 
@@ -500,6 +520,22 @@ listen = "127.0.0.1:7302"
         let refused = recorded("[record]\ndisk_mib_max = 15\n").expect_err("too little");
         assert!(refused.contains("n2.toml:21: record.disk_mib_max: 15, expected 16 to 16777216, or 0"), "{refused}");
         assert!(recorded("[record]\ndisk = 15\n").expect_err("unknown").contains("disk"));
+    }
+
+    #[test]
+    fn a_key_for_the_audit_is_read_or_refused_and_never_shown() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let (file, key) = (dir.path().join("n2.toml"), dir.path().join("n2.audit"));
+        std::fs::write(&file, format!("{GOOD}[audit]\nkey = \"n2.audit\"\n")).expect("a file");
+        assert!(load(GOOD).expect("good").audit_key.is_none());
+        let read = || Config::load(&file).expect("good").read_audit_key().map_err(|error| error.to_string());
+        assert!(read().expect_err("absent").contains("audit.key: cannot be read"));
+        let made = SigningKey::new("n2", [5; 32]).expect("a good name");
+        std::fs::write(&key, made.export()).expect("a file");
+        assert_eq!(read().expect("good").expect("named").public(), made.public());
+        std::fs::write(&key, "PRIVATE+KEY+n2+beef").expect("a file");
+        let text = read().expect_err("cut short");
+        assert!(text.contains("audit.key: no key") && text.contains("keygen") && !text.contains("beef"), "{text}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use ridethrough_link::{Link, LinkConfig};
 use ridethrough_model::{LoadError, ServerForecast, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{Replica, ReplicaConfig, StartError};
+use ridethrough_witness::SigningKey;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -53,6 +54,7 @@ struct Checked {
     keys: ReplicaKeys,
     mapping: Option<Mapping>,
     token: Option<Token>,
+    witness: Option<Arc<SigningKey>>,
 }
 
 /// Checks a configuration with all it names; returns a line that says what it is.
@@ -66,7 +68,8 @@ pub fn check(file: &Path) -> Result<String> {
     let mapped =
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
-        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}; intake: {}",
+        "{}: replica {} of {}, site {} with {} racks, {} KESMs, {} ties; forecast from {}; intake: {}; \
+         checkpoints: {}",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -76,6 +79,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
+        checked.witness.as_ref().map_or("not signed".into(), |key| format!("signed by {}", key.public())),
     ))
 }
 
@@ -92,7 +96,8 @@ fn load(file: &Path) -> Result<Checked> {
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let keys = config.read_keys()?;
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keys, mapping, token })
+    let witness = config.read_audit_key()?.map(Arc::new);
+    Ok(Checked { config, site_text, site: Arc::new(site), keys, mapping, token, witness })
 }
 
 fn load_model(files: &ForecastFiles, runtime: &RuntimeUse) -> Result<SignedModel, LoadError> {
@@ -132,7 +137,7 @@ fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keys, mapping, token } = load(file)?;
+    let Checked { config, site_text, site, keys, mapping, token, witness } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = runtime("raft", 2)?;
     let web = runtime("web", 1)?;
@@ -152,7 +157,8 @@ pub fn run(file: &Path) -> Result<()> {
     tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
-    let replica = consensus.block_on(Replica::start(replica_config(&config, &site), notify)).map_err(|error| {
+    let raft = ReplicaConfig { witness, ..replica_config(&config, &site) };
+    let replica = consensus.block_on(Replica::start(raft, notify)).map_err(|error| {
         let own_port = matches!(error, StartError::Bind { .. });
         let named = format!("{}: peer.address of replica {}", file.display(), config.replica);
         if own_port { anyhow::Error::from(error).context(named) } else { error.into() }
@@ -292,6 +298,7 @@ fn replica_config(config: &Config, site: &Arc<Site>) -> ReplicaConfig {
         heartbeat: config.heartbeat,
         election: config.election.clone(),
         site: Arc::clone(site),
+        witness: None,
     }
 }
 
