@@ -26,10 +26,16 @@ pub mod verify;
 
 pub use notary::AuditStatus;
 
+use openraft::EntryPayload;
+use ridethrough_core::command::{Entry, Position};
 use ridethrough_witness::tree::Head;
 use ridethrough_witness::{Frontier, Hash, hash};
 
 use self::notary::{Notary, Sealed};
+use crate::codec::CodecError;
+use crate::codec::entry::encode_entry;
+use crate::leader_id::Elected;
+use crate::type_config::{LogEntry, LogId, Proposal};
 
 /// So many entries lie between two checkpoints: as many as leaves in a tile.
 pub const CHECKPOINT_ENTRIES: u64 = 256;
@@ -103,6 +109,12 @@ impl Tree {
         let tile = self.tile.take().filter(|tile| tile.len() as u64 == CHECKPOINT_ENTRIES);
         notary.seal(Sealed { head: Head { size: frontier.size(), root: frontier.root() }, tile });
     }
+}
+
+/// The bytes that the log holds of an entry at this place: what its leaf is made of.
+pub fn stored_bytes(at: Position, entry: Entry) -> Result<Vec<u8>, CodecError> {
+    let leader = Elected { term: at.term, node: u64::from(at.leader.0) };
+    encode_entry(&LogEntry { log_id: LogId::new(leader, at.index), payload: EntryPayload::Normal(Proposal(entry)) })
 }
 
 impl Drop for Tree {
