@@ -32,7 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::baselines::Baselines;
-use crate::config::{Config, ForecastFiles};
+use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
 use crate::operator::explain::Wonders;
@@ -54,13 +54,14 @@ struct Checked {
     keys: ReplicaKeys,
     mapping: Option<Mapping>,
     token: Option<Token>,
-    witness: Option<Arc<SigningKey>>,
+    /// A key that cannot be read costs the checkpoints, never the replica.
+    witness: Result<Option<SigningKey>, ConfigError>,
 }
 
 /// Checks a configuration with all it names; returns a line that says what it is.
 pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
-    let (config, site) = (&checked.config, &checked.site);
+    let (config, site, witness) = (&checked.config, &checked.site, checked.witness?);
     if let Some(files) = &config.forecast {
         let model = load_model(files, &RuntimeUse::default()).with_context(|| files.describe())?;
         model.runtime.map_or(Ok(()), Err).with_context(|| files.describe())?;
@@ -79,7 +80,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
-        checked.witness.as_ref().map_or("not signed".into(), |key| format!("signed by {}", key.public())),
+        witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
     ))
 }
 
@@ -96,7 +97,7 @@ fn load(file: &Path) -> Result<Checked> {
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let keys = config.read_keys()?;
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
-    let witness = config.read_audit_key()?.map(Arc::new);
+    let witness = config.read_audit_key();
     Ok(Checked { config, site_text, site: Arc::new(site), keys, mapping, token, witness })
 }
 
@@ -157,7 +158,7 @@ pub fn run(file: &Path) -> Result<()> {
     tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
-    let raft = ReplicaConfig { witness, ..replica_config(&config, &site) };
+    let raft = ReplicaConfig { witness: signing(witness), ..replica_config(&config, &site) };
     let replica = consensus.block_on(Replica::start(raft, notify)).map_err(|error| {
         let own_port = matches!(error, StartError::Bind { .. });
         let named = format!("{}: peer.address of replica {}", file.display(), config.replica);
@@ -309,6 +310,15 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
         .enable_all()
         .build()
         .with_context(|| format!("cannot start the {name} runtime"))
+}
+
+/// What checkpoints are signed with, if anything.
+fn signing(read: Result<Option<SigningKey>, ConfigError>) -> Option<Arc<SigningKey>> {
+    let key = read.unwrap_or_else(|error| {
+        tracing::error!(%error, "NO CHECKPOINT of the log will be signed");
+        None
+    });
+    key.map(Arc::new)
 }
 
 /// A log can only be replayed on the site that it was founded on: on another, its entries would mean something else.
