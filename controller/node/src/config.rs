@@ -15,6 +15,7 @@ use ridethrough_intake::{LimitFault, Limits, Mapping, Token, TokenError};
 use ridethrough_model::{PublicKey, Trust};
 use ridethrough_pki::cluster_id;
 use ridethrough_protocol::{Orders, ReplicaKeys};
+use ridethrough_witness::SigningKey;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -66,6 +67,8 @@ pub struct Config {
     pub intake: Option<IntakeConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
+    /// File with the key that checkpoints of the log are signed with; without it, none are signed.
+    pub audit_key: Option<PathBuf>,
 }
 
 /// How what a replica hears is kept.
@@ -162,6 +165,13 @@ struct RawConfig {
     intake: Option<RawIntake>,
     #[serde(default)]
     record: RawRecord,
+    audit: Option<RawAudit>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAudit {
+    key: PathBuf,
 }
 
 #[derive(Default, Deserialize)]
@@ -268,6 +278,15 @@ impl Config {
         std::fs::read_to_string(file).map_err(wrong)
     }
 
+    /// Reads the key that checkpoints of the log are signed with.
+    pub fn read_audit_key(&self) -> Result<Option<SigningKey>, ConfigError> {
+        let Some(file) = &self.audit_key else { return Ok(None) };
+        let wrong = |reason| ConfigError::File { file: file.clone(), field: "audit.key", reason };
+        SigningKey::parse(&Self::read(file, "audit.key")?)
+            .map(Some)
+            .map_err(|error| wrong(format!("{error}; `ridectl audit keygen` makes one")))
+    }
+
     /// Reads this replica's DPCN secrets.
     pub fn read_keys(&self) -> Result<ReplicaKeys, ConfigError> {
         let wrong = |reason| ConfigError::File { file: self.dpcn_secret.clone(), field: "dpcn.secret", reason };
@@ -308,6 +327,7 @@ impl Checker<'_> {
             forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             record: self.record(raw)?,
+            audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
         })
     }
 
@@ -563,6 +583,22 @@ listen = "127.0.0.1:7302"
         assert!(refused().contains("ca.pem: peer_tls.ca: holds no PEM block `CERTIFICATE`"), "{}", refused());
         std::fs::write(dir.path().join("n2.pem"), vec![b'x'; 2 << 20]).expect("a file");
         assert!(refused().contains("n2.pem: peer_tls.certificate: is larger than 1048576 bytes"), "{}", refused());
+    }
+
+    #[test]
+    fn a_key_for_the_audit_is_read_or_refused_and_never_shown() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let (file, key) = (dir.path().join("n2.toml"), dir.path().join("n2.audit"));
+        std::fs::write(&file, format!("{GOOD}[audit]\nkey = \"n2.audit\"\n")).expect("a file");
+        assert!(load(GOOD).expect("good").audit_key.is_none());
+        let read = || Config::load(&file).expect("good").read_audit_key().map_err(|error| error.to_string());
+        assert!(read().expect_err("absent").contains("audit.key: cannot be read"));
+        let made = SigningKey::new("n2", [5; 32]).expect("a good name");
+        std::fs::write(&key, made.export()).expect("a file");
+        assert_eq!(read().expect("good").expect("named").public(), made.public());
+        std::fs::write(&key, "PRIVATE+KEY+n2+beef").expect("a file");
+        let text = read().expect_err("cut short");
+        assert!(text.contains("audit.key: no key") && text.contains("keygen") && !text.contains("beef"), "{text}");
     }
 
     #[test]

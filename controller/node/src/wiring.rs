@@ -27,11 +27,12 @@ use ridethrough_link::{Link, LinkConfig, Rank, Urgency, claim};
 use ridethrough_model::{LoadError, ServerForecast, SignedModel};
 use ridethrough_protocol::{ReplicaKeys, SessionNonce};
 use ridethrough_raft::{PeerTls, Replica, ReplicaConfig, StartError};
+use ridethrough_witness::SigningKey;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::baselines::Baselines;
-use crate::config::{Config, ForecastFiles};
+use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::forecasting::Forecasting;
 use crate::operator::explain::Wonders;
@@ -54,12 +55,14 @@ struct Checked {
     tls: PeerTls,
     mapping: Option<Mapping>,
     token: Option<Token>,
+    /// A key that cannot be read costs the checkpoints, never the replica.
+    witness: Result<Option<SigningKey>, ConfigError>,
 }
 
 /// Checks a configuration with all it names; returns a line that says what it is.
 pub fn check(file: &Path) -> Result<String> {
     let checked = load(file)?;
-    let (config, site) = (&checked.config, &checked.site);
+    let (config, site, witness) = (&checked.config, &checked.site, checked.witness?);
     if let Some(files) = &config.forecast {
         let model = load_model(files, &RuntimeUse::default()).with_context(|| files.describe())?;
         model.runtime.map_or(Ok(()), Err).with_context(|| files.describe())?;
@@ -69,7 +72,7 @@ pub fn check(file: &Path) -> Result<String> {
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
         "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
-         forecast from {}; intake: {}",
+         forecast from {}; intake: {}; checkpoints: {}",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -81,6 +84,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
+        witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
     ))
 }
 
@@ -97,7 +101,8 @@ fn load(file: &Path) -> Result<Checked> {
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let (keys, tls) = (config.read_keys()?, config.read_peer_tls()?);
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
-    Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token })
+    let witness = config.read_audit_key();
+    Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token, witness })
 }
 
 fn load_model(files: &ForecastFiles, runtime: &RuntimeUse) -> Result<SignedModel, LoadError> {
@@ -137,7 +142,7 @@ fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
 
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
-    let Checked { config, site_text, site, keys, tls, mapping, token } = load(file)?;
+    let Checked { config, site_text, site, keys, tls, mapping, token, witness } = load(file)?;
     refuse_another_site(&config, &site_text)?;
     let consensus = consensus_runtime()?;
     let web = runtime("web", 1)?;
@@ -157,7 +162,8 @@ pub fn run(file: &Path) -> Result<()> {
     tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
-    let replica = consensus.block_on(Replica::start(replica_config(&config, &site, tls), notify)).map_err(|error| {
+    let raft = ReplicaConfig { witness: signing(witness), ..replica_config(&config, &site, tls) };
+    let replica = consensus.block_on(Replica::start(raft, notify)).map_err(|error| {
         let own_port = matches!(error, StartError::Bind { .. });
         let named = format!("{}: peer.address of replica {}", file.display(), config.replica);
         if own_port { anyhow::Error::from(error).context(named) } else { error.into() }
@@ -302,6 +308,7 @@ fn replica_config(config: &Config, site: &Arc<Site>, tls: PeerTls) -> ReplicaCon
         heartbeat: config.heartbeat,
         election: config.election.clone(),
         site: Arc::clone(site),
+        witness: None,
     }
 }
 
@@ -326,6 +333,15 @@ fn consensus_runtime() -> Result<Runtime> {
         .enable_all()
         .build()
         .context("cannot start the raft runtime")
+}
+
+/// What checkpoints are signed with, if anything.
+fn signing(read: Result<Option<SigningKey>, ConfigError>) -> Option<Arc<SigningKey>> {
+    let key = read.unwrap_or_else(|error| {
+        tracing::error!(%error, "NO CHECKPOINT of the log will be signed");
+        None
+    });
+    key.map(Arc::new)
 }
 
 /// A log can only be replayed on the site that it was founded on: on another, its entries would mean something else.

@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::{KeyEpoch, Keyring, SiteSecret};
+use ridethrough_witness::{SigningKey, WitnessKey};
 
 use super::{Orders, certificates, ports};
 
@@ -81,6 +82,8 @@ pub struct Node {
     pub dpcn: SocketAddr,
     /// The same on the second.
     pub dpcn_b: SocketAddr,
+    /// The public half of the key that it signs checkpoints of its log with.
+    pub witness: WitnessKey,
     http: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
@@ -261,6 +264,15 @@ fn draw_keyring(file: &Path) -> Result<Keyring> {
     Ok(keyring)
 }
 
+/// Draws the key that a replica signs checkpoints with, and leaves it in a file.
+fn draw_witness(id: u16, file: &Path) -> Result<WitnessKey> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
+    let key = SigningKey::new(&format!("ridethrough/demo/n{id}"), secret)?;
+    write_private(file, &key.export())?;
+    Ok(key.public())
+}
+
 /// A new file that only its owner can read.
 pub(super) fn write_private(file: &Path, text: &str) -> Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
@@ -274,12 +286,15 @@ impl Node {
         let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let secret = setup.home.join(format!("n{id}.key"));
         write_private(&secret, &keyring.replica(ReplicaId(id)).export())?;
-        fs::write(&config, configuration(setup, id, ports, &secret, &data))?;
+        let audit = setup.home.join(format!("n{id}.audit"));
+        let witness = draw_witness(id, &audit)?;
+        fs::write(&config, configuration(setup, id, ports, &Files { secret, audit, data: data.clone() }))?;
         Ok(Self {
             id,
             log: setup.home.join(format!("n{id}.log")),
             config,
             data,
+            witness,
             dpcn: SocketAddr::new(LAN_A.into(), own.dpcn),
             dpcn_b: SocketAddr::new(LAN_B.into(), own.dpcn_b),
             http: local(own.http),
@@ -288,11 +303,18 @@ impl Node {
     }
 }
 
-fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &Path) -> String {
+/// What a replica's configuration names of its own.
+struct Files {
+    secret: PathBuf,
+    audit: PathBuf,
+    data: PathBuf,
+}
+
+fn configuration(setup: &Setup, id: u16, ports: &[Ports], files: &Files) -> String {
     let own = ports[usize::from(id - 1)];
     let Pace { heartbeat_ms, election_ms } = setup.pace;
     let [min, max] = election_ms[usize::from(id - 1)];
-    let (site, data, secret) = (quoted(&setup.site), quoted(data), quoted(secret));
+    let (site, data, secret) = (quoted(&setup.site), quoted(&files.data), quoted(&files.secret));
     let mut text = format!(
         "replica = {id}\ncluster = {}\nsite = {site}\ndata_dir = {data}\n\n\
          [raft]\nheartbeat_ms = {heartbeat_ms}\nelection_ms = [{min}, {max}]\n\n",
@@ -304,7 +326,7 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], secret: &Path, data: &
     text += &certificates::section(id);
     text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
     text += &format!("two_of_three = {}\nsecret = {secret}\n\n", setup.orders == Orders::TwoOfThree);
-    text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n", own.http);
+    text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n\n[audit]\nkey = {}\n", own.http, quoted(&files.audit));
     if let Some([model, manifest, runtime]) = &setup.model {
         let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));
         text += &format!("\n[forecast]\nmodel = {model}\nmanifest = {manifest}\nruntime = {runtime}\n");

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 pub use ridethrough_protocol::Orders;
 use serde_json::Value;
 
-use self::cluster::{Cluster, Pace, REPLICAS, Setup};
+use self::cluster::{Cluster, Node, Pace, REPLICAS, Setup};
 use self::live::{Live, Moment};
 use self::plant::{Plant, PlantSetup};
 use self::summary::Summary;
@@ -279,8 +279,7 @@ impl Demo {
         self.live.say("replaying the log of every replica, and the scenario without the controller");
         let programs =
             std::env::current_exe().ok().and_then(|drill| drill.parent().map(Path::to_owned)).unwrap_or_default();
-        let data: Vec<&Path> = self.cluster.nodes.iter().map(|node| node.data.as_path()).collect();
-        take_audit(&mut self.summary, &audit(&programs, &data, &home.join("records"))?);
+        take_audit(&mut self.summary, &audit(&programs, &self.cluster.nodes, &home.join("records"))?);
         let alone = simulate(scenario, self.summary.seconds)?;
         self.summary.without_controller(&alone);
         if options.keep.is_some() {
@@ -304,11 +303,11 @@ fn model(options: &Options) -> Result<Option<[PathBuf; 3]>> {
 }
 
 /// `ridectl audit verify` on every replica's folder, as an auditor would type it.
-pub(crate) fn audit(programs: &Path, data: &[&Path], records: &Path) -> Result<Value> {
+pub(crate) fn audit(programs: &Path, nodes: &[Node], records: &Path) -> Result<Value> {
     let mut command = Command::new(programs.join("ridectl"));
     command.args(["audit", "verify", "--output", "json", "--records"]).arg(records);
-    for dir in data {
-        command.arg("--dir").arg(dir);
+    for node in nodes {
+        command.arg("--dir").arg(&node.data).arg("--witness").arg(node.witness.to_string());
     }
     let output = command.output().context("cannot start ridectl")?;
     if !matches!(output.status.code(), Some(0 | 1)) {

@@ -193,8 +193,7 @@ impl Bench {
         self.ready()?;
         self.cluster.stop()?;
         let records = self.field.end()?;
-        let data: Vec<&Path> = self.cluster.nodes.iter().map(|node| node.data.as_path()).collect();
-        let audit = audit(&programs()?, &data, &records)?;
+        let audit = audit(&programs()?, &self.cluster.nodes, &records)?;
         let count = |key: &str| audit[key].as_u64().with_context(|| format!("the audit does not say {key}"));
         figures.audit_verified = audit["verified"].as_bool() == Some(true);
         figures.orders_executed = count("orders_executed")?;

@@ -13,7 +13,7 @@ use crate::codec::CodecError;
 use crate::codec::entry::decode_entry;
 use crate::codec::vote::decode_mark;
 use crate::replica::LOG_DIR;
-use crate::type_config::position;
+use crate::type_config::{Proposal, position};
 
 /// What one replica's log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +116,17 @@ pub fn read_log(dir: &Path) -> Result<AuditLog, AuditReadError> {
             .map_err(|reason| AuditReadError::Entry { file: file.to_path_buf(), offset, index, reason })
     });
     Ok(AuditLog { cluster, entries: entries.collect::<Result<_, _>>()?, committed_index })
+}
+
+/// What the bytes of an entry say, in a line for people.
+pub fn describe_entry(index: u64, bytes: &[u8]) -> Result<String, EntryFault> {
+    let (at, content) = understand(index, bytes)?;
+    let what = match content {
+        AuditContent::Entry(entry) => Proposal(*entry).to_string(),
+        AuditContent::Blank => "nothing, as a new leader begins".into(),
+        AuditContent::Membership(members) => format!("membership {members}"),
+    };
+    Ok(format!("{what}, term {}, led by {}", at.term, at.leader))
 }
 
 fn committed_index(reader: LogReader) -> Result<Option<u64>, AuditReadError> {

@@ -14,6 +14,7 @@
 //! | [`status`] | what a replica tells of itself |
 //! | [`error`] | what can go wrong, told so that an operator can act |
 //! | [`audit_read`] | a replica's log for an auditor, offline |
+//! | [`audit_tree`] | a Merkle tree over the log, signed checkpoints of it, and their verification |
 //! | [`codec`] | the bytes that are stored and sent, with versions and golden tests |
 //! | `leader_id` | at most one leader per term |
 //! | `vacancy`, `succession` | a leader whose process is gone is followed at once |
@@ -22,6 +23,7 @@
 //! Nothing outside this crate sees openraft, so that its upgrades, which are alphas, touch one crate.
 
 pub mod audit_read;
+pub mod audit_tree;
 pub mod codec;
 pub mod error;
 mod leader_id;

@@ -17,11 +17,14 @@ use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::Site;
 use ridethrough_pki::PeerName;
 use ridethrough_raft_log::{Disk, Storage};
+use ridethrough_witness::SigningKey;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::audit_tree::notary::{self, NotaryThread};
+use crate::audit_tree::{AuditStatus, Tree};
 use crate::codec::entry::encode_proposal;
 use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
@@ -33,7 +36,7 @@ use crate::peer::refusal::Refusals;
 use crate::peer::server::{self, Service};
 use crate::peer::tls::PeerTls;
 use crate::snapshot::SnapshotStore;
-use crate::state_machine::{Notify, Outlet, StateMachine};
+use crate::state_machine::{Beginning, Notify, Outlet, StateMachine};
 use crate::status::{Beside, Role, Status};
 use crate::succession::Succession;
 use crate::type_config::{PeerAddress, Proposal, Response, TypeConfig, replica};
@@ -77,6 +80,8 @@ pub struct ReplicaConfig {
     pub election: Range<Duration>,
     /// The site that the ledger is about.
     pub site: Arc<Site>,
+    /// What it signs checkpoints of its log with, into `audit/` below its directory; without it, none are signed.
+    pub witness: Option<Arc<SigningKey>>,
 }
 
 /// A running replica. Dropping it stops it without waiting; [`Replica::stop`] waits.
@@ -90,6 +95,7 @@ pub struct Replica {
     ceded_term: AtomicU64,
     runtime: Handle,
     tasks: Vec<JoinHandle<()>>,
+    notary: Option<NotaryThread>,
 }
 
 impl Replica {
@@ -111,7 +117,9 @@ impl Replica {
         let (store, found, snapshots) = open(&config, storage).await?;
         let notify = Arc::new(notify);
         let outlet = Outlet::new(Arc::clone(&config.site), Arc::clone(&notify));
-        let machine = StateMachine::new(Arc::clone(&config.site), snapshots, Arc::clone(&outlet));
+        let (tree, notary) = tree(&config);
+        let (site, dir) = (Arc::clone(&config.site), config.dir.clone());
+        let machine = StateMachine::new(Beginning { site, snapshots, outlet: Arc::clone(&outlet), tree, dir });
         let vacancy = Arc::new(Vacancy::new());
         let links = links(&config, &vacancy);
         let own = u64::from(config.id.0);
@@ -133,7 +141,7 @@ impl Replica {
         ];
         let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
         let ceded_term = AtomicU64::new(NEVER_CEDED);
-        Ok(Self { raft, links, vacancy, outlet, store, election_min, ceded_term, runtime, tasks })
+        Ok(Self { raft, links, vacancy, outlet, store, election_min, ceded_term, runtime, tasks, notary })
     }
 
     /// The newest applied state.
@@ -149,6 +157,11 @@ impl Replica {
         let stopped = self.outlet.stopped().map(ToString::to_string);
         let beside = Beside { lease: peers_min.min(self.election_min), ceded_term, stopped };
         Status::of(&self.raft.metrics().borrow_watched(), beside)
+    }
+
+    /// How the audit of its own log is; none where it signs no checkpoints.
+    pub fn audit(&self) -> Option<AuditStatus> {
+        self.notary.as_ref().map(NotaryThread::status)
     }
 
     /// Proposes an entry and waits until it is committed and applied here, but no longer than `deadline`.
@@ -216,7 +229,8 @@ impl Replica {
         let Some(store) = self.store.take() else { return };
         let until = Instant::now() + STOP_DEADLINE;
         // This handle and the one inside `self.raft`'s tasks; the last of those ends soon after openraft has.
-        while store.handles() > 1 && Instant::now() < until {
+        let signing = || self.notary.as_ref().is_some_and(|notary| !notary.is_finished());
+        while (store.handles() > 1 || signing()) && Instant::now() < until {
             sleep(POLL).await;
         }
     }
@@ -364,6 +378,18 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
         ..Config::default()
     };
     raft.validate().map_err(|error| StartError::Config { reason: error.to_string() })
+}
+
+/// The tree over the log, and who signs it. A replica that cannot sign runs all the same, and says so.
+fn tree(config: &ReplicaConfig) -> (Tree, Option<NotaryThread>) {
+    let Some(key) = &config.witness else { return (Tree::new(None), None) };
+    match notary::start(&config.dir, &config.cluster, Arc::clone(key)) {
+        Ok((notary, thread)) => (Tree::new(Some(notary)), Some(thread)),
+        Err(error) => {
+            tracing::error!(%error, "NO CHECKPOINT of the log will be signed");
+            (Tree::new(None), None)
+        }
+    }
 }
 
 /// Opens log and snapshot on a thread that may block.

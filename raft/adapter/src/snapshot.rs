@@ -10,7 +10,7 @@ use ridethrough_core::ledger::{Parts, Transfer};
 use ridethrough_core::site::Site;
 
 use crate::codec::entry::check_grant;
-use crate::codec::snapshot::{SNAPSHOT_BYTES_MAX, decode_snapshot};
+use crate::codec::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, decode_snapshot};
 use crate::error::SnapshotError;
 use crate::type_config::SnapshotMeta;
 
@@ -44,7 +44,7 @@ impl SnapshotStore {
         match fs::read(&file) {
             Ok(bytes) => {
                 let bytes = check_file(&file, &bytes, cluster)?.to_vec();
-                let (meta, _) = decode_for(site, &bytes, &file.display().to_string())?;
+                let Snapshot { meta, .. } = decode_for(site, &bytes, &file.display().to_string())?;
                 *store.current() = Some(Current { meta, bytes });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -95,11 +95,11 @@ impl SnapshotStore {
 }
 
 /// Decodes a snapshot and checks that nothing in it can make the ledger of this site panic.
-pub(crate) fn decode_for(site: &Site, bytes: &[u8], from: &str) -> Result<(SnapshotMeta, Parts), SnapshotError> {
+pub(crate) fn decode_for(site: &Site, bytes: &[u8], from: &str) -> Result<Snapshot, SnapshotError> {
     let decoded = decode_snapshot(bytes);
-    let (meta, parts) = decoded.map_err(|error| SnapshotError::Undecodable { from: from.into(), error })?;
-    match misfit(site, &parts) {
-        None => Ok((meta, parts)),
+    let snapshot = decoded.map_err(|error| SnapshotError::Undecodable { from: from.into(), error })?;
+    match misfit(site, &snapshot.parts) {
+        None => Ok(snapshot),
         Some(reason) => Err(SnapshotError::OtherSite { from: from.into(), reason }),
     }
 }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     fn current(index: u64, parts: &Parts) -> Current {
-        Current { meta: meta(index), bytes: encode_snapshot(&meta(index), parts).expect("encodes") }
+        Current { meta: meta(index), bytes: encode_snapshot(&meta(index), parts, None).expect("encodes") }
     }
 
     fn transfer(rack: u16, kesm: u16, tie: u16) -> Transfer {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn check(parts: &Parts, expected: &str) {
-        let bytes = encode_snapshot(&meta(1), parts).expect("encodes");
+        let bytes = encode_snapshot(&meta(1), parts, None).expect("encodes");
         let error = decode_for(&site(), &bytes, "a peer").expect_err(expected).to_string();
         assert!(error.contains(expected), "expected `{expected}` in: {error}");
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -11,8 +12,12 @@ use openraft::{EntryPayload, OptionalSend};
 use ridethrough_core::command::Position;
 use ridethrough_core::ledger::{Effect, Ledger};
 use ridethrough_core::site::Site;
+use ridethrough_witness::Frontier;
 
-use crate::codec::snapshot::encode_snapshot;
+use crate::audit_tree::Tree;
+use crate::audit_tree::leaves::read_leaves;
+use crate::codec::entry::encode_entry;
+use crate::codec::snapshot::{Snapshot as Decoded, encode_snapshot};
 use crate::error::StopReason;
 use crate::snapshot::{Current, SnapshotStore, decode_for};
 use crate::type_config::{LogEntry, LogId, Proposal, Response, SnapshotMeta, StoredMembership, TypeConfig, position};
@@ -33,6 +38,16 @@ pub(crate) struct Outlet {
     notify: Arc<Notify>,
 }
 
+/// What a state machine begins with.
+pub(crate) struct Beginning {
+    pub(crate) site: Arc<Site>,
+    pub(crate) snapshots: Arc<SnapshotStore>,
+    pub(crate) outlet: Arc<Outlet>,
+    pub(crate) tree: Tree,
+    /// The replica's directory.
+    pub(crate) dir: PathBuf,
+}
+
 /// The replicated state, with its place in the log.
 pub struct StateMachine {
     site: Arc<Site>,
@@ -41,6 +56,9 @@ pub struct StateMachine {
     membership: StoredMembership,
     snapshots: Arc<SnapshotStore>,
     outlet: Arc<Outlet>,
+    tree: Tree,
+    /// The replica's directory.
+    dir: PathBuf,
 }
 
 impl Outlet {
@@ -66,15 +84,19 @@ impl Outlet {
 
 impl StateMachine {
     /// The state before any entry. openraft brings it to the snapshot and then to the last committed entry.
-    pub(crate) fn new(site: Arc<Site>, snapshots: Arc<SnapshotStore>, outlet: Arc<Outlet>) -> Self {
+    pub(crate) fn new(beginning: Beginning) -> Self {
+        let Beginning { site, snapshots, outlet, tree, dir } = beginning;
         let ledger = Arc::new(Ledger::new(Arc::clone(&site)));
-        Self { site, ledger, last_applied: None, membership: StoredMembership::default(), snapshots, outlet }
+        let membership = StoredMembership::default();
+        Self { site, ledger, last_applied: None, membership, snapshots, outlet, tree, dir }
     }
 
     /// Applies entries to the working state; nothing is published and nobody is answered yet.
     fn apply_one(&mut self, entry: LogEntry) -> Result<Response, StopReason> {
         let id = entry.log_id;
         let at = position(&id).ok_or(StopReason::BadLeader { entry: id.index, node: id.leader_id.node })?;
+        // One value has one encoding, so these are the bytes that the log holds.
+        let stored = encode_entry(&entry).ok();
         let effect = match entry.payload {
             EntryPayload::Blank => None,
             EntryPayload::Normal(proposal) => Some(self.apply_proposal(at, &proposal)?),
@@ -84,6 +106,7 @@ impl StateMachine {
             }
         };
         self.last_applied = Some(id);
+        self.tree.append(id.index, stored.as_deref());
         Ok(Response { at, seen: self.ledger.seen(), effect })
     }
 
@@ -145,11 +168,13 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         let meta = SnapshotMeta { last_log_id: self.last_applied, last_membership: self.membership.clone() };
-        SnapshotBuilder { meta, ledger: Arc::clone(&self.ledger), snapshots: Arc::clone(&self.snapshots) }
+        let (ledger, tree) = (Arc::clone(&self.ledger), self.tree.frontier().cloned());
+        SnapshotBuilder { meta, ledger, tree, snapshots: Arc::clone(&self.snapshots) }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Vec<u8>) -> Result<(), io::Error> {
-        let (found, parts) = decode_for(&self.site, &snapshot, "the leader").map_err(io::Error::other)?;
+        let decoded = decode_for(&self.site, &snapshot, "the leader").map_err(io::Error::other)?;
+        let Decoded { meta: found, parts, tree } = decoded;
         if found != *meta {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the snapshot is not the one that was announced"));
         }
@@ -157,6 +182,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.ledger = Arc::new(Ledger::from_parts(Arc::clone(&self.site), parts));
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
+        self.tree.restore(known_tree(tree, &self.dir, meta).await);
         self.outlet.publish(&self.ledger);
         Ok(())
     }
@@ -171,6 +197,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 pub struct SnapshotBuilder {
     meta: SnapshotMeta,
     ledger: Arc<Ledger>,
+    tree: Option<Frontier>,
     snapshots: Arc<SnapshotStore>,
 }
 
@@ -178,10 +205,21 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = Vec<u8>;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let bytes = encode_snapshot(&self.meta, &self.ledger.parts()).map_err(io::Error::other)?;
+        let bytes = encode_snapshot(&self.meta, &self.ledger.parts(), self.tree.as_ref()).map_err(io::Error::other)?;
         keep(&self.snapshots, Current { meta: self.meta.clone(), bytes: bytes.clone() }).await?;
         Ok(Snapshot { meta: self.meta.clone(), snapshot: bytes })
     }
+}
+
+/// The tree that a snapshot tells, or that the replica's own log still has, where another release made the snapshot.
+async fn known_tree(told: Option<Frontier>, dir: &Path, meta: &SnapshotMeta) -> Option<Frontier> {
+    let entries = meta.last_log_id.map_or(0, |last| last.index.saturating_add(1));
+    if told.is_some() || entries == 0 {
+        return told.or(Some(Frontier::default()));
+    }
+    let dir = dir.to_path_buf();
+    let read = tokio::task::spawn_blocking(move || read_leaves(&dir).ok()?.frontier(entries)).await;
+    read.ok().flatten()
 }
 
 /// The disk may be slow, and the runtime's threads have heartbeats to send.

@@ -9,9 +9,10 @@ use openraft::{OptionalSend, StorageError};
 use ridethrough_core::site::Site;
 use tempfile::TempDir;
 
+use crate::audit_tree::Tree;
 use crate::log_store::LogStore;
 use crate::snapshot::SnapshotStore;
-use crate::state_machine::{Outlet, StateMachine};
+use crate::state_machine::{Beginning, Outlet, StateMachine};
 use crate::type_config::{LogEntry, LogId, TypeConfig, Vote};
 
 const SITE: &str = include_str!("../tests/site.toml");
@@ -29,7 +30,8 @@ impl StoreBuilder<TypeConfig, AnyBeginning, StateMachine, TempDir> for Builder {
         let (log, _) = LogStore::open(&dir.path().join("log"), [1; 16], ridethrough_raft_log::Disk).expect("opens");
         let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
         let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
-        Ok((dir, AnyBeginning(log), StateMachine::new(site, snapshots, outlet)))
+        let beginning = Beginning { site, snapshots, outlet, tree: Tree::new(None), dir: dir.path().to_path_buf() };
+        Ok((dir, AnyBeginning(log), StateMachine::new(beginning)))
     }
 }
 

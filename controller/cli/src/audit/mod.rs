@@ -1,19 +1,23 @@
-//! `ridectl audit`: what the log says, whether it holds, and why a transfer was made.
+//! `ridectl audit`: what the log says, whether it holds, and why a transfer was made; proofs for those who have no log.
 
 #[cfg(test)]
 pub mod example;
 mod explain;
+mod keygen;
 mod log;
 pub mod open;
+mod proof;
 mod records;
+mod tree;
 mod verify;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use ridethrough_core::command::TransferId;
+use ridethrough_witness::WitnessKey;
 
 use crate::output::Output;
 
@@ -42,13 +46,51 @@ pub enum Command {
         #[arg(long)]
         last: Option<usize>,
     },
-    /// Replay the log, compare every state with what its proposers saw, and the devices' own records with the log.
+    /// Compare the log with the checkpoints that witnesses signed, entry by entry; replay it and compare every state with
+    /// what its proposers saw, and the devices' own records with the log.
     Verify {
-        #[command(flatten)]
-        source: Source,
+        /// A replica's data folder, or a copy of it; name several to compare replicas.
+        #[arg(value_name = "DIR", required_unless_present = "dir")]
+        dirs: Vec<PathBuf>,
+        /// The same.
+        #[arg(long)]
+        dir: Vec<PathBuf>,
+        /// The site file; by default the copy that lies beside the log.
+        #[arg(long)]
+        site: Option<PathBuf>,
+        /// A witness's public key, as `ridectl audit keygen` prints it; without any, no checkpoint is looked at.
+        #[arg(long, value_name = "VKEY", num_args = 1..)]
+        witness: Vec<WitnessKey>,
         /// A folder with the devices' own records.
         #[arg(long)]
         records: Option<PathBuf>,
+    },
+    /// Write one entry's proof, for whoever has a witness's key and no log.
+    Prove {
+        /// The entry's index.
+        index: u64,
+        /// A replica's data folder, or a copy of it.
+        dir: PathBuf,
+        /// The file to make, in the form of C2SP tlog-proof.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Check an entry's proof, without the log.
+    Check {
+        /// The proof's file.
+        file: PathBuf,
+        /// A witness's public key; one of them must have signed.
+        #[arg(long, value_name = "VKEY", num_args = 1.., required = true)]
+        witness: Vec<WitnessKey>,
+    },
+    /// Draw a key that a replica signs checkpoints with, into a new file that only its owner can read: what `audit.key`
+    /// names. Prints its public half.
+    Keygen {
+        /// The witness's name, such as `ridethrough/demo/n1`.
+        #[arg(long)]
+        name: String,
+        /// The file to make.
+        file: PathBuf,
     },
     /// Say why a transfer was made and what became of it, or what an entry is and why.
     Explain {
@@ -63,8 +105,23 @@ pub enum Command {
 pub fn run(command: &Command, output: Output) -> Result<bool> {
     match command {
         Command::Log { source, rack, last } => log::run(&open::open(source)?, rack.as_deref(), *last, output),
-        Command::Verify { source, records } => verify::run(&open::open(source)?, records.as_deref(), output),
+        Command::Verify { dirs, dir, site, witness, records } => {
+            let source = Source { dir: dirs.iter().chain(dir).cloned().collect(), site: site.clone() };
+            verify(&source, witness, records.as_deref(), output)
+        }
+        Command::Prove { index, dir, out } => proof::prove(*index, dir, out, output),
+        Command::Check { file, witness } => proof::check(file, witness, output),
+        Command::Keygen { name, file } => keygen::run(name, file, output),
         Command::Explain { id, source } => explain::run(&open::open(source)?, &wanted(id)?, output),
+    }
+}
+
+/// A log that is not what was signed is not replayed: whatever it would say is forged.
+fn verify(source: &Source, witnesses: &[WitnessKey], records: Option<&Path>, output: Output) -> Result<bool> {
+    let tree = tree::verify(&source.dir, witnesses)?;
+    match tree {
+        Some(tree) if !tree.verified => tree.refuse(output),
+        tree => verify::run(&open::open(source)?, tree, records, output),
     }
 }
 

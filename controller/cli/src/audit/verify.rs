@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::open::Opened;
 use super::records::{self, Checked};
+use super::tree::Tree;
 use crate::output::{Output, hex};
 
 #[derive(Serialize)]
@@ -22,20 +23,22 @@ struct Report {
     transfers: usize,
     states_compared: usize,
     state_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tree: Option<Tree>,
     #[serde(flatten)]
     records: Option<Checked>,
     faults: Vec<String>,
 }
 
 /// Verifies; false when anything does not hold.
-pub fn run(opened: &Opened, records: Option<&Path>, output: Output) -> Result<bool> {
+pub fn run(opened: &Opened, tree: Option<Tree>, records: Option<&Path>, output: Output) -> Result<bool> {
     let records = records.map(|folder| records::check(folder, &opened.replay, &opened.site)).transpose()?;
-    let report = report(opened, records);
+    let report = report(opened, tree, records);
     output.print(&report, || words_of(&report))?;
     Ok(report.verified)
 }
 
-fn report(opened: &Opened, records: Option<Checked>) -> Report {
+fn report(opened: &Opened, tree: Option<Tree>, records: Option<Checked>) -> Report {
     let replay = &opened.replay;
     let mut faults = opened.forks.clone();
     if let Some(divergence) = replay.divergence {
@@ -61,6 +64,7 @@ fn report(opened: &Opened, records: Option<Checked>) -> Report {
         transfers: transfers(opened),
         states_compared: replay.states_compared,
         state_hash: hex(&replay.ledger.seen().hash),
+        tree,
         records,
         faults,
     }
@@ -84,6 +88,7 @@ fn words_of(report: &Report) -> String {
         &report.state_hash[..16]
     ));
     lines.push(format!("transfers  {} committed, {} plans refused at apply", report.transfers, report.plans_refused));
+    lines.extend(report.tree.iter().flat_map(Tree::lines));
     lines.extend(report.records.iter().map(Checked::words));
     lines.extend(report.faults.iter().map(|fault| format!("FAULT      {fault}")));
     lines.push(format!("verdict    {}\n", if report.verified { "VERIFIED" } else { "DOES NOT HOLD" }));

@@ -4,6 +4,7 @@
 //! It wakes for every tick, for every ledger that Raft publishes and for what the link hears; it never waits for
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
+mod audited;
 mod fallbacks;
 mod meters;
 mod operations;
@@ -29,6 +30,7 @@ use ridethrough_model::{Keep, site_samples};
 use ridethrough_protocol::Orders;
 use ridethrough_raft::{Replica, Role, Status};
 
+use self::audited::Audited;
 use self::fallbacks::Fallbacks;
 use self::meters::Meters;
 pub use self::operations::Operators;
@@ -86,6 +88,7 @@ pub struct ControlThread {
     outlets: OutletWatch,
     operators: Operators,
     fallbacks: Fallbacks,
+    audited: Option<Audited>,
 }
 
 impl ControlThread {
@@ -105,6 +108,7 @@ impl ControlThread {
             outlets: OutletWatch::new(&parts.site),
             operators,
             fallbacks: Fallbacks::new(),
+            audited: Audited::new(parts.replica.audit()),
             clock,
             parts,
         }
@@ -326,6 +330,9 @@ impl ControlThread {
         let (view, forecasts) = (self.control.view(), self.control.forecasts());
         self.meters.tell(&ledger, view.implausible(), quarantined.len());
         self.meters.tell_signals(&self.parts.signals);
+        if let (Some(audited), Some(status)) = (&self.audited, self.parts.replica.audit()) {
+            audited.tell(status);
+        }
         let heard = (0..site.devices().count()).filter(|&slot| view.heard(slot, now)).count();
         let snapshot = Snapshot {
             site: site.name.clone(),

@@ -77,8 +77,10 @@ impl std::error::Error for CodecError {}
 /// version 2 since stands after what was there, so that all that was ever written in it is read; a release that does not
 /// know it refuses it as malformed.
 const VERSION: u8 = 2;
-/// A snapshot whose log has chosen a model. All others are written as version 2.
+/// A snapshot whose log has chosen a model, as it was before snapshots told the tree over the log.
 const VERSION_WITH_MODELS: u8 = 3;
+/// A snapshot that tells the tree over the log. One that does not know it is written as version 2 or 3.
+const VERSION_WITH_TREE: u8 = 4;
 
 /// Encodes a value to be stored, version first.
 pub(crate) fn encode_stored(value: &impl Encode) -> Result<Vec<u8>, CodecError> {

@@ -187,7 +187,8 @@ impl Service {
         }
         // Checked before openraft sees it: a snapshot that openraft cannot install stops the replica.
         match decode_for(&self.site, &bytes, "the leader") {
-            Ok((meta, _)) => {
+            Ok(decoded) => {
+                let meta = decoded.meta;
                 let installed = self.raft.install_full_snapshot(vote, Snapshot { meta, snapshot: bytes }).await;
                 installed.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Installed)
             }

@@ -15,6 +15,7 @@ use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
 use ridethrough_pki::{Authority, Issued, Validity};
 use ridethrough_raft::{PeerPems, PeerTls, ProposeError, Replica, ReplicaConfig, Response, Role, StartError};
+use ridethrough_witness::SigningKey;
 use tempfile::TempDir;
 
 pub const CLUSTER: [u8; 16] = *b"ridethrough-test";
@@ -22,6 +23,12 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 const SITE: &str = include_str!("../site.toml");
+
+/// What a replica signs checkpoints with.
+pub fn key(id: u16) -> Arc<SigningKey> {
+    let seed = u8::try_from(id).expect("small");
+    Arc::new(SigningKey::new(&format!("n{id}"), [seed; 32]).expect("a good name"))
+}
 
 pub fn site() -> Arc<Site> {
     Arc::new(Site::parse("site.toml", SITE).expect("the test's site"))
@@ -110,6 +117,7 @@ impl Cluster {
             heartbeat: self.pace.heartbeat,
             election: start..start + self.pace.width,
             site: site(),
+            witness: Some(key(id)),
         }
     }
 

@@ -1,4 +1,5 @@
-//! A snapshot: the ledger's dynamic part, with the entry and the membership that it goes up to.
+//! A snapshot: the ledger's dynamic part, with the entry and the membership that it goes up to, and the tree over the log
+//! to there.
 
 mod order;
 mod standing;
@@ -8,12 +9,15 @@ use ridethrough_core::device::DeviceId;
 use ridethrough_core::ledger::Parts;
 use ridethrough_core::model::Models;
 use ridethrough_core::units::Millis;
+use ridethrough_witness::Frontier;
 
 use self::order::OrderV2;
 use self::standing::{CapV2, ChargeV2, ClosingV2, FeedModeV2, GeneratorRuleV2, TransferV2};
 use super::entry::numbers::device;
 use super::entry::{FoundingV2, LogIdV2, MembershipV2, ModelIdV2, RackLoadV2, SeenV2};
-use super::{CodecError, VERSION_WITH_MODELS, decode, decode_stored, each, encode_stored, encode_versioned};
+use super::{
+    CodecError, VERSION_WITH_MODELS, VERSION_WITH_TREE, decode, decode_stored, each, encode_stored, encode_versioned,
+};
 use crate::type_config::{Membership, SnapshotMeta, StoredMembership};
 
 /// Most bytes of an encoded snapshot. A site of 10,000 racks with a transfer for each takes a quarter of it.
@@ -21,18 +25,32 @@ pub(crate) const SNAPSHOT_BYTES_MAX: usize = 64 << 20;
 /// Most bytes of memory that a decoded snapshot may claim.
 const SNAPSHOT_BYTES_LIMIT: usize = 2 * SNAPSHOT_BYTES_MAX;
 
+/// What a snapshot tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    pub(crate) meta: SnapshotMeta,
+    pub(crate) parts: Parts,
+    /// The tree over the log up to the snapshot; none where whoever made it did not know it.
+    pub(crate) tree: Option<Frontier>,
+}
+
 /// The bytes of a snapshot.
-pub(crate) fn encode_snapshot(meta: &SnapshotMeta, parts: &Parts) -> Result<Vec<u8>, CodecError> {
+pub(crate) fn encode_snapshot(
+    meta: &SnapshotMeta,
+    parts: &Parts,
+    tree: Option<&Frontier>,
+) -> Result<Vec<u8>, CodecError> {
     let before = SnapshotV2 {
         last_log_id: meta.last_log_id.as_ref().map(Into::into),
         membership_log_id: meta.last_membership.log_id().as_ref().map(Into::into),
         membership: meta.last_membership.membership().into(),
         parts: parts.into(),
     };
-    let bytes = if parts.models == Models::default() {
-        encode_stored(&before)?
-    } else {
-        encode_versioned(VERSION_WITH_MODELS, &SnapshotV3 { before, models: (&parts.models).into() })?
+    let models = (parts.models != Models::default()).then(|| (&parts.models).into());
+    let bytes = match (tree, models) {
+        (Some(tree), models) => encode_versioned(VERSION_WITH_TREE, &SnapshotV4 { before, models, tree: tree.into() })?,
+        (None, Some(models)) => encode_versioned(VERSION_WITH_MODELS, &SnapshotV3 { before, models })?,
+        (None, None) => encode_stored(&before)?,
     };
     match bytes.len() {
         ..=SNAPSHOT_BYTES_MAX => Ok(bytes),
@@ -41,24 +59,60 @@ pub(crate) fn encode_snapshot(meta: &SnapshotMeta, parts: &Parts) -> Result<Vec<
 }
 
 /// The snapshot that [`encode_snapshot`] gave these bytes.
-pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<(SnapshotMeta, Parts), CodecError> {
+pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, CodecError> {
     if bytes.len() > SNAPSHOT_BYTES_MAX {
         return Err(CodecError::TooLarge { bytes: bytes.len(), bytes_max: SNAPSHOT_BYTES_MAX });
     }
-    let (v2, models) = match bytes.split_first() {
+    let (v2, models, tree) = match bytes.split_first() {
+        Some((&VERSION_WITH_TREE, rest)) => {
+            let v4 = decode::<SnapshotV4, SNAPSHOT_BYTES_LIMIT>(rest)?;
+            (v4.before, v4.models, Some(v4.tree))
+        }
         Some((&VERSION_WITH_MODELS, rest)) => {
             let v3 = decode::<SnapshotV3, SNAPSHOT_BYTES_LIMIT>(rest)?;
-            (v3.before, v3.models.try_into()?)
+            (v3.before, Some(v3.models), None)
         }
-        _ => (decode_stored::<SnapshotV2, SNAPSHOT_BYTES_LIMIT>(bytes)?, Models::default()),
+        _ => (decode_stored::<SnapshotV2, SNAPSHOT_BYTES_LIMIT>(bytes)?, None, None),
     };
+    let models = models.map_or(Ok(Models::default()), TryInto::try_into)?;
     let membership_log_id = v2.membership_log_id.map(TryInto::try_into).transpose()?;
     let membership: Membership = v2.membership.try_into()?;
     let meta = SnapshotMeta {
         last_log_id: v2.last_log_id.map(TryInto::try_into).transpose()?,
         last_membership: StoredMembership::new(membership_log_id, membership),
     };
-    Ok((meta, Parts { models, ..v2.parts.try_into()? }))
+    let parts = Parts { models, ..v2.parts.try_into()? };
+    let tree = tree.map(|tree| tree.of(&meta)).transpose()?;
+    Ok(Snapshot { meta, parts, tree })
+}
+
+/// A snapshot that tells the tree over the log.
+#[derive(Encode, Decode)]
+struct SnapshotV4 {
+    before: SnapshotV2,
+    models: Option<ModelsV3>,
+    tree: TreeV4,
+}
+
+#[derive(Encode, Decode)]
+struct TreeV4 {
+    size: u64,
+    peaks: Vec<[u8; 32]>,
+}
+
+impl From<&Frontier> for TreeV4 {
+    fn from(tree: &Frontier) -> Self {
+        Self { size: tree.size(), peaks: tree.peaks().to_vec() }
+    }
+}
+
+impl TreeV4 {
+    /// The tree, which is that of the entries up to the snapshot and no other.
+    fn of(self, meta: &SnapshotMeta) -> Result<Frontier, CodecError> {
+        let entries = meta.last_log_id.map_or(0, |last| last.index.saturating_add(1));
+        let tree = Frontier::from_parts(self.size, self.peaks).filter(|tree| tree.size() == entries);
+        tree.ok_or(CodecError::Malformed { reason: "a tree that is not of the entries before the snapshot".into() })
+    }
 }
 
 /// A snapshot whose log has chosen a model.

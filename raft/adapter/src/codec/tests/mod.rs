@@ -13,13 +13,14 @@ use ridethrough_core::command::{
 };
 use ridethrough_core::fallback::{CHANGES_MAX, Change, ForecastNote, Part, TALLIES_MAX, Tally};
 use ridethrough_core::site::RackId;
+use ridethrough_witness::Frontier;
 
 use self::samples::{
     answers, entries, governance, grant, greetings, hello, marks, meta, normal, notes, outcome, parts,
     parts_with_models, plan, requests, vote,
 };
 use super::entry::{EntryV2, decode_entry, encode_entry};
-use super::snapshot::{decode_snapshot, encode_snapshot};
+use super::snapshot::{Snapshot, decode_snapshot, encode_snapshot};
 use super::vote::{decode_mark, decode_vote, encode_mark, encode_vote};
 use super::wire::{
     Greeting, HelloRefusal, decode_answer, decode_greeting, decode_hello, decode_request, encode_answer,
@@ -49,8 +50,10 @@ fn every_value_decodes_to_itself() {
         assert_eq!(decode_entry(&bytes).expect("decodes"), entry);
     }
     for parts in [parts(), parts_with_models()] {
-        let bytes = encode_snapshot(&meta(), &parts).expect("encodes");
-        assert_eq!(decode_snapshot(&bytes).expect("decodes"), (meta(), parts));
+        let bytes = encode_snapshot(&meta(), &parts, None).expect("encodes");
+        assert_eq!(decode_snapshot(&bytes), Ok(Snapshot { meta: meta(), parts: parts.clone(), tree: None }));
+        let bytes = encode_snapshot(&meta(), &parts, Some(&tree())).expect("encodes");
+        assert_eq!(decode_snapshot(&bytes), Ok(Snapshot { meta: meta(), parts, tree: Some(tree()) }));
     }
     assert_eq!(decode_vote(&encode_vote(&vote()).expect("encodes")), Ok(vote()));
     for mark in marks() {
@@ -133,7 +136,7 @@ fn numbers_that_stand_for_nothing_are_refused() {
         "rule reason",
         "verdict",
     ]);
-    damage(encode_snapshot(&meta(), &parts()).expect("encodes"), &|bytes| decode_snapshot(bytes).err());
+    damage(encode_snapshot(&meta(), &parts(), None).expect("encodes"), &|bytes| decode_snapshot(bytes).err());
     assert_eq!(refused, entries_alone.into_iter().chain(["phase"]).collect());
 }
 
@@ -241,7 +244,10 @@ fn words_that_are_no_text_are_refused() {
 
 #[test]
 fn every_flipped_bit_is_refused_or_is_another_value_with_just_those_bytes() {
-    let snapshots = [parts(), parts_with_models()].map(|parts| encode_snapshot(&meta(), &parts).expect("encodes"));
+    let with_tree = encode_snapshot(&meta(), &parts(), Some(&tree())).expect("encodes");
+    let snapshots =
+        [parts(), parts_with_models()].map(|parts| encode_snapshot(&meta(), &parts, None).expect("encodes"));
+    let snapshots = snapshots.into_iter().chain([with_tree]);
     for mut bytes in all_entries().iter().map(|entry| encode_entry(entry).expect("encodes")).chain(snapshots) {
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -258,9 +264,9 @@ fn assert_one_encoding(bytes: &[u8]) {
     {
         assert_eq!(encode_entry(&entry).as_deref(), Ok(bytes));
     }
-    if let Ok((meta, parts)) = decode_snapshot(bytes) {
-        let again = encode_snapshot(&meta, &parts).expect("encodes");
-        assert_eq!(decode_snapshot(&again), Ok((meta, parts)));
+    if let Ok(snapshot) = decode_snapshot(bytes) {
+        let again = encode_snapshot(&snapshot.meta, &snapshot.parts, snapshot.tree.as_ref()).expect("encodes");
+        assert_eq!(decode_snapshot(&again), Ok(snapshot));
     }
 }
 
@@ -281,8 +287,8 @@ proptest! {
 
     #[test]
     fn arbitrary_snapshots_come_back(parts in arbitrary::parts()) {
-        let bytes = encode_snapshot(&meta(), &parts).expect("encodes");
-        prop_assert_eq!(decode_snapshot(&bytes), Ok((meta(), parts)));
+        let bytes = encode_snapshot(&meta(), &parts, None).expect("encodes");
+        prop_assert_eq!(decode_snapshot(&bytes), Ok(Snapshot { meta: meta(), parts, tree: None }));
     }
 
     #[test]
@@ -296,7 +302,7 @@ proptest! {
 
     #[test]
     fn arbitrary_snapshots_with_a_flipped_bit_never_panic(parts in arbitrary::parts(), at in any::<prop::sample::Index>()) {
-        let mut bytes = encode_snapshot(&meta(), &parts).expect("encodes");
+        let mut bytes = encode_snapshot(&meta(), &parts, None).expect("encodes");
         let bit = at.index(bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
         assert_one_encoding(&bytes);
@@ -306,7 +312,7 @@ proptest! {
     #[test]
     fn damaged_values_never_panic(at in any::<prop::sample::Index>(), with in any::<[u8; 9]>()) {
         let stored = all_entries().iter().map(|entry| encode_entry(entry).expect("encodes")).collect::<Vec<_>>();
-        let snapshot = encode_snapshot(&meta(), &parts()).expect("encodes");
+        let snapshot = encode_snapshot(&meta(), &parts(), None).expect("encodes");
         let sent = requests().iter().map(|request| encode_request(request).expect("encodes")).collect::<Vec<_>>();
         for mut bytes in stored.into_iter().chain([snapshot]).chain(sent) {
             let at = at.index(bytes.len());
@@ -336,7 +342,7 @@ fn all_entries() -> Vec<LogEntry> {
 /// A snapshot of the later version holds a choice, and one that a log can have made.
 #[test]
 fn a_snapshot_without_a_choice_has_one_version() {
-    let mut bytes = encode_snapshot(&meta(), &parts()).expect("encodes");
+    let mut bytes = encode_snapshot(&meta(), &parts(), None).expect("encodes");
     assert_eq!(bytes[0], VERSION);
     bytes[0] = VERSION_WITH_MODELS;
     bytes.extend_from_slice(&[0; 11]);
@@ -344,10 +350,25 @@ fn a_snapshot_without_a_choice_has_one_version() {
     assert_eq!(decode_snapshot(&bytes), Err(refused));
 }
 
+/// A tree of as many entries as the snapshot goes up to, and none of any other number.
+fn tree() -> Frontier {
+    let entries = meta().last_log_id.map_or(0, |last| last.index + 1);
+    // A log of the real length takes too long to hash; subtrees of any content have the same form.
+    let peaks = (1..=u8::try_from(entries.count_ones()).expect("at most 64")).map(|number| [number; 32]);
+    Frontier::from_parts(entries, peaks.collect()).expect("as many as the size has ones")
+}
+
+#[test]
+fn a_tree_of_other_entries_is_refused() {
+    let bytes = encode_snapshot(&meta(), &parts(), Some(&Frontier::default())).expect("encodes");
+    let reason = "a tree that is not of the entries before the snapshot".into();
+    assert_eq!(decode_snapshot(&bytes), Err(CodecError::Malformed { reason }));
+}
+
 fn golden_now() -> String {
     let mut lines = Vec::new();
     lines.extend(entries().iter().map(|entry| ("entry", encode_entry(entry))));
-    lines.push(("snapshot", encode_snapshot(&meta(), &parts())));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts(), None)));
     lines.push(("vote", encode_vote(&vote())));
     lines.extend(marks().iter().map(|mark| ("mark", encode_mark(mark))));
     lines.push(("hello", encode_hello(&hello())));
@@ -355,9 +376,11 @@ fn golden_now() -> String {
     lines.extend(requests().iter().map(|request| ("request", encode_request(request))));
     lines.extend(answers().iter().map(|answer| ("answer", encode_answer(answer))));
     lines.extend(governance().iter().map(|entry| ("entry", encode_entry(entry))));
-    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models())));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models(), None)));
     lines.extend(notes().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.push(("greeting", encode_greeting(Greeting::Refused(HelloRefusal::Certificate))));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts(), Some(&tree()))));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models(), Some(&tree()))));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);
