@@ -36,6 +36,8 @@ pub fn all() -> Result<()> {
         benches.args(["--bench", bench]);
     }
     step("short benches", benches.args(["--", "--quick"]))?;
+    // Windows that suit a machine which does other things, too.
+    drill::short_failover()?;
     fuzz::slice()
 }
 

@@ -23,6 +23,12 @@ pub fn run(command: &str, options: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
+/// A leader killed and frozen a few times; `build` must have been called.
+pub fn short_failover() -> Result<()> {
+    let mut drill = Command::new(target().join("release/drill"));
+    step("short failovers", drill.args(["failover", "--quick", "--pace", "steady"]).current_dir(root()))
+}
+
 /// Builds `ridethroughd`, `ridectl` and `drill` in release mode. Always the whole workspace: another choice of packages
 /// would choose other features of what they share, and build that again.
 pub fn build() -> Result<()> {

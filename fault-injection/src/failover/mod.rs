@@ -27,8 +27,10 @@ use crate::scenario::Scenario;
 
 /// How often replicas are looked at until all is well.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a cluster may take until all is well.
-const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a cluster may take until all is well. A scenario may need nothing for a while.
+const READY_DEADLINE: Duration = Duration::from_mins(3);
+/// A transfer must have this long left, or nothing might be left to confirm when the next leader has come.
+const STANDS_MS: i64 = 1_000;
 /// How long a failover may take.
 const FAILOVER_DEADLINE: Duration = Duration::from_secs(10);
 /// A gap that is told by itself.
@@ -136,7 +138,7 @@ impl Bench {
             if let Some(leader) = all.iter().find(|one| one.acting)
                 && all.len() == usize::from(REPLICAS)
                 && leader.devices_heard == leader.devices
-                && !leader.transfers.is_empty()
+                && leader.transfers.iter().any(|transfer| transfer.acked && transfer.left_ms > STANDS_MS)
                 && all.iter().all(|one| {
                     one.term == leader.term
                         && one.leader == Some(leader.replica)
@@ -146,7 +148,14 @@ impl Bench {
                 return Ok(leader.clone());
             }
             if Instant::now() > deadline {
-                bail!("the cluster was not whole again within {} s: {all:?}", READY_DEADLINE.as_secs());
+                let seen: Vec<_> = all
+                    .iter()
+                    .map(|one| (one.replica, one.term, one.acting, one.applied_index, one.transfers.len()))
+                    .collect();
+                bail!(
+                    "no whole cluster with a transfer within {} s; replica, term, acting, applied, transfers: {seen:?}",
+                    READY_DEADLINE.as_secs()
+                );
             }
             std::thread::sleep(LOOK);
         }
