@@ -8,8 +8,9 @@
 
 use crate::units::Millis;
 
-/// Leadership is told to the link at least so often; it lapses there by itself otherwise.
-pub const LEAD_REFRESH: Millis = Millis::new(20);
+/// Leadership is told to the link at least so often, and twice in the time that it is confirmed for; it lapses there by itself
+/// otherwise.
+const REFRESH_MAX: Millis = Millis::new(20);
 
 /// What consensus says of this replica at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +54,22 @@ pub enum Duty {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Led {
     term: u64,
-    /// When the link was last told; none while it is paused.
-    told_at: Option<Millis>,
+    /// What the link was last told; none while it is paused.
+    told: Option<Told>,
+}
+
+/// What the link was told of leadership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    at: Millis,
+    valid_for: Millis,
+}
+
+impl Told {
+    /// How long after it the link must be told again.
+    fn refresh(self) -> Millis {
+        REFRESH_MAX.min(Millis::new(self.valid_for.get() / 2)).max(Millis::new(1))
+    }
 }
 
 /// The moment in which this replica was first seen to lead in a term.
@@ -75,7 +90,13 @@ pub struct Leadership {
 impl Leadership {
     /// The term in which this replica acts as leader; none while it does not.
     pub fn acting(&self) -> Option<u64> {
-        self.led.filter(|led| led.told_at.is_some()).map(|led| led.term)
+        self.led.filter(|led| led.told.is_some()).map(|led| led.term)
+    }
+
+    /// Within what time [`Self::follow`] must be called again, so that leadership does not lapse at the link; none while this
+    /// replica does not act.
+    pub fn refresh(&self) -> Option<Millis> {
+        self.led?.told.map(Told::refresh)
     }
 
     /// Takes in what consensus says now; returns what the link must be told, if anything.
@@ -86,7 +107,7 @@ impl Leadership {
         }
         let led = self.led.as_mut()?;
         if standing.leads && standing.term == led.term {
-            return led.told_at.take().map(|_| Duty::Pause { term: led.term });
+            return led.told.take().map(|_| Duty::Pause { term: led.term });
         }
         self.led = None;
         Some(Duty::StepDown)
@@ -103,11 +124,11 @@ impl Leadership {
 
     fn lead(&mut self, standing: Standing, now: Millis) -> Option<Duty> {
         let known = self.led.filter(|led| led.term == standing.term);
-        let told_at = known.and_then(|led| led.told_at);
-        if told_at.is_some_and(|told| now.saturating_sub(told) < LEAD_REFRESH) {
+        let told = known.and_then(|led| led.told);
+        if told.is_some_and(|told| now.saturating_sub(told.at) < told.refresh()) {
             return None;
         }
-        self.led = Some(Led { term: standing.term, told_at: Some(now) });
+        self.led = Some(Led { term: standing.term, told: Some(Told { at: now, valid_for: standing.confirmed_for }) });
         Some(Duty::Lead { term: standing.term, valid_for: standing.confirmed_for, begins: known.is_none() })
     }
 }
@@ -145,6 +166,19 @@ mod tests {
         let quiet = (leads(3, 80), None, Some(3));
         let first = (leads(3, 90), Some(lead(3, 90, true)), Some(3));
         check(&[first, quiet, quiet, quiet, (leads(3, 70), Some(lead(3, 70, false)), Some(3)), quiet]);
+    }
+
+    #[test]
+    fn a_short_confirmation_is_told_again_before_it_lapses() {
+        check(&[
+            (leads(3, 10), Some(lead(3, 10, true)), Some(3)),
+            (leads(3, 9), Some(lead(3, 9, false)), Some(3)),
+            (leads(3, 7), Some(lead(3, 7, false)), Some(3)),
+        ]);
+        let mut leadership = Leadership::default();
+        assert_eq!(leadership.refresh(), None);
+        leadership.follow(leads(3, 1), Millis::ZERO);
+        assert_eq!(leadership.refresh(), Some(Millis::new(1)), "a busy loop helps nobody");
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use self::leadership::{Duty, LEAD_REFRESH, Leadership, Standing};
+pub use self::leadership::{Duty, Leadership, Standing};
 
 use self::devices::Devices;
 use self::endorsing::Endorsing;

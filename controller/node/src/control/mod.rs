@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use ridethrough_core::command::{Command, Founding};
-use ridethrough_core::control::{Control, Duty, LEAD_REFRESH, Leadership, Standing};
+use ridethrough_core::control::{Control, Duty, Leadership, Standing};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::planner::Inputs;
@@ -138,7 +138,7 @@ impl ControlThread {
 
     fn rest(&self) -> Duration {
         let left = self.next_tick.saturating_sub(self.clock.now()).or_zero();
-        let rest = if self.leadership.acting().is_some() { left.min(LEAD_REFRESH) } else { left };
+        let rest = self.leadership.refresh().map_or(left, |refresh| left.min(refresh));
         Duration::from_millis(rest.get().unsigned_abs())
     }
 
