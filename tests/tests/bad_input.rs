@@ -89,6 +89,13 @@ impl Desk {
         edit(&self.file(name), from, to);
     }
 
+    /// Moves into another cluster, with certificates that fit.
+    fn join_cluster(&self, name: &str) {
+        self.edit("n1.toml", "cluster = \"bad input\"", &format!("cluster = \"{name}\""));
+        remove(&self.file("n1-peer.key"));
+        certificates::write(self.home.path(), name, 1).expect("certificates can be made");
+    }
+
     fn forecast_from(&self, files: [&Path; 3]) {
         let [model, manifest, runtime] = files.map(Path::display);
         let trusted = DEMO_MODEL_KEY.trim();
@@ -417,7 +424,7 @@ fn a_data_folder_that_is_not_this_replicas_is_refused_as_it_is() {
     };
     check(
         "the log of another cluster",
-        &|other| other.edit("n1.toml", "\"bad input\"", "\"another\""),
+        &|other| other.join_cluster("another"),
         &[&segment, "this segment belongs to cluster"],
     );
     check(
@@ -458,7 +465,7 @@ fn the_auditor_is_told_what_cannot_be_read() {
     let _alone = alone();
     let desk = Desk::new();
     let other = Desk::new();
-    other.edit("n1.toml", "\"bad input\"", "\"another\"");
+    other.join_cluster("another");
     drop(desk.start());
     drop(other.start());
     let (own, foreign) = (desk.path("n1"), other.path("n1"));

@@ -13,7 +13,7 @@ const DAYS: u32 = 365;
 
 /// Writes what replicas 1 to `replicas` of the cluster of this name need into a folder: `ca.pem`, and a certificate and a key for each.
 pub fn write(folder: &Path, cluster: &str, replicas: u16) -> Result<()> {
-    let authority = Authority::found(cluster_id(cluster), Validity::days(DAYS))?;
+    let authority = Authority::found(cluster_id(cluster), Validity::days(DAYS + 1))?;
     fs::write(folder.join("ca.pem"), authority.certificate_pem())?;
     for id in 1..=replicas {
         let issued = authority.issue(id, Validity::days(DAYS))?;

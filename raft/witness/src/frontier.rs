@@ -12,7 +12,7 @@ pub struct Frontier {
 
 impl Frontier {
     /// The frontier with this size and these subtrees; none when their number does not fit the size.
-    pub fn from_parts(size: u64, peaks: Vec<Hash>) -> Option<Self> {
+    pub fn resume(size: u64, peaks: Vec<Hash>) -> Option<Self> {
         (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
     }
 
@@ -54,9 +54,9 @@ mod tests {
 
     #[test]
     fn a_number_of_subtrees_that_is_not_the_sizes_is_refused() {
-        assert_eq!(Frontier::from_parts(0, Vec::new()), Some(Frontier::default()));
+        assert_eq!(Frontier::resume(0, Vec::new()), Some(Frontier::default()));
         for (size, peaks) in [(0, 1), (1, 0), (3, 1), (4, 2), (u64::MAX, 63)] {
-            assert_eq!(Frontier::from_parts(size, vec![[0; 32]; peaks]), None, "{size} with {peaks}");
+            assert_eq!(Frontier::resume(size, vec![[0; 32]; peaks]), None, "{size} with {peaks}");
         }
     }
 
@@ -64,7 +64,7 @@ mod tests {
     fn a_frontier_from_its_parts_goes_on_as_the_one_that_it_was_made_of() {
         let mut whole = Frontier::default();
         for number in 0..200u8 {
-            let mut resumed = Frontier::from_parts(whole.size(), whole.peaks().to_vec()).expect("its own parts");
+            let mut resumed = Frontier::resume(whole.size(), whole.peaks().to_vec()).expect("its own parts");
             whole.push(hash::leaf(&[number]));
             resumed.push(hash::leaf(&[number]));
             assert_eq!(resumed, whole);

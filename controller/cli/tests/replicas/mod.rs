@@ -46,7 +46,7 @@ pub fn dir(root: &Path, id: u16) -> PathBuf {
 async fn write(root: &Path) {
     let site = Arc::new(Site::parse("site.toml", SITE).expect("the test's site"));
     let mut replicas = Vec::new();
-    let authority = Authority::found(CLUSTER, Validity::days(1)).expect("founded");
+    let authority = Authority::found(CLUSTER, Validity::days(2)).expect("founded");
     for id in 1..=3 {
         replicas.push(Replica::start(config(root, id, &site, &authority), Box::new(|| {})).await.expect("starts"));
     }

@@ -110,7 +110,7 @@ impl TreeV4 {
     /// The tree, which is that of the entries up to the snapshot and no other.
     fn of(self, meta: &SnapshotMeta) -> Result<Frontier, CodecError> {
         let entries = meta.last_log_id.map_or(0, |last| last.index.saturating_add(1));
-        let tree = Frontier::from_parts(self.size, self.peaks).filter(|tree| tree.size() == entries);
+        let tree = Frontier::resume(self.size, self.peaks).filter(|tree| tree.size() == entries);
         tree.ok_or(CodecError::Malformed { reason: "a tree that is not of the entries before the snapshot".into() })
     }
 }

@@ -355,7 +355,7 @@ fn tree() -> Frontier {
     let entries = meta().last_log_id.map_or(0, |last| last.index + 1);
     // A log of the real length takes too long to hash; subtrees of any content have the same form.
     let peaks = (1..=u8::try_from(entries.count_ones()).expect("at most 64")).map(|number| [number; 32]);
-    Frontier::from_parts(entries, peaks.collect()).expect("as many as the size has ones")
+    Frontier::resume(entries, peaks.collect()).expect("as many as the size has ones")
 }
 
 #[test]
