@@ -15,7 +15,10 @@ HIDDEN = 16
 HEAD, HEAD_2 = 128, 96
 LAGS = 160
 QUANTILES = (0.50, 0.90, 0.99)
-QUANTILE_WEIGHTS = (2.0, 1.5, 4.0)
+# What the quantiles of values and of maxima weigh in the loss: the planner acts on the median of the maximum and covers its P99.
+VALUE_WEIGHTS, MAXIMUM_WEIGHTS = (4.0, 1.5, 4.0), (6.0, 1.5, 4.0)
+# And horizons and spans. The next sample is the hardest to do better at than a regression on the samples before.
+HORIZON_WEIGHTS, BOUND_WEIGHTS = (2.0, 1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.5, 1.5)
 H, B = len(HORIZONS), len(BOUNDS)
 # Three quantiles of the value at each horizon, and of the maximum over each span.
 OUT = 3 * H + 3 * B
@@ -152,18 +155,25 @@ def run(weights: dict, spread: jnp.ndarray, x: jnp.ndarray):
 def loss(weights: dict, x, y, peak, mask) -> jnp.ndarray:
     """Mean pinball loss of all quantiles of values and maxima, in parts of what persistence errs on each rack."""
     quantiles, maxima, scale = run(weights, jnp.ones(H + B), x)
-    per_value, per_maximum = weighed(y, quantiles).mean(-1), weighed(peak, maxima).mean(-1)
+    lost = losses(y, peak, quantiles, maxima)
     # A rack's error counts beside what persistence would err: what cannot be foreseen must not drown what can.
     naive = (jnp.abs(y - x[..., None]).mean(-1) * mask).sum(0) / jnp.maximum(mask.sum(0), 1.0) / scale.mean(0)
     full = jnp.arange(len(x)) >= LAGS
     share = jnp.where(full, 1.0, PARTIAL) * (jnp.arange(len(x)) >= SETTLE)
     weight = mask * share[:, None] / (naive + 0.01) / scale
-    return (weight * (per_value + per_maximum)).sum() / (mask * share[:, None]).sum()
+    return (weight * lost).sum() / (mask * share[:, None]).sum()
 
 
-def weighed(truth, quantiles):
-    """Pinball losses of `quantiles [.., K, 3]` summed by weight; P99 errs in hundredths, so it must be raised to be heard."""
-    return (pinball(truth[..., None] - quantiles, np.asarray(QUANTILES)) * np.asarray(QUANTILE_WEIGHTS)).sum(-1)
+def losses(y, peak, quantiles, maxima):
+    """Weighed pinball losses `[..]` of `quantiles [.., H, 3]` and `maxima [.., B, 3]`."""
+    values = weighed(y, quantiles, VALUE_WEIGHTS, HORIZON_WEIGHTS)
+    return values + weighed(peak, maxima, MAXIMUM_WEIGHTS, BOUND_WEIGHTS)
+
+
+def weighed(truth, quantiles, by_level, by_place):
+    """Mean over the last axis of `truth [.., K]`; P99 errs in hundredths, so it must be raised to be heard."""
+    by_place = np.asarray(by_place) / np.sum(by_place)
+    return ((pinball(truth[..., None] - quantiles, np.asarray(QUANTILES)) * np.asarray(by_level)).sum(-1) * by_place).sum(-1)
 
 
 def pinball(error: jnp.ndarray, level) -> jnp.ndarray:

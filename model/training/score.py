@@ -76,7 +76,7 @@ def held_out(weights, series: list[Series], part: str) -> tuple[float, dict]:
     """Mean loss over groups, as in training; and for each group the medians' MASE at each horizon."""
     losses, errors = {}, {}
     for one, x, y, peak, quantiles, maxima, moved in run(weights, jnp.ones(network.H + network.B), series, part):
-        value = np.asarray(network.weighed(y, quantiles)).mean() + np.asarray(network.weighed(peak, maxima)).mean()
+        value = np.asarray(network.losses(y, peak, quantiles, maxima)).mean()
         losses.setdefault(one.group, []).append(value / (moved + 0.02))
         ratio = np.abs(y - quantiles[..., 0]).mean(0) / np.maximum(np.abs(y - x[:, None]).mean(0), 1e-6)
         mase = np.abs(y - quantiles[..., 0]).mean(0) / moved if "long" in one.group else ratio
