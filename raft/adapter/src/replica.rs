@@ -18,7 +18,6 @@ use ridethrough_core::site::Site;
 use ridethrough_pki::PeerName;
 use ridethrough_raft_log::{Disk, Storage};
 use ridethrough_witness::SigningKey;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -30,11 +29,13 @@ use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
 use crate::peer::client::{BACKOFF, Links};
+use crate::peer::doorman::Doorman;
 use crate::peer::expiry;
 use crate::peer::link::{Link, Route};
 use crate::peer::refusal::Refusals;
 use crate::peer::server::{self, Service};
 use crate::peer::tls::PeerTls;
+use crate::peer::watch::watch;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Beginning, Notify, Outlet, StateMachine};
 use crate::status::{Beside, Role, Status};
@@ -113,7 +114,7 @@ impl Replica {
         let raft_config = raft_config(&config)?;
         // The cheapest thing that can fail comes first, before anything on the disk is touched.
         let address = config.listen;
-        let listener = TcpListener::bind(address).await.map_err(|error| StartError::Bind { address, error })?;
+        let listener = Doorman::open(address).await.map_err(|error| StartError::Bind { address, error })?;
         let (store, found, snapshots) = open(&config, storage).await?;
         let notify = Arc::new(notify);
         let outlet = Outlet::new(Arc::clone(&config.site), Arc::clone(&notify));
@@ -132,13 +133,16 @@ impl Replica {
         let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
         let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
         let certificates = expiry::watch(config.tls);
-        let tasks = vec![
+        let watched = config.peers.iter().filter(|(id, _)| **id != config.id);
+        let watching = watched.map(|(id, &at)| tokio::spawn(watch(u64::from(id.0), at, Arc::clone(&vacancy))));
+        let mut tasks = vec![
             tokio::spawn(server::serve(listener, service)),
             tokio::spawn(newcomer.join(members)),
             tokio::spawn(succession.watch()),
             tokio::spawn(tell_leadership(raft.clone(), notify)),
             tokio::spawn(certificates),
         ];
+        tasks.extend(watching);
         let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
         let ceded_term = AtomicU64::new(NEVER_CEDED);
         Ok(Self { raft, links, vacancy, outlet, store, election_min, ceded_term, runtime, tasks, notary })
@@ -219,13 +223,14 @@ impl Replica {
 
     /// Stops the replica and waits until its directory is free.
     pub async fn stop(mut self) {
+        // Peers take a closed port for a replica that leads no more, so that comes first. It fails only when the task has
+        // panicked, and then it has ended, too.
+        let _ = self.raft.shutdown().await;
         self.tasks.iter().for_each(JoinHandle::abort);
         for task in &mut self.tasks {
             // Aborted tasks end with an error that says so.
             let _ = task.await;
         }
-        // Fails only when the task has panicked, and then it has ended, too.
-        let _ = self.raft.shutdown().await;
         let Some(store) = self.store.take() else { return };
         let until = Instant::now() + STOP_DEADLINE;
         // This handle and the one inside `self.raft`'s tasks; the last of those ends soon after openraft has.
@@ -271,10 +276,12 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
         // openraft's tasks hold each other; only a shutdown ends them. A runtime that is gone has ended them itself.
-        let raft = self.raft.clone();
-        self.runtime.spawn(async move { drop(raft.shutdown().await) });
+        let (raft, tasks) = (self.raft.clone(), std::mem::take(&mut self.tasks));
+        self.runtime.spawn(async move {
+            drop(raft.shutdown().await);
+            tasks.iter().for_each(JoinHandle::abort);
+        });
     }
 }
 

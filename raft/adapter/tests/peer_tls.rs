@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_pki::{Authority, Issued, PeerName, Validity};
 use ridethrough_raft::{PeerPems, PeerTls};
-use stranger::{Ca, DAY, Heard, Told, hello, impostor, peer, visit};
+use stranger::{Ca, DAY, Heard, Told, called, hello, impostor, peer, visit};
 
 /// What is counted by all tests of this file.
 fn counted() -> &'static PrometheusHandle {
@@ -173,8 +173,7 @@ fn nothing_goes_over_the_wire_in_the_clear() {
         let listener = TcpListener::bind(cluster.config(3).listen).expect("free");
         cluster.start(1).await.expect("starts");
         let first = tokio::task::spawn_blocking(move || {
-            let (mut stream, _) = listener.accept().expect("is called");
-            stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+            let mut stream = called(&listener);
             let mut bytes = Vec::new();
             // The caller gives up when nothing answers.
             stream.read_to_end(&mut bytes).map(|_| bytes)

@@ -11,17 +11,21 @@
 //! that is silent is given up and called again, because TCP alone would wait for seconds after a partition has healed.
 
 pub(crate) mod client;
+pub(crate) mod doorman;
 pub(crate) mod expiry;
 pub(crate) mod frame;
 pub(crate) mod link;
 pub(crate) mod refusal;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod watch;
 
 use std::time::Duration;
 
 /// What every connection begins with.
 pub(crate) const MAGIC: [u8; 8] = *b"RDTHPEER";
+/// The first byte of a connection that only waits for its end; no TLS record begins with it.
+pub(crate) const WATCHER: u8 = b'W';
 /// The version of everything that replicas say to each other.
 pub(crate) const PROTOCOL_VERSION: u16 = 2;
 

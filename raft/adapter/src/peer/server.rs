@@ -10,12 +10,13 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use openraft::async_runtime::watch::WatchReceiver;
 use ridethrough_core::site::Site;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::client::BACKOFF;
+use super::doorman::Doorman;
 use super::frame::{Frame, FrameReader, Kind, write_frame};
 use super::refusal::{Refusal, Refusals, Refused};
 use super::tls::{PeerTls, Sink, Source};
@@ -55,7 +56,7 @@ pub(crate) struct Service {
 }
 
 /// Accepts connections until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
+pub(crate) async fn serve(listener: Doorman, service: Arc<Service>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {

@@ -180,10 +180,25 @@ pub enum Told {
     Something(Vec<u8>),
 }
 
+/// The next caller that wants more than to see the connection end.
+pub fn called(listener: &TcpListener) -> TcpStream {
+    let mut watchers = Vec::new();
+    loop {
+        let (caller, _) = listener.accept().expect("is called");
+        caller.set_read_timeout(Some(PATIENCE)).expect("sets");
+        let mut first = [0];
+        caller.peek(&mut first).expect("says something");
+        if first != *b"W" {
+            return caller;
+        }
+        // Kept open, or it would come back at once.
+        watchers.push(caller);
+    }
+}
+
 /// Answers one call with this certificate and listens for what it is told.
 pub fn impostor(listener: &TcpListener, issued: &Issued) -> Told {
-    let (mut socket, _) = listener.accept().expect("is called");
-    socket.set_read_timeout(Some(PATIENCE)).expect("sets");
+    let mut socket = called(listener);
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_protocol_versions(&[&rustls::version::TLS13]).expect("a version").with_no_client_auth();
     let (certificate, key) = parts(issued);
