@@ -1,15 +1,19 @@
 //! The public engine: the model where its answer passes, the rule where it does not.
 
+mod stepping;
+
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::units::Watts;
 
 use crate::calibration::{At, Calibration, Doubt};
 use crate::explain::{self, Explanation};
 use crate::forecast::{Forecast, HORIZON, Keep, Sample};
-use crate::onnx::{Answer, OnnxForecast, RunError, are_finite, rise};
-use crate::parts::{PARTS_MAX, ratio, up};
+use crate::onnx::{Answer, Asked, OnnxForecast, RunError, are_finite};
+use crate::parts::{PARTS_MAX, up};
 use crate::rule::{RuleForecast, most};
 use crate::servers::ServerForecasts;
+use crate::spoken::Spoken;
+use crate::turns::Turns;
 
 /// Committed seconds that a rack must have been seen for before the model speaks of it. Its bound on a steady rack is
 /// 120 % too high after 5 s, 20 % after 30 s and 3 % after a minute: earlier, the rule is the better forecast.
@@ -44,6 +48,11 @@ pub struct HorizonForecast {
 /// not missed more often of late than chance allows. A rack whose answer is not finite starts cold. What passes is
 /// adjusted by what the rack's forecasts were worth so far. Every forecast is in whole watts,
 /// P90, P99 and the peak rounded up.
+///
+/// A site of more than 1,536 racks and rows is not stepped whole in every call (see `turns`). What is then said of a rack is
+/// at most two seconds of calls old, is checked anew in every call, and its peak is no lower than what is drawn now; of a rack
+/// that draws more than its last answer foresaw, and that was not among the 512 that were stepped for having moved, the rule
+/// speaks ([`RuleReason::Late`]).
 #[derive(Debug)]
 pub struct Guarded {
     model: Option<OnnxForecast>,
@@ -57,13 +66,17 @@ pub struct Guarded {
     calibrations: Vec<Calibration>,
     /// What was last said of each rack at each horizon, adjusted; NaN where nothing was.
     said: Vec<At>,
+    spoken: Vec<Spoken>,
+    turns: Turns,
+    asked: Vec<Asked>,
     last_failure: Option<RunError>,
 }
 
-/// What answered: the model's name, and the place of the horizon that the engine answers for.
+/// What answered: the model's name, how many horizons it has, and the place of the one that the engine answers for.
 #[derive(Clone, Copy)]
-struct Asked {
+struct By {
     hash8: [u8; 8],
+    horizons: usize,
     answered: usize,
 }
 
@@ -78,6 +91,9 @@ impl Guarded {
             answer: Answer::default(),
             calibrations: Vec::new(),
             said: Vec::new(),
+            spoken: Vec::new(),
+            turns: Turns::default(),
+            asked: Vec::new(),
             last_failure: None,
         }
     }
@@ -92,8 +108,8 @@ impl Guarded {
         self.last_failure.as_ref()
     }
 
-    /// What the last step's model says of a rack at each of its horizons, shortest first; none where it was not asked or
-    /// its answer was no forecast. While the rule speaks for the rack, this is what it overruled.
+    /// What the model last said of a rack at each of its horizons, shortest first; none where it has said nothing since the
+    /// rack was last unknown, or its answer was no forecast. While the rule speaks for the rack, this is what it overruled.
     pub fn horizons(&self, rack: usize) -> impl Iterator<Item = HorizonForecast> + '_ {
         let samples = self.model.as_ref().map_or(&[][..], |model| model.horizons().0);
         let said = samples.len() * rack..samples.len() * (rack + 1);
@@ -106,7 +122,7 @@ impl Guarded {
         })
     }
 
-    /// What drives the forecast of a rack at its present power; none where the model says nothing of it.
+    /// What drives the model's forecast of a rack at its present power, wherever its last answer was given; none where the model says nothing of it.
     pub fn explain(&mut self, rack: usize) -> Option<Explanation> {
         let model = self.model.as_mut()?;
         let answered = model.horizons().1;
@@ -117,62 +133,32 @@ impl Guarded {
         Some(explain::explained(&values, [peak_p50, peak_p99], x, reference))
     }
 
-    fn ask(&mut self, samples: &[Sample], keep: Keep) -> Result<Option<Asked>, RunError> {
-        let Some(model) = self.model.as_mut() else { return Ok(None) };
-        if self.references.len() != samples.len() {
-            self.references.clear();
-            self.references.resize(samples.len(), Watts::ZERO);
-            self.calibrations.clear();
-            self.calibrations.resize(samples.len(), Calibration::new(model.horizons().0));
-        }
-        self.power.clear();
-        for (index, (sample, reference)) in samples.iter().zip(&mut self.references).enumerate() {
-            let reading = self.rule.held(index).reading();
-            if reading.is_none() || strayed(*reference, sample.limit) {
-                *reference = sample.limit;
-                model.reset(index);
-                self.calibrations[index].forget();
-            }
-            self.power.push(reading.map_or(0.0, |watts| ratio(watts, *reference)));
-        }
-        self.said.clear();
-        self.said.resize(samples.len() * model.horizons().0.len(), UNSAID);
-        model.run(&self.power, keep, &mut self.answer)?;
-        Ok(Some(Asked { hash8: model.hash8(), answered: model.horizons().1 }))
-    }
-
     /// The model's forecast of one rack, or why it may not speak.
-    fn judge(&mut self, rack: usize, limit: Watts, keep: Keep, asked: Asked) -> Result<RackForecast, RuleReason> {
-        let Asked { hash8, answered } = asked;
-        let (held, reference) = (self.rule.held(rack), self.references[rack]);
-        let Some(reading) = held.reading() else {
-            self.reset(rack);
-            return Err(RuleReason::ColdStart);
-        };
-        let horizons = self.said.len() / self.power.len();
-        let said = &mut self.said[rack * horizons..(rack + 1) * horizons];
-        if !self.answer.rack(rack, said) {
-            return Err(RuleReason::RuntimeFailed);
-        }
+    fn judge(&self, rack: usize, limit: Watts, by: By) -> Result<RackForecast, RuleReason> {
+        let (held, reference, spoken) = (self.rule.held(rack), self.references[rack], self.spoken[rack]);
+        let said = &self.said[rack * by.horizons..(rack + 1) * by.horizons];
+        let (Some(reading), Some(age)) = (held.reading(), spoken.age()) else { return Err(RuleReason::ColdStart) };
         if !are_finite(said) {
-            self.reset(rack);
             return Err(RuleReason::NotFinite);
         }
-        let rises = rise(said) && said.iter().all(|at| up(at.peak[2], reference) <= most(limit));
-        let doubt = calibrate(&mut self.calibrations[rack], self.power[rack], keep, said);
-        let said = said[answered];
         if held.seen_s() < WARM_S_MIN {
             return Err(RuleReason::ColdStart);
         }
+        let overtaken = age > 0 && spoken.moved(self.power[rack], said.first()).is_some_and(|moved| moved.unforeseen);
+        if overtaken || age > self.turns.age_max() {
+            return Err(RuleReason::Late);
+        }
         let absurd = limit <= Watts::ZERO || reading > most(limit) || self.power[rack] >= PARTS_MAX;
-        if absurd || !rises {
+        if absurd || !spoken.is_in_range(reference, most(limit)) {
             return Err(RuleReason::OutOfRange);
         }
-        match doubt {
-            Some(Doubt::Drift) => Err(RuleReason::Drift),
-            Some(Doubt::Frozen) => Err(RuleReason::FrozenMeter),
-            None => Ok(in_watts(said, reference, limit, ForecastSource::Model { hash8 })),
+        match self.calibrations[rack].doubt() {
+            Some(Doubt::Drift) => return Err(RuleReason::Drift),
+            Some(Doubt::Frozen) => return Err(RuleReason::FrozenMeter),
+            None => {}
         }
+        let forecast = in_watts(said[by.answered], reference, limit, ForecastSource::Model { hash8: by.hash8 });
+        Ok(if age > 0 { reaching(forecast, reading) } else { forecast })
     }
 
     fn reset(&mut self, rack: usize) {
@@ -189,7 +175,7 @@ impl Forecast for Guarded {
         out.clear();
         for (rack, sample) in samples.iter().enumerate() {
             let judged = match &asked {
-                Ok(Some(asked)) => self.judge(rack, sample.limit, keep, *asked),
+                Ok(Some(by)) => self.judge(rack, sample.limit, *by),
                 Ok(None) => Err(RuleReason::NoModel),
                 Err(_) => Err(RuleReason::RuntimeFailed),
             };
@@ -199,21 +185,10 @@ impl Forecast for Guarded {
     }
 }
 
-/// Adjusts what is said of a rack by what its forecasts were worth, `x` being its present power. A held reading counts as
-/// a sample, as the model takes it for one.
-fn calibrate(calibration: &mut Calibration, x: f32, keep: Keep, said: &mut [At]) -> Option<Doubt> {
-    let keep = keep == Keep::Committed;
-    if keep {
-        calibration.observe(x);
-    }
-    calibration.adjust(x, keep, said);
-    calibration.doubt()
-}
-
-/// Whether the limit has left the range in which the reference still fits, or there is none yet.
-fn strayed(reference: Watts, limit: Watts) -> bool {
-    let (reference, limit) = (reference.get(), limit.get());
-    limit > reference.saturating_mul(2) || limit < reference / 2
+/// An older forecast, whose maximum holds what is drawn now.
+fn reaching(forecast: RackForecast, reading: Watts) -> RackForecast {
+    let (peak_p50, peak_p99) = (forecast.peak_p50.max(reading), forecast.peak_p99.max(reading));
+    RackForecast { peak_p50, peak_p99, ..forecast }
 }
 
 /// The finite answer in watts; what was widened beyond three limits is cut there.
@@ -245,19 +220,11 @@ mod tests {
 
     #[test]
     fn crossed_negative_and_broken_answers_do_not_pass() {
+        use crate::onnx::rise;
         assert!(rise(&[said([0.1, 0.2, 0.3, 0.4])]));
         for parts in [[0.2, 0.1, 0.3, 0.4], [0.1, 0.3, 0.2, 0.4], [0.1, 0.2, 0.4, 0.3], [-0.1, 0.2, 0.3, 0.4]] {
             assert!(!rise(&[said(parts)]));
         }
         assert!(!are_finite(&[said([f32::NAN; 4])]) && !are_finite(&[said([0.1, 0.2, 0.3, f32::INFINITY])]));
-    }
-
-    #[test]
-    fn a_limit_that_moves_a_little_keeps_its_reference() {
-        let watts = Watts::new;
-        assert!(
-            strayed(watts(0), watts(1)) && strayed(watts(1_000), watts(2_001)) && strayed(watts(1_000), watts(499))
-        );
-        assert!(!strayed(watts(1_000), watts(2_000)) && !strayed(watts(1_000), watts(500)));
     }
 }

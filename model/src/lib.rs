@@ -35,7 +35,9 @@ mod rule;
 mod runtime;
 mod servers;
 mod signed;
+mod spoken;
 mod telemetry;
+mod turns;
 mod window;
 
 pub use baseline::{Baseline, BaselineStore, Heard, Outlook, Refused, SNAPSHOT_BYTES_MAX, SnapshotFault};

@@ -1,15 +1,16 @@
 //! The learned model: an ONNX Runtime session, or the crate's own step where there is none, and the state that is
 //! carried for each rack.
 //!
-//! In each step of the session one rack, another one every time, is stepped by the crate's own code as well; where the
-//! two disagree, nothing of the step is used.
+//! In each run of the session one rack, another one every time, is stepped by the crate's own code as well; where the
+//! two disagree, nothing of the whole step is used.
 //!
 //! Floats live in this module and in [`crate::guarded`]; nothing public hands one out.
 
 mod batch;
-mod native_batch;
+mod by_own;
 mod self_test;
 mod session;
+mod states;
 
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,10 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
-use ort::session::Session;
 use ridethrough_core::units::Watts;
 
-use self::batch::Batch;
-use self::native_batch::NativeBatch;
+use self::batch::{Batches, Rows};
+use self::states::States;
 use crate::calibration::At;
 use crate::explain;
 use crate::files::{self, ModelFiles};
@@ -44,16 +44,24 @@ const QUANTILES: usize = 3;
 /// [`Guarded`]: crate::Guarded
 #[derive(Debug)]
 pub struct OnnxForecast {
-    step: Step,
+    /// None where the crate's own step runs the model.
+    runtime: Option<Batches>,
+    native: Box<NativeStep>,
+    states: States,
+    power: Vec<f32>,
     manifest: Manifest,
     hash: [u8; 32],
 }
 
-/// What computes the step, with the state of all racks once it has run.
-#[derive(Debug)]
-enum Step {
-    Runtime { session: Session, batch: Option<Batch>, native: Box<NativeStep>, steps: usize },
-    Native { native: Box<NativeStep>, batch: NativeBatch },
+/// A rack that is to be stepped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// Which.
+    pub rack: usize,
+    /// What it draws, in parts of its reference.
+    pub power: f32,
+    /// Whether its second has passed: then its state moves on.
+    pub keep: Keep,
 }
 
 /// Why a step could not be run.
@@ -76,7 +84,8 @@ pub enum RunError {
     },
 }
 
-/// What the model says of all racks in one step, in parts of each rack's reference. Not checked yet.
+/// What the model says in one step of each rack that was asked for, in their order and in parts of each one's reference.
+/// Not checked yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     quantiles: Vec<f32>,
@@ -121,25 +130,21 @@ impl OnnxForecast {
             session::check_ports(session, &manifest, files.model)?;
         }
         let native = Box::new(own_step(&bytes, &manifest, files.model)?);
-        let step = match session {
-            Some(session) => Step::Runtime { session, batch: None, native, steps: 0 },
-            None => Step::Native { native, batch: NativeBatch::default() },
-        };
-        let mut loaded = Self { step, manifest, hash };
+        let (runtime, states, power) = (session.map(Batches::new), States::default(), Vec::new());
+        let mut loaded = Self { runtime, native, states, power, manifest, hash };
         self_test::run(&mut loaded).map_err(|fault| LoadError::SelfTest { path: files.model.to_path_buf(), fault })?;
-        loaded.forget();
+        loaded.states.forget();
         Ok((loaded, fault))
     }
 
     /// Whether the crate's own step runs the model, for want of a runtime.
     pub fn is_native(&self) -> bool {
-        matches!(self.step, Step::Native { .. })
+        self.runtime.is_none()
     }
 
     /// Cold forecasts of servers with these ratings, by the same model; none where it cannot.
     pub fn servers(&self, rated: impl Iterator<Item = Watts>) -> Option<ServerForecasts> {
-        let (Step::Runtime { native, .. } | Step::Native { native, .. }) = &self.step;
-        ServerForecasts::new(NativeStep::clone(native), &self.manifest.horizons, rated)
+        ServerForecasts::new(NativeStep::clone(&self.native), &self.manifest.horizons, rated)
     }
 
     /// What the crate's own step says of one rack, `x` being its present power: at each horizon, and at the one that is
@@ -147,24 +152,11 @@ impl OnnxForecast {
     pub(crate) fn taken_apart(&mut self, rack: usize, x: f32) -> Option<(Vec<At>, [[f32; 2]; explain::COMBINATIONS])> {
         // The shortest horizon has no span.
         let span = self.manifest.answered.checked_sub(1)?;
-        let row = rack * self.manifest.state..(rack + 1) * self.manifest.state;
-        let (native, state) = match &mut self.step {
-            Step::Runtime { batch, native, .. } => (native, batch.as_ref()?.state()?.get(row)?.to_vec()),
-            Step::Native { native, batch } => (native, batch.state().get(row)?.to_vec()),
-        };
-        let mut answer = Answer::default();
-        answer.clear(&self.manifest);
-        NativeBatch::default().run_one(native, x, &state, &mut answer);
+        let (native, state) = (&mut self.native, self.states.of(rack)?);
+        let (mut answer, mut after) = (Answer::default(), vec![0.0; state.len()]);
+        by_own::step(native, &[x], state, &mut after, &mut answer);
         let mut said = answer.room();
-        answer.rack(0, &mut said).then(|| (said, explain::combinations(native, &state, x, span)))
-    }
-
-    /// Forgets all racks.
-    fn forget(&mut self) {
-        match &mut self.step {
-            Step::Runtime { batch, .. } => *batch = None,
-            Step::Native { batch, .. } => *batch = NativeBatch::default(),
-        }
+        answer.row(0, &mut said).then(|| (said, explain::combinations(native, state, x, span)))
     }
 
     /// Horizons in samples, rising, and which of them the engine answers for.
@@ -184,45 +176,60 @@ impl OnnxForecast {
         first
     }
 
-    /// Runs one step for all racks; `power` holds one number per rack, in parts of its reference.
+    /// Runs one step for those racks of a site of `racks` that are asked for.
     ///
-    /// [`Keep::Committed`] moves the state on. A rack whose state would not be finite starts cold instead.
-    pub(crate) fn run(&mut self, power: &[f32], keep: Keep, answer: &mut Answer) -> Result<(), RunError> {
+    /// [`Keep::Committed`] moves a rack's state on. A rack whose state would not be finite starts cold instead.
+    pub(crate) fn run(&mut self, racks: usize, asked: &[Asked], answer: &mut Answer) -> Result<(), RunError> {
         answer.clear(&self.manifest);
+        if racks > RACKS_MAX {
+            return Err(RunError::TooManyRacks { racks });
+        }
         // A batch of none aborts the process in some operators: it is never run.
-        if power.is_empty() {
+        if asked.is_empty() {
             return Ok(());
         }
-        if power.len() > RACKS_MAX {
-            return Err(RunError::TooManyRacks { racks: power.len() });
-        }
-        match &mut self.step {
-            Step::Runtime { session, batch, native, steps } => {
-                *steps = steps.wrapping_add(1);
-                let batch = fitting(batch, power.len(), &self.manifest)?;
-                batch.run(session, (native, *steps % power.len()), power, keep, answer)
+        self.states.lay_out((racks, self.manifest.state), asked);
+        self.power.clear();
+        self.power.extend(asked.iter().map(|asked| asked.power));
+        let (before, after) = self.states.rows();
+        match &mut self.runtime {
+            Some(runtime) => {
+                let rows = Rows { power: &self.power, before, after };
+                let ran = runtime.run(&mut self.native, &self.manifest, rows, answer);
+                ran.map_err(|error| {
+                    answer.clear(&self.manifest);
+                    error.of_rack(asked)
+                })?;
             }
-            Step::Native { native, batch } => {
-                batch.run(native, power, keep, answer);
-                Ok(())
-            }
+            None => by_own::step(&mut self.native, &self.power, before, after, answer),
         }
+        self.states.keep(asked);
+        Ok(())
     }
 
     /// Forgets what the model knows of one rack.
     pub(crate) fn reset(&mut self, rack: usize) {
-        match &mut self.step {
-            Step::Runtime { batch: Some(batch), .. } => batch.reset(rack),
-            Step::Runtime { batch: None, .. } => {}
-            Step::Native { batch, .. } => batch.reset(rack),
-        }
+        self.states.reset(rack);
     }
 
+    /// A step of all racks.
     #[cfg(test)]
-    fn state_for_test(&mut self) -> &mut [f32] {
-        match &mut self.step {
-            Step::Runtime { batch, .. } => batch.as_mut().expect("has run").state_for_test(),
-            Step::Native { batch, .. } => batch.state_for_test(),
+    fn run_all(&mut self, power: &[f32], keep: Keep, answer: &mut Answer) -> Result<(), RunError> {
+        self.run(power.len(), &all(power, keep), answer)
+    }
+}
+
+/// All racks of a site with this power.
+fn all(power: &[f32], keep: Keep) -> Vec<Asked> {
+    power.iter().enumerate().map(|(rack, power)| Asked { rack, power: *power, keep }).collect()
+}
+
+impl RunError {
+    /// With the rack in the place of its row.
+    fn of_rack(self, asked: &[Asked]) -> Self {
+        match self {
+            Self::Disagrees { rack } => Self::Disagrees { rack: asked.get(rack).map_or(rack, |asked| asked.rack) },
+            other => other,
         }
     }
 }
@@ -238,15 +245,6 @@ fn own_step(bytes: &[u8], manifest: &Manifest, path: &Path) -> Result<NativeStep
     }
 }
 
-fn fitting<'a>(batch: &'a mut Option<Batch>, racks: usize, manifest: &Manifest) -> Result<&'a mut Batch, RunError> {
-    let same = batch.take().filter(|batch| batch.racks() == racks);
-    let fitted = match same {
-        Some(same) => same,
-        None => Batch::new(racks, manifest)?,
-    };
-    Ok(batch.insert(fitted))
-}
-
 impl Answer {
     fn clear(&mut self, manifest: &Manifest) {
         self.quantiles.clear();
@@ -259,12 +257,12 @@ impl Answer {
         vec![At::default(); self.horizons]
     }
 
-    /// What is said of one rack at each horizon; `false` when there is nothing.
-    pub(crate) fn rack(&self, rack: usize, said: &mut [At]) -> bool {
+    /// What is said of the rack that was asked for in this place, at each horizon; `false` when there is nothing.
+    pub(crate) fn row(&self, row: usize, said: &mut [At]) -> bool {
         let values = self.horizons * QUANTILES;
         let maxima = values - QUANTILES;
-        let Some(values) = self.quantiles.get(rack * values..(rack + 1) * values) else { return false };
-        let Some(maxima) = self.maxima.get(rack * maxima..(rack + 1) * maxima) else { return false };
+        let Some(values) = self.quantiles.get(row * values..(row + 1) * values) else { return false };
+        let Some(maxima) = self.maxima.get(row * maxima..(row + 1) * maxima) else { return false };
         let (values, _) = values.as_chunks::<QUANTILES>();
         // The shortest horizon has no span before it: its maximum is its value.
         let maxima = values.iter().take(1).chain(maxima.as_chunks::<QUANTILES>().0);

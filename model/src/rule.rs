@@ -57,9 +57,9 @@ impl RuleForecast {
     }
 
     /// The rule's forecast of one rack, `reason` being why it is asked.
-    pub(crate) fn rack(&self, rack: usize, limit: Watts, reason: RuleReason) -> RackForecast {
+    pub(crate) fn rack(&mut self, rack: usize, limit: Watts, reason: RuleReason) -> RackForecast {
         let source = ForecastSource::Rule(reason);
-        match self.racks.get(rack) {
+        match self.racks.get_mut(rack) {
             Some(known) => known.forecast(limit, source),
             None => Rack::default().forecast(limit, source),
         }
@@ -70,12 +70,13 @@ impl Forecast for RuleForecast {
     fn step(&mut self, samples: &[Sample], keep: Keep, out: &mut Vec<RackForecast>) {
         self.observe(samples, keep);
         out.clear();
-        out.extend(samples.iter().enumerate().map(|(index, sample)| self.rack(index, sample.limit, self.reason)));
+        let reason = self.reason;
+        out.extend(samples.iter().enumerate().map(|(index, sample)| self.rack(index, sample.limit, reason)));
     }
 }
 
 impl Rack {
-    fn forecast(&self, limit: Watts, source: ForecastSource) -> RackForecast {
+    fn forecast(&mut self, limit: Watts, source: ForecastSource) -> RackForecast {
         let limit = limit.or_zero();
         let most = most(limit);
         let (p90, highest) = self.window.p90_and_max();

@@ -1,6 +1,6 @@
 //! A model must prove itself before it may speak: finite, ordered, and honest about NaN.
 
-use super::{Answer, OnnxForecast, are_finite, rise};
+use super::{Answer, OnnxForecast, all, are_finite, rise};
 use crate::forecast::Keep;
 use crate::load_error::SelfTestFault;
 
@@ -14,7 +14,7 @@ const MOST: f32 = 10.0;
 pub fn run(model: &mut OnnxForecast) -> Result<(), SelfTestFault> {
     let mut answer = Answer::default();
     let mut step = |power: [f32; 2], answer: &mut Answer| {
-        let ran = model.run(&power, Keep::Committed, answer);
+        let ran = model.run(power.len(), &all(&power, Keep::Committed), answer);
         ran.map_err(|error| SelfTestFault::Refused { message: error.to_string() })
     };
     for power in POWER {
@@ -25,12 +25,12 @@ pub fn run(model: &mut OnnxForecast) -> Result<(), SelfTestFault> {
     step([f32::NAN, 0.5], &mut answer)?;
     check(&answer, 1)?;
     let mut said = answer.room();
-    if answer.rack(0, &mut said) && are_finite(&said) { Err(SelfTestFault::HidesNan) } else { Ok(()) }
+    if answer.row(0, &mut said) && are_finite(&said) { Err(SelfTestFault::HidesNan) } else { Ok(()) }
 }
 
 fn check(answer: &Answer, rack: usize) -> Result<(), SelfTestFault> {
     let mut said = answer.room();
-    if !answer.rack(rack, &mut said) || !are_finite(&said) {
+    if !answer.row(rack, &mut said) || !are_finite(&said) {
         Err(SelfTestFault::NotFinite)
     } else if rise(&said) && said.iter().all(|at| at.peak[2] <= MOST) {
         Ok(())

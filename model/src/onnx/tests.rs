@@ -25,7 +25,7 @@ fn golden_values_of_training_are_met() {
     let (mut model, mut answer, golden) = (committed(), Answer::default(), golden());
     assert_eq!(golden.steps.len(), 24);
     for step in &golden.steps {
-        model.run(&step.power, Keep::Committed, &mut answer).expect("runs");
+        model.run_all(&step.power, Keep::Committed, &mut answer).expect("runs");
         step.check(&answer.quantiles, &answer.maxima, &state(&mut model), TOLERANCE);
     }
 }
@@ -34,7 +34,7 @@ fn golden_values_of_training_are_met() {
 fn nan_is_seen_in_its_rack_and_in_no_other() {
     let (mut model, mut answer) = (committed(), Answer::default());
     for power in [[0.5, 0.5], [f32::NAN, 0.5]] {
-        model.run(&power, Keep::Provisional, &mut answer).expect("runs");
+        model.run_all(&power, Keep::Provisional, &mut answer).expect("runs");
     }
     assert!(answer.quantiles[..15].iter().chain(&answer.maxima[..12]).all(|part| part.is_nan()));
     assert!(is_finite(&answer, 1));
@@ -44,10 +44,10 @@ fn nan_is_seen_in_its_rack_and_in_no_other() {
 fn nan_does_not_outlive_the_step_that_brought_it() {
     let (mut model, mut answer) = (committed(), Answer::default());
     for power in [[0.5, 0.5], [f32::NAN, 0.5], [0.5, 0.5]] {
-        model.run(&power, Keep::Committed, &mut answer).expect("runs");
+        model.run_all(&power, Keep::Committed, &mut answer).expect("runs");
     }
     let (mut fresh, mut cold) = (committed(), Answer::default());
-    fresh.run(&[0.5], Keep::Committed, &mut cold).expect("runs");
+    fresh.run_all(&[0.5], Keep::Committed, &mut cold).expect("runs");
     assert_eq!(said(&answer, 0), said(&cold, 0), "the rack started cold");
     assert!(is_finite(&answer, 1));
 }
@@ -58,9 +58,9 @@ fn nan_anywhere_in_the_state_is_seen() {
     let width = model.manifest.state;
     let mut hidden = Vec::new();
     for place in 0..width {
-        model.run(&[0.5], Keep::Committed, &mut answer).expect("runs");
+        model.run_all(&[0.5], Keep::Committed, &mut answer).expect("runs");
         poison(&mut model, place);
-        model.run(&[0.5], Keep::Committed, &mut answer).expect("runs");
+        model.run_all(&[0.5], Keep::Committed, &mut answer).expect("runs");
         if is_finite(&answer, 0) {
             hidden.push(place);
         }
@@ -72,13 +72,13 @@ fn nan_anywhere_in_the_state_is_seen() {
 #[test]
 fn a_batch_of_none_is_never_run() {
     let (mut model, mut answer) = (committed(), Answer::default());
-    assert_eq!(model.run(&[], Keep::Committed, &mut answer), Ok(()));
+    assert_eq!(model.run_all(&[], Keep::Committed, &mut answer), Ok(()));
     assert_eq!(said(&answer, 0), None);
 }
 
 fn said(answer: &Answer, rack: usize) -> Option<Vec<At>> {
     let mut said = answer.room();
-    answer.rack(rack, &mut said).then_some(said)
+    answer.row(rack, &mut said).then_some(said)
 }
 
 fn is_finite(answer: &Answer, rack: usize) -> bool {
@@ -86,9 +86,9 @@ fn is_finite(answer: &Answer, rack: usize) -> bool {
 }
 
 fn state(model: &mut OnnxForecast) -> Vec<f32> {
-    model.state_for_test().to_vec()
+    model.states.all_for_test().to_vec()
 }
 
 fn poison(model: &mut OnnxForecast, place: usize) {
-    model.state_for_test()[place] = f32::NAN;
+    model.states.all_for_test()[place] = f32::NAN;
 }

@@ -45,10 +45,14 @@ pub struct ServerForecast {
 }
 
 /// The forecasts of all servers of a site.
+///
+/// Those that have their turn together lie side by side, so that a turn reads memory from one end to the other.
 #[derive(Debug)]
 pub struct ServerForecasts {
     native: NativeStep,
     place: Place,
+    count: usize,
+    /// In the order of [`ServerForecasts::seat`]; where there are fewer servers than seats, the last of a turn stays empty.
     servers: Vec<Server>,
     packed: Packed,
     room: Room,
@@ -74,6 +78,7 @@ struct Server {
 /// What a batch works in.
 #[derive(Debug, Default)]
 struct Room {
+    /// Seats.
     chosen: Vec<usize>,
     power: Vec<f32>,
     state: Vec<f32>,
@@ -88,17 +93,29 @@ impl ServerForecasts {
     /// `None` where the model has no horizon of [`SAMPLES_AHEAD`] samples with a span.
     pub(crate) fn new(native: NativeStep, horizons: &[usize], rated: impl Iterator<Item = Watts>) -> Option<Self> {
         let horizon = horizons.iter().position(|samples| *samples == SAMPLES_AHEAD).filter(|place| *place > 0)?;
-        let servers: Vec<Server> = rated.map(Server::cold).collect();
-        let packed = Packed::new(servers.len(), native.past());
+        let rated: Vec<Watts> = rated.collect();
+        let (count, seats) = (rated.len(), rated.len().next_multiple_of(TURNS));
+        let packed = Packed::new(seats, native.past());
         let place = Place { horizon, horizons: horizons.len() };
-        Some(Self { native, place, servers, packed, room: Room::default() })
+        let servers = vec![Server::cold(Watts::ZERO); seats];
+        let mut all = Self { native, place, count, servers, packed, room: Room::default() };
+        for (server, rated) in rated.into_iter().enumerate() {
+            let seat = all.seat(server);
+            all.servers[seat] = Server::cold(rated);
+        }
+        Some(all)
+    }
+
+    /// Where a server lies.
+    fn seat(&self, server: usize) -> usize {
+        server % TURNS * (self.servers.len() / TURNS) + server / TURNS
     }
 
     /// Takes the samples of those whose turn it is, `turn` counting ticks; `power` says what a server draws, `None` where
     /// that is not known.
     pub fn take(&mut self, turn: usize, power: impl Fn(usize) -> Option<Watts>) {
         let mut next = turn % TURNS;
-        while next < self.servers.len() {
+        while next < self.count {
             next = self.choose(next, &power);
             self.step();
         }
@@ -106,7 +123,7 @@ impl ServerForecasts {
 
     /// What is forecast of a server; none while it is cold or not heard.
     pub fn of(&self, server: usize) -> Option<ServerForecast> {
-        self.servers.get(server)?.forecast
+        self.servers.get(self.seat(server)).filter(|_| server < self.count)?.forecast
     }
 
     /// Bytes that are kept for each server.
@@ -119,13 +136,13 @@ impl ServerForecasts {
         self.room.chosen.clear();
         self.room.power.clear();
         let mut index = first;
-        while index < self.servers.len() && self.room.chosen.len() < BATCH {
-            let reading = power(index).filter(|watts| *watts >= Watts::ZERO);
-            if let Some(x) = self.servers[index].observe(reading) {
-                self.room.chosen.push(index);
+        while index < self.count && self.room.chosen.len() < BATCH {
+            let (reading, seat) = (power(index).filter(|watts| *watts >= Watts::ZERO), self.seat(index));
+            if let Some(x) = self.servers[seat].observe(reading) {
+                self.room.chosen.push(seat);
                 self.room.power.push(x);
             } else {
-                self.packed.forget(index);
+                self.packed.forget(seat);
             }
             index += TURNS;
         }
@@ -144,19 +161,19 @@ impl ServerForecasts {
         ] {
             values.resize(count * each, 0.0);
         }
-        for (row, server) in room.chosen.iter().enumerate() {
-            self.packed.unpack(*server, &mut room.state[row * width..(row + 1) * width]);
+        for (row, seat) in room.chosen.iter().enumerate() {
+            self.packed.unpack(*seat, &mut room.state[row * width..(row + 1) * width]);
         }
         let mut out = Out { quantiles: &mut room.quantiles, maxima: &mut room.maxima, state: &mut room.next };
         self.native.run(&room.power, &room.state, &mut out);
-        for (row, server) in room.chosen.iter().enumerate() {
+        for (row, seat) in room.chosen.iter().enumerate() {
             let p50 = room.quantiles[(row * self.place.horizons + self.place.horizon) * 3];
             let peak_p99 = room.maxima[(row * spans + self.place.horizon - 1) * 3 + 2];
             let next = &room.next[row * width..(row + 1) * width];
-            let kept = self.packed.pack(*server, next);
-            let before = self.packed.before(*server, SAMPLES_AHEAD);
-            let highest = self.packed.highest(*server, SAMPLES_AHEAD);
-            self.servers[*server].forecast(kept, before, highest, [p50, peak_p99]);
+            let kept = self.packed.pack(*seat, next);
+            let before = self.packed.before(*seat, SAMPLES_AHEAD);
+            let highest = self.packed.highest(*seat, SAMPLES_AHEAD);
+            self.servers[*seat].forecast(kept, before, highest, [p50, peak_p99]);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Time of one step of the whole engine, guards and calibration included: by ONNX Runtime and by the crate's own step,
 //! beside a floor.
 //!
-//! `cargo bench-inference [--output json] [--quick]`. The floor is a plain Rust loop that does as many multiplications
+//! `cargo bench-inference [--output json] [--quick]`. What the forecast's thread does in a tick of a whole site is in [`tick`]. The floor is a plain Rust loop that does as many multiplications
 //! and additions as the model's matrices need, on one thread, without anything else.
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod tick;
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -58,8 +60,9 @@ fn main() {
         racks.insert(size.to_string(), figures.into());
     }
     let servers = servers(if quick { &[1_000] } else { &[8_000, 80_000] }, budget, json);
+    let ticks = tick::measure(if quick { &[100] } else { &[1_000, 10_000] }, budget, json);
     if json {
-        println!("{}", serde_json::json!({ "racks": racks, "servers": servers }));
+        println!("{}", serde_json::json!({ "racks": racks, "servers": servers, "ticks": ticks }));
     }
 }
 
