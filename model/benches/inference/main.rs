@@ -1,8 +1,9 @@
 //! Time of one step of the whole engine, guards and calibration included: by ONNX Runtime and by the crate's own step,
 //! beside a floor.
 //!
-//! `cargo bench-inference [--output json] [--quick]`. What the forecast's thread does in a tick of a whole site is in [`tick`]. The floor is a plain Rust loop that does as many multiplications
-//! and additions as the model's matrices need, on one thread, without anything else.
+//! `cargo bench-inference [--output json] [--quick] [--ticks]`. What the forecast's thread does in a tick of a whole site is
+//! in [`tick`]; with `--ticks`, that alone is measured. The floor is a plain Rust loop that does as many multiplications and
+//! additions as the model's matrices need, on one thread, without anything else.
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -28,6 +29,14 @@ fn main() {
     let quick = has("--quick") || !has("--bench");
     let json = arguments.windows(2).any(|pair| pair == ["--output", "json"]);
     let budget = Duration::from_millis(if quick { 100 } else { 3_000 });
+    let tick_sizes: &[usize] = if quick { &[100] } else { &[1_000, 10_000] };
+    if has("--ticks") {
+        let ticks = tick::measure(tick_sizes, budget, json);
+        if json {
+            println!("{}", serde_json::json!({ "ticks": ticks }));
+        }
+        return;
+    }
     let sizes: &[usize] = if quick { &[1, 1_000] } else { &[1, 24, 1_000, 10_000] };
     let mut racks = serde_json::Map::new();
     if !json {
@@ -60,7 +69,7 @@ fn main() {
         racks.insert(size.to_string(), figures.into());
     }
     let servers = servers(if quick { &[1_000] } else { &[8_000, 80_000] }, budget, json);
-    let ticks = tick::measure(if quick { &[100] } else { &[1_000, 10_000] }, budget, json);
+    let ticks = tick::measure(tick_sizes, budget, json);
     if json {
         println!("{}", serde_json::json!({ "racks": racks, "servers": servers, "ticks": ticks }));
     }

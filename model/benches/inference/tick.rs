@@ -1,8 +1,12 @@
 //! What the forecast's thread does in a tick of a site: the racks whose turn it is, those that have moved, and a turn of the
 //! servers, eight to a rack.
+//!
+//! Times are the thread's own on its processor: what else the machine does meanwhile is not in them, except that it takes
+//! caches and memory. Beside them stands what the clock on the wall said.
 
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
 use ridethrough_core::units::Watts;
 use ridethrough_model::{Forecast, Keep, RuleForecast, SERVER_TURNS, Sample};
 
@@ -44,23 +48,32 @@ pub fn measure(sizes: &[usize], budget: Duration, json: bool) -> serde_json::Map
     figures
 }
 
+/// What ticks took: on the processor, and by the clock on the wall.
+#[derive(Default)]
+struct Times {
+    busy: Vec<Duration>,
+    wall: Vec<Duration>,
+}
+
 fn note(
     name: &str,
-    times: &mut [Duration],
+    times: &mut Times,
     (racks, json): (usize, bool),
     told: &mut serde_json::Map<String, serde_json::Value>,
 ) {
-    times.sort_unstable();
-    let [p50, p99, max] = [500, 990, 1_000].map(|permille| super::micros(times, permille));
-    if !json {
-        let name = format!("tick, {name}");
-        println!("{racks:>6} {name:24} {p50:>7.1} µs {p99:>7.1} µs {max:>7.1} µs {:>7}", times.len());
+    for (kind, times) in [("", &mut times.busy), ("_wall", &mut times.wall)] {
+        times.sort_unstable();
+        let [p50, p99, max] = [500, 990, 1_000].map(|permille| super::micros(times, permille));
+        if !json {
+            let name = format!("tick, {name}{kind}");
+            println!("{racks:>6} {name:24} {p50:>7.1} µs {p99:>7.1} µs {max:>7.1} µs {:>7}", times.len());
+        }
+        told.insert(format!("{name}{kind}_p50_us"), p50.into());
+        told.insert(format!("{name}{kind}_p99_us"), p99.into());
     }
-    told.insert(format!("{name}_p50_us"), p50.into());
-    told.insert(format!("{name}_p99_us"), p99.into());
 }
 
-fn of_site(racks: usize, native: bool, load: Load, budget: Duration) -> Vec<Duration> {
+fn of_site(racks: usize, native: bool, load: Load, budget: Duration) -> Times {
     let mut engine = super::warm(racks, native);
     let rated = (0..racks * SERVERS_PER_RACK).map(|_| Watts::new(LIMIT_W));
     let mut servers = engine.servers(rated).expect("the model speaks of servers");
@@ -69,37 +82,45 @@ fn of_site(racks: usize, native: bool, load: Load, budget: Duration) -> Vec<Dura
     let mut out = Vec::new();
     times(budget, |tick| {
         let samples = samples(racks, load, tick);
-        let begun = Instant::now();
-        engine.step(&samples, keep(tick), &mut out);
-        servers.take(tick, |server| of_server(server, tick));
-        begun.elapsed()
+        timed(|| {
+            engine.step(&samples, keep(tick), &mut out);
+            servers.take(tick, |server| of_server(server, tick));
+        })
     })
 }
 
 /// What the control thread has ready in every tick.
-fn of_rule(racks: usize, budget: Duration) -> Vec<Duration> {
+fn of_rule(racks: usize, budget: Duration) -> Times {
     let (mut rule, mut out) = (RuleForecast::new(ridethrough_core::forecast::RuleReason::Late), Vec::new());
     (0..70).for_each(|second| rule.step(&samples(racks, usual, second), Keep::Committed, &mut out));
     times(budget / 3, |tick| {
         let samples = samples(racks, usual, tick);
-        let begun = Instant::now();
-        rule.step(&samples, keep(tick), &mut out);
-        begun.elapsed()
+        timed(|| rule.step(&samples, keep(tick), &mut out))
     })
 }
 
-/// Times of as many ticks as fit in `budget`, at least two seconds of them, after three seconds in which the calls of a
+/// Times of as many ticks as fit in `budget`, at least twenty seconds of them, after three seconds in which the calls of a
 /// second are learned.
-fn times(budget: Duration, mut tick: impl FnMut(usize) -> Duration) -> Vec<Duration> {
+fn times(budget: Duration, mut tick: impl FnMut(usize) -> [Duration; 2]) -> Times {
     let first = 3 * TICKS;
     for number in 0..first {
         tick(number);
     }
-    let (began, mut times) = (Instant::now(), Vec::new());
-    while times.len() < 2 * TICKS || began.elapsed() < budget {
-        times.push(tick(first + times.len()));
+    let (began, mut times) = (Instant::now(), Times::default());
+    while times.busy.len() < 20 * TICKS || began.elapsed() < budget {
+        let [busy, wall] = tick(first + times.busy.len());
+        times.busy.push(busy);
+        times.wall.push(wall);
     }
     times
+}
+
+/// How long it was on the processor, and how long it took.
+fn timed(run: impl FnOnce()) -> [Duration; 2] {
+    let on_processor = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).expect("Linux has it");
+    let (busy, wall) = (on_processor(), Instant::now());
+    run();
+    [on_processor().saturating_sub(busy), wall.elapsed()]
 }
 
 fn keep(tick: usize) -> Keep {
