@@ -60,6 +60,7 @@ pub fn run(options: &[String]) -> Result<()> {
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
+    step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
     // Not in the test command: a fresh machine fetches 250 MB of packages for it.
     step("short bench of the forecast", &mut cargo(&["bench-forecast", "--quick"]))?;
     if !failed.is_empty() {
