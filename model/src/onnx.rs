@@ -194,8 +194,8 @@ impl OnnxForecast {
         let (before, after) = self.states.rows();
         match &mut self.runtime {
             Some(runtime) => {
-                let rows = Rows { power: &self.power, before, after };
-                let ran = runtime.run(&mut self.native, &self.manifest, rows, answer);
+                let mut rows = Rows { power: &self.power, before, after };
+                let ran = runtime.run(&mut self.native, &self.manifest, &mut rows, answer);
                 ran.map_err(|error| {
                     answer.clear(&self.manifest);
                     error.of_rack(asked)

@@ -126,7 +126,7 @@ impl Turns {
             }
         }
         if self.movers.len() > MOVED_MAX {
-            self.movers.select_nth_unstable_by(MOVED_MAX - 1, |left, right| urgency(&right.0, &left.0));
+            self.movers.select_nth_unstable_by(MOVED_MAX - 1, |left, right| urgency(right.0, left.0));
             self.movers.truncate(MOVED_MAX);
             self.movers.sort_unstable_by_key(|(_, rack)| *rack);
         }
@@ -134,7 +134,7 @@ impl Turns {
     }
 }
 
-fn urgency(left: &Moved, right: &Moved) -> Ordering {
+fn urgency(left: Moved, right: Moved) -> Ordering {
     left.unforeseen.cmp(&right.unforeseen).then(left.parts.total_cmp(&right.parts))
 }
 

@@ -22,7 +22,7 @@ type Load = fn(usize, usize) -> i64;
 /// the racks move.
 fn usual(rack: usize, tick: usize) -> i64 {
     let phase = 20 + rack % 41;
-    let works = (tick + rack * 7) / phase % 2 == 0;
+    let works = ((tick + rack * 7) / phase).is_multiple_of(2);
     let noise = i64::try_from((rack * 31 + tick * 17) % 61).unwrap_or_default() - 30;
     noise + if works { 8_000 } else { 4_000 }
 }

@@ -57,7 +57,7 @@ impl Batches {
         &mut self,
         native: &mut NativeStep,
         manifest: &Manifest,
-        rows: Rows<'_>,
+        rows: &mut Rows<'_>,
         answer: &mut Answer,
     ) -> Result<(), RunError> {
         let width = manifest.state;
@@ -92,12 +92,11 @@ impl Own {
 
 fn fitting<'a>(batches: &'a mut Vec<Batch>, rows: usize, manifest: &Manifest) -> Result<&'a mut Batch, RunError> {
     let rows = if rows <= ROWS_STEP { rows } else { rows.next_multiple_of(ROWS_STEP) };
-    let place = match batches.iter().position(|batch| batch.rows == rows) {
-        Some(place) => place,
-        None => {
-            batches.push(Batch::new(rows, manifest)?);
-            batches.len() - 1
-        }
+    let place = if let Some(place) = batches.iter().position(|batch| batch.rows == rows) {
+        place
+    } else {
+        batches.push(Batch::new(rows, manifest)?);
+        batches.len() - 1
     };
     Ok(&mut batches[place])
 }

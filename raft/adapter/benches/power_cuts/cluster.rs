@@ -42,6 +42,7 @@ pub struct Cluster {
     root: PathBuf,
     network: [u8; 2],
     seed: u64,
+    lies: bool,
     lives: u64,
     running: BTreeMap<u16, Process>,
     said: (Sender<Said>, Receiver<Said>),
@@ -51,7 +52,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// A cluster that was never started.
-    pub fn new(root: PathBuf, network: [u8; 2], seed: u64) -> Result<Self, String> {
+    pub fn new(root: PathBuf, network: [u8; 2], (seed, lies): (u64, bool)) -> Result<Self, String> {
         let authority = Authority::found(CLUSTER, Validity::days(2)).map_err(|error| error.to_string())?;
         let write = |name: String, text: &str| fs::write(root.join(name), text).map_err(|error| error.to_string());
         fs::create_dir_all(&root).map_err(|error| error.to_string())?;
@@ -62,7 +63,7 @@ impl Cluster {
             write(format!("n{id}.key"), &issued.key_pem)?;
         }
         let (running, acked) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { root, network, seed, lives: 0, running, said: channel(), acked })
+        Ok(Self { root, network, seed, lies, lives: 0, running, said: channel(), acked })
     }
 
     /// Starts those replicas that do not run.
@@ -70,7 +71,7 @@ impl Cluster {
         for id in MEMBERS.filter(|id| !self.running.contains_key(id)).collect::<Vec<_>>() {
             self.lives += 1;
             let (root, network) = (self.root.clone(), self.network);
-            let life = Life { root, id, life: self.lives, network, seed: self.seed };
+            let life = Life { root, id, life: self.lives, network, seed: self.seed, lies: self.lies };
             let mut child = spawn(&life)?;
             let output = child.stdout.take().ok_or("no output")?;
             let to = self.said.0.clone();

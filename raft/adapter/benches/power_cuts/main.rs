@@ -1,13 +1,15 @@
 //! Power cuts: replicas are killed (SIGKILL) in the middle of acknowledged proposals, what their disks had not stored is taken
 //! back, and they start again. No acknowledged entry may be missing from a majority, and every replica must start.
 //!
-//! `cargo bench -p ridethrough-raft --bench power_cuts -- [--cuts N] [--seed N] [--output json] [--keep DIR]`
+//! `cargo bench -p ridethrough-raft --bench power_cuts -- [--cuts N] [--seed N] [--output json] [--keep DIR] [--lying-disks]`
 //!
 //! ```text
 //! three processes ──proposals──► raft/log ──► Told: journal first, then the file
 //!        │ acked INDEX NUMBER                          │
 //!        ▼                 SIGKILL ──► tear by the journal ──► (all three down) every log read ──► start again
 //! ```
+//!
+//! With `--lying-disks`, syncs store nothing: then entries must be missing, and the exit status says whether they were found to be.
 //!
 //! What is real: the processes, consensus, TLS, the log, and its files' bytes. Made up is what is durable: the journal tells
 //! it at the seam between the log and the disk, a sync costs up to 8 ms. A seed repeats all choices, but not the machine's
@@ -45,6 +47,7 @@ struct Options {
     cuts: u64,
     seed: u64,
     json: bool,
+    lies: bool,
     keep: Option<PathBuf>,
 }
 
@@ -85,6 +88,8 @@ fn main() -> ExitCode {
     let ran = run(&options, &root, &mut figures);
     figures.print(&options, begun.elapsed(), ran.as_ref().err());
     match ran {
+        Ok(()) if options.lies => ExitCode::FAILURE,
+        Err(_) if options.lies => ExitCode::SUCCESS,
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => {
             eprintln!("repeat with --seed {}; logs and journals are in {}", options.seed, place.keep().display());
@@ -97,7 +102,7 @@ fn options(arguments: &[String]) -> Result<Options, String> {
     // The test command runs benches, too, and only `cargo bench` says so.
     let quick = arguments.iter().any(|word| word == "--quick") || !arguments.iter().any(|word| word == "--bench");
     let cuts = if quick { CUTS_QUICK } else { CUTS };
-    let mut options = Options { cuts, seed: SEED, json: false, keep: None };
+    let mut options = Options { cuts, seed: SEED, json: false, lies: false, keep: None };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let mut number =
@@ -107,9 +112,14 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             "--seed" => options.seed = number()?,
             "--output" => options.json = words.next().is_some_and(|kind| kind == "json"),
             "--keep" => options.keep = words.next().map(PathBuf::from),
+            "--lying-disks" => options.lies = true,
             "--bench" | "--quick" => {}
             // What the test harness is told of other benches.
-            _ => return Err(format!("`{word}` is no option; there are --cuts, --seed, --output json, --keep DIR")),
+            _ => {
+                return Err(format!(
+                    "`{word}` is no option; there are --cuts, --seed, --output json, --keep DIR, --lying-disks"
+                ));
+            }
         }
     }
     Ok(options)
@@ -122,7 +132,7 @@ fn run(options: &Options, root: &std::path::Path, figures: &mut Figures) -> Resu
         figures.clusters += 1;
         let folder = root.join(format!("cluster-{number}"));
         let network = [high | 1, low.wrapping_add(u8::try_from(number % 256).unwrap_or(0))];
-        let mut cluster = Cluster::new(folder.clone(), network, options.seed)?;
+        let mut cluster = Cluster::new(folder.clone(), network, (options.seed, options.lies))?;
         let mut dice = Dice::new(options.seed, number);
         let told = rounds(&mut cluster, &mut dice, options.cuts, figures);
         told.map_err(|why| format!("cluster {number}, after {} cuts: {why}", figures.cuts))?;

@@ -37,22 +37,33 @@ pub struct Life {
     /// The two middle bytes of its addresses.
     pub network: [u8; 2],
     pub seed: u64,
+    /// Whether its disk says that it has stored what it has not: then entries must be found missing.
+    pub lies: bool,
 }
 
 impl Life {
     /// As arguments of a process.
-    pub fn arguments(&self) -> [String; 7] {
+    pub fn arguments(&self) -> [String; 8] {
         let root = self.root.display().to_string();
         let [high, low] = self.network.map(|byte| byte.to_string());
-        ["--replica".into(), root, self.id.to_string(), self.life.to_string(), high, low, self.seed.to_string()]
+        [
+            "--replica".into(),
+            root,
+            self.id.to_string(),
+            self.life.to_string(),
+            high,
+            low,
+            self.seed.to_string(),
+            self.lies.to_string(),
+        ]
     }
 
     /// From the arguments of this process.
     pub fn parse(arguments: &[String]) -> Option<Self> {
-        let [root, id, life, high, low, seed] = arguments else { return None };
+        let [root, id, life, high, low, seed, lies] = arguments else { return None };
         let network = [high.parse().ok()?, low.parse().ok()?];
         let (id, life, seed) = (id.parse().ok()?, life.parse().ok()?, seed.parse().ok()?);
-        Some(Self { root: root.into(), id, life, network, seed })
+        Some(Self { root: root.into(), id, life, network, seed, lies: lies.parse().ok()? })
     }
 
     fn address(&self, id: u16) -> SocketAddr {
@@ -96,7 +107,7 @@ pub fn run(life: &Life) -> Result<(), String> {
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let config = life.config().map_err(|error| error.to_string())?;
         let dice = Dice::new(life.seed, life.life);
-        let disk = Told::new(&journal(&life.root, life.id), dice).map_err(|error| error.to_string())?;
+        let disk = Told::new(&journal(&life.root, life.id), dice, life.lies).map_err(|error| error.to_string())?;
         let replica = Replica::start_on(config, Box::new(|| {}), disk).await.map_err(|error| error.to_string())?;
         println!("started");
         let (replica, number) = (Arc::new(replica), Arc::new(AtomicU64::new(life.life * PROPOSALS_PER_LIFE)));
