@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("intake", "io/intake", &["core"]),
     ("record", "io/record", &[]),
     ("dpcn-bench", "io/bench", &[]),
+    ("commit-bench", "raft/bench", &[]),
     ("model-signature", "model/signature", &[]),
     ("model", "model", &["core", "model-signature"]),
     ("dashboard", "controller/dashboard", &[]),

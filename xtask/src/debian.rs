@@ -40,6 +40,10 @@ pub const NODE_EXPORTER: Program = Program {
     purpose: "to be scraped as servers are",
 };
 
+/// Commits beside ours.
+pub const ETCD: Program =
+    Program { name: "etcd", package: "etcd-server", purpose: "to be measured beside our commits" };
+
 /// Makes sure that the program is there, or lies unpacked below `.runtime/debian`: its package would start a service if it
 /// were installed. Needs no rights, and apt checks what it fetches.
 pub fn ensure_unpacked(program: Program) -> Result<()> {

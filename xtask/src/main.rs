@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | failover | bench-forecast | test | fuzz | nightly | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | failover | bench-commit | bench-forecast | test | fuzz | nightly | deny`.
 //!
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
 
 mod check;
+mod commit;
 mod debian;
 mod drill;
 mod firmware;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
   failover [OPTIONS] the leader killed and frozen again and again (cargo bench-failover -- --help)
+  bench-commit [OPTIONS] how long a replicated commit takes, beside etcd (cargo bench-commit --help)
   bench-forecast [OPTIONS] the forecast beside its peers on recorded power (cargo bench-forecast --help)
   test             formatting, lints, docs, all tests, a short demo, short benches, a slice of fuzzing
   fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let (command, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let outcome = match command {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
+        "bench-commit" => commit::bench(rest),
         "bench-forecast" => forecast::bench(rest),
         "demo" | "outcome" | "failover" => drill::run(command, rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
