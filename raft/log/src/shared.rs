@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) torn_bytes: u64,
     pub(crate) failed: Option<WriteError>,
     pending: Load,
+    /// Callers that wait for room: without any, nobody is woken, and to wake nobody is a system call for each batch.
+    waiting: usize,
 }
 
 /// A number of requests and their size.
@@ -72,8 +74,13 @@ impl Shared {
 
     /// Locks the state once there is room for `bytes` more, or once the log has failed.
     pub(crate) fn lock_with_room(&self, bytes: usize) -> MutexGuard<'_, State> {
-        let full = |state: &mut State| state.failed.is_none() && state.pending.is_full_for(bytes);
-        self.room.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.lock();
+        while state.failed.is_none() && state.pending.is_full_for(bytes) {
+            state.waiting += 1;
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        state
     }
 
     /// Notes where entries were written.
@@ -91,8 +98,11 @@ impl Shared {
         let mut state = self.lock();
         state.pending.requests -= load.requests;
         state.pending.bytes -= load.bytes;
+        let waiting = state.waiting > 0;
         drop(state);
-        self.room.notify_all();
+        if waiting {
+            self.room.notify_all();
+        }
     }
 
     /// Stops the log for good; the first reason stays.
