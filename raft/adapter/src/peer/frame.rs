@@ -17,6 +17,8 @@ pub(crate) const GREETING_BYTES_MAX: usize = 256;
 const HEADER_BYTES: usize = 8;
 const CONTENT_BYTES_MIN: usize = 9;
 const READ_BYTES: usize = 64 << 10;
+/// So many bytes are worth a write of their own.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +116,42 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     }
 }
 
+/// Frames that go out with one write: a write costs more than what most frames hold.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// Whether it should be written before more is added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() >= WRITE_BYTES
+    }
+
+    pub(crate) fn add(&mut self, frame: &Frame) -> io::Result<()> {
+        let encoded = frame.encode()?;
+        if self.bytes.is_empty() {
+            self.bytes = encoded;
+        } else {
+            self.bytes.extend_from_slice(&encoded);
+        }
+        Ok(())
+    }
+
+    /// Writes all of them within the deadline.
+    pub(crate) async fn write(self, sink: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        write(sink, &self.bytes).await
+    }
+}
+
 /// Writes a frame within the deadline, with one write.
 pub(crate) async fn write_frame(sink: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> io::Result<()> {
-    let bytes = frame.encode()?;
+    write(sink, &frame.encode()?).await
+}
+
+async fn write(sink: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     let write = async {
-        sink.write_all(&bytes).await?;
+        sink.write_all(bytes).await?;
         // TLS may have taken the frame and not have sent all of it: then somebody must go on.
         sink.flush().await
     };
@@ -173,6 +206,33 @@ mod tests {
             assert_eq!(Frame::parse(&bytes[..cut], FRAME_BYTES_MAX).expect("cut short"), None, "after {cut} bytes");
         }
         assert_eq!(Frame::parse(&bytes, FRAME_BYTES_MAX).expect("whole"), Some((sample(), bytes.len())));
+    }
+
+    #[test]
+    fn frames_of_a_batch_are_read_one_by_one() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let (mut near, far) = tokio::io::duplex(64);
+            let frames: Vec<_> = (0..5).map(|id| Frame { id, ..sample() }).collect();
+            let mut batch = Batch::default();
+            frames.iter().for_each(|frame| batch.add(frame).expect("small"));
+            assert!(!batch.is_full());
+            let write = async { batch.write(&mut near).await.expect("written") };
+            let read = async {
+                let mut reader = FrameReader::new(far);
+                for frame in &frames {
+                    assert_eq!(&reader.next().await.expect("a frame"), frame);
+                }
+            };
+            futures::join!(write, read);
+        });
+    }
+
+    #[test]
+    fn a_batch_is_full_once_it_is_worth_a_write() {
+        let mut batch = Batch::default();
+        batch.add(&Frame { body: vec![0; WRITE_BYTES], ..sample() }).expect("below the cap");
+        assert!(batch.is_full());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::frame::{Frame, FrameReader, Kind, write_frame};
+use super::frame::{Batch, Frame, FrameReader, Kind, write_frame};
 use super::refusal::{Refusal, Side, count, is_alert};
 use super::tls::{PeerTls, Sink, Source};
 use super::{GREETING_DEADLINE, MAGIC, PING_INTERVAL, PROTOCOL_VERSION, SILENCE_MAX};
@@ -312,7 +312,7 @@ impl Connection {
                     frame.and_then(|frame| self.take(frame))
                 }
                 call = calls.recv() => match call {
-                    Some(call) => self.send(call).await,
+                    Some(call) => self.send(call, calls).await,
                     None => return io::ErrorKind::ConnectionAborted.into(),
                 },
                 _ = ticks.tick() => self.ping(heard).await,
@@ -339,7 +339,18 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, call: Call) -> io::Result<()> {
+    /// Sends a request, and those that wait behind it along with it.
+    async fn send(&mut self, first: Call, waiting: &mut mpsc::Receiver<Call>) -> io::Result<()> {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        while let Some(call) = next {
+            self.number(call, &mut batch)?;
+            next = if batch.is_full() { None } else { waiting.try_recv().ok() };
+        }
+        batch.write(&mut self.sink).await
+    }
+
+    fn number(&mut self, call: Call, batch: &mut Batch) -> io::Result<()> {
         if self.pending.len() >= PENDING_MAX {
             self.pending.retain(|_, waiting| !waiting.is_closed());
         }
@@ -350,7 +361,7 @@ impl Connection {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         self.pending.insert(id, call.answer);
-        write_frame(&mut self.sink, &Frame { kind: Kind::Request, id, body: call.body }).await
+        batch.add(&Frame { kind: Kind::Request, id, body: call.body })
     }
 
     async fn ping(&mut self, heard: Instant) -> io::Result<()> {

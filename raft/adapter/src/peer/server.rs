@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::client::BACKOFF;
 use super::doorman::Doorman;
-use super::frame::{Frame, FrameReader, Kind, write_frame};
+use super::frame::{Batch, Frame, FrameReader, Kind, write_frame};
 use super::refusal::{Refusal, Refusals, Refused};
 use super::tls::{PeerTls, Sink, Source};
 use super::{GREETING_DEADLINE, IDLE_MAX, MAGIC, PROTOCOL_VERSION};
@@ -226,7 +226,7 @@ impl Connection {
             let step = tokio::select! {
                 biased;
                 Some((id, answer)) = self.underway.next(), if !self.underway.is_empty() => {
-                    self.reply(id, &answer).await
+                    self.reply((id, answer)).await
                 }
                 frame = timeout(IDLE_MAX, self.frames.next()), if self.underway.len() < REQUESTS_MAX => match frame {
                     Ok(Ok(frame)) => self.take(frame).await,
@@ -286,9 +286,17 @@ impl Connection {
         Gathered::Part
     }
 
-    async fn reply(&mut self, id: u64, answer: &Answer) -> io::Result<()> {
-        let body = encode_answer(answer).map_err(io::Error::other)?;
-        write_frame(&mut self.sink, &Frame { kind: Kind::Answer, id, body }).await
+    /// Sends an answer, and those that are there along with it.
+    async fn reply(&mut self, first: (u64, Answer)) -> io::Result<()> {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        while let Some((id, answer)) = next {
+            let body = encode_answer(&answer).map_err(io::Error::other)?;
+            batch.add(&Frame { kind: Kind::Answer, id, body })?;
+            // Whoever is not there yet is asked again by `run`, with a waker.
+            next = if batch.is_full() { None } else { self.underway.next().now_or_never().flatten() };
+        }
+        batch.write(&mut self.sink).await
     }
 }
 
