@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ridethrough_pki::{Authority, Validity};
 
+use crate::options::Options;
 use crate::processes::{Killed, REPLICAS, address};
 use crate::replica::{Answer, Question, Setup};
 
@@ -33,7 +34,7 @@ struct Asked {
 
 impl Cluster {
     /// Starts them below `dir` and founds the cluster.
-    pub fn start(dir: &Path) -> Result<Self> {
+    pub fn start(dir: &Path, options: &Options) -> Result<Self> {
         let authority = Authority::found(CLUSTER, Validity::days(2))?;
         let peers: BTreeMap<_, _> = (1..=REPLICAS).map(|id| (id, address(id, PORT))).collect();
         let mut replicas = Vec::new();
@@ -43,6 +44,8 @@ impl Cluster {
                 id,
                 cluster: CLUSTER,
                 dir: dir.join(format!("n{id}")),
+                workers: options.workers,
+                sign: options.sign,
                 peers: peers.clone(),
                 ca: authority.certificate_pem().into(),
                 certificate: issued.certificate_pem.clone(),

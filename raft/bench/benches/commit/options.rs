@@ -4,6 +4,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::report::Report;
 
+/// As in the daemon.
+const WORKERS: usize = 2;
+
 /// How long a replicated, durable commit of one entry takes, and how many are made in a second.
 #[derive(Debug, Parser)]
 #[command(name = "bench-commit")]
@@ -17,6 +20,13 @@ pub struct Options {
     /// How often all take turns.
     #[arg(long)]
     pub rounds: Option<usize>,
+    /// Threads of each replica's runtime.
+    #[arg(long, default_value_t = WORKERS)]
+    pub workers: usize,
+    /// Have replicas sign checkpoints, as daemons with a key do: every 256 entries, so seconds there and milliseconds here, on
+    /// the disk that is measured.
+    #[arg(long)]
+    pub sign: bool,
     /// What cargo tells every bench.
     #[arg(long, hide = true)]
     bench: bool,

@@ -22,8 +22,6 @@ const SITE: &str = include_str!("../../../adapter/tests/site.toml");
 const DEADLINE: Duration = Duration::from_secs(5);
 /// So quickly a replica says no when it does not lead.
 const LOOK: Duration = Duration::from_millis(1);
-/// As in the daemon.
-const WORKERS: usize = 2;
 
 /// What a replica must be told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +29,10 @@ pub struct Setup {
     pub id: u16,
     pub cluster: [u8; 16],
     pub dir: PathBuf,
+    /// Threads of its runtime.
+    pub workers: usize,
+    /// Whether it signs checkpoints of its log.
+    pub sign: bool,
     pub peers: BTreeMap<u16, SocketAddr>,
     pub ca: String,
     pub certificate: String,
@@ -66,7 +68,7 @@ pub fn run() -> Result<()> {
     let mut lines = std::io::stdin().lock().lines();
     let setup = lines.next().context("no setup")??;
     let setup: Setup = serde_json::from_str(&setup).context("the setup is none")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(setup.workers).enable_all().build()?;
     let cluster = setup.cluster;
     let replica = Arc::new(runtime.block_on(start(setup))?);
     for line in lines {
@@ -82,11 +84,13 @@ pub fn run() -> Result<()> {
 }
 
 async fn start(setup: Setup) -> Result<Replica> {
-    let Setup { id, cluster, dir, peers, ca, certificate, key } = setup;
+    let Setup { id, cluster, dir, workers: _, sign, peers, ca, certificate, key } = setup;
     let pems = PeerPems { ca: &ca, certificate: &certificate, key: &key, revoked: None };
+    // Patient enough for a machine that does other things, too: what it costs to lose a leader is another bench's question.
+    let first = Duration::from_millis(800 + 200 * u64::from(id));
     let seed = [u8::try_from(id)?; 32];
-    // Patient enough for a machine that does other things, too: what a leader costs is another bench's question.
-    let election = Duration::from_millis(100 + 50 * u64::from(id))..Duration::from_millis(140 + 50 * u64::from(id));
+    let key = || SigningKey::new(&format!("n{id}"), seed).context("the witness's name");
+    let witness = sign.then(key).transpose()?.map(Arc::new);
     let config = ReplicaConfig {
         id: ReplicaId(id),
         cluster,
@@ -94,10 +98,10 @@ async fn start(setup: Setup) -> Result<Replica> {
         listen: *peers.get(&id).context("it is not among its peers")?,
         peers: peers.into_iter().map(|(id, address)| (ReplicaId(id), address)).collect(),
         tls: PeerTls::new(cluster, ReplicaId(id), pems)?,
-        heartbeat: Duration::from_millis(20),
-        election,
+        heartbeat: Duration::from_millis(50),
+        election: first..first + Duration::from_millis(150),
         site: site()?,
-        witness: Some(Arc::new(SigningKey::new(&format!("n{id}"), seed).context("the witness's name")?)),
+        witness,
     };
     Ok(Replica::start(config, Box::new(|| {})).await?)
 }

@@ -32,7 +32,7 @@ pub fn measure(options: &Options) -> Result<Report> {
     plan.rounds = options.rounds.unwrap_or(plan.rounds);
     let home = tempfile::tempdir().context("a folder")?;
     let mut floor = Floor::new(home.path(), (plan.rounds + 1) * plan.serial, ENTRY_BYTES).context("the floor")?;
-    let mut ours = Cluster::start(home.path())?;
+    let mut ours = Cluster::start(home.path(), options)?;
     let (mut etcd, left_out) = match Etcd::start(home.path()) {
         Ok(etcd) => (Some(etcd), None),
         Err(reason) => (None, Some(format!("{reason:#}"))),
