@@ -29,6 +29,15 @@ impl Output {
     }
 }
 
+/// Whether somebody who read what is printed has gone (`| head`).
+pub fn reader_left(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| {
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        cause.downcast_ref::<io::Error>().map(io::Error::kind).or(json)
+    });
+    kinds.into_iter().any(|kind| kind == ErrorKind::BrokenPipe)
+}
+
 /// Unix milliseconds as a UTC time for people.
 pub fn wall_time(unix_ms: i64) -> String {
     let since = std::time::Duration::from_millis(unix_ms.max(0).unsigned_abs());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use openraft::EntryPayload;
 use ridethrough_core::command::{Entry, Position};
 use ridethrough_raft_log::ReadError;
-use ridethrough_raft_log::reader::{LogReader, Record};
+use ridethrough_raft_log::reader::{LogReader, Position as Place, Record};
 
 use crate::codec::CodecError;
 use crate::codec::entry::decode_entry;
@@ -90,6 +90,11 @@ pub enum EntryFault {
     },
     /// Its leader cannot be a replica.
     BadLeader,
+    /// It stands after an entry with the same index or a higher one.
+    OutOfOrder {
+        /// The index of that one.
+        after: u64,
+    },
 }
 
 impl AuditLog {
@@ -134,18 +139,19 @@ fn committed_index(reader: LogReader) -> Result<Option<u64>, AuditReadError> {
     for record in reader {
         let (place, record) = record.map_err(AuditReadError::Read)?;
         if let Record::Committed { payload } = record {
-            let mark = decode_mark(&payload).map_err(|error| AuditReadError::Mark {
-                file: place.file.to_path_buf(),
-                offset: place.offset,
-                error,
-            })?;
-            highest = highest.max(mark.committed.map(|id| id.index));
+            highest = highest.max(mark(&place, &payload)?);
         }
     }
     Ok(highest)
 }
 
-fn understand(index: u64, payload: &[u8]) -> Result<(Position, AuditContent), EntryFault> {
+/// The index up to which a committed mark vouches.
+pub(crate) fn mark(place: &Place, payload: &[u8]) -> Result<Option<u64>, AuditReadError> {
+    let bad = |error| AuditReadError::Mark { file: place.file.to_path_buf(), offset: place.offset, error };
+    Ok(decode_mark(payload).map_err(bad)?.committed.map(|id| id.index))
+}
+
+pub(crate) fn understand(index: u64, payload: &[u8]) -> Result<(Position, AuditContent), EntryFault> {
     let entry = decode_entry(payload).map_err(EntryFault::Undecodable)?;
     let at = position(&entry.log_id).ok_or(EntryFault::BadLeader)?;
     if at.index != index {
@@ -179,6 +185,7 @@ impl fmt::Display for EntryFault {
             Self::Undecodable(error) => error.fmt(f),
             Self::OtherIndex { found } => write!(f, "calls itself entry {found}"),
             Self::BadLeader => f.write_str("names a leader that is no replica"),
+            Self::OutOfOrder { after } => write!(f, "stands after entry {after}"),
         }
     }
 }

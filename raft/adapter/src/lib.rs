@@ -14,8 +14,10 @@
 //! | [`status`] | what a replica tells of itself |
 //! | [`error`] | what can go wrong, told so that an operator can act |
 //! | [`audit_read`] | a replica's log for an auditor, offline |
+//! | [`audit_stream`] | the same, entry by entry and however long it is |
 //! | [`audit_tree`] | a Merkle tree over the log, signed checkpoints of it, and their verification |
 //! | [`codec`] | the bytes that are stored and sent, with versions and golden tests |
+//! | `fixture` | logs for tests of whatever reads them; only with that feature |
 //! | `leader_id` | at most one leader per term |
 //! | `vacancy`, `succession` | a leader whose process is gone is followed at once |
 //! | `voting` | when a replica may take part in elections |
@@ -23,9 +25,12 @@
 //! Nothing outside this crate sees openraft, so that its upgrades, which are alphas, touch one crate.
 
 pub mod audit_read;
+pub mod audit_stream;
 pub mod audit_tree;
 pub mod codec;
 pub mod error;
+#[cfg(feature = "fixture")]
+pub mod fixture;
 mod leader_id;
 mod log_store;
 mod peer;

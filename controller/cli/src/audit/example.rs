@@ -1,18 +1,23 @@
 //! A small log for tests: two racks, a module, a tie, and an entry of every kind.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ridethrough_core::audit::replay;
 use ridethrough_core::command::{
-    Action, CapGrant, CapReason, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange, Operation,
-    Outcome, Plan, Position, RackLoad, Release, ReleaseReason, Risk, Stamp, StoredEnergy, TimedAck, TransferId,
+    Action, CapGrant, CapReason, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange, ModelRefused,
+    Operation, Outcome, Plan, Position, RackLoad, Release, ReleaseReason, Risk, Stamp, StoredEnergy, TimedAck,
+    TransferId,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, ReplicaId, Verdict};
+use ridethrough_core::fallback::{Change, ForecastNote, Part};
 use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::mode::{Mode, ModeReason};
+use ridethrough_core::model::{ModelAction, ModelFault, ModelId};
 use ridethrough_core::site::{FeedId, KesmId, RackId, Site, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
+use ridethrough_raft::fixture::write_log;
 
 use super::open::Opened;
 
@@ -72,6 +77,9 @@ resistance_microohm = 8400
 rated_watts = 25000
 "#;
 
+/// The wall clock at ledger time 0: 2025-10-09T08:53:20Z.
+pub const WALL_UNIX_MS: i64 = 1_760_000_000_000;
+
 /// A log as it grows.
 pub struct Growing {
     ledger: Ledger,
@@ -88,11 +96,28 @@ impl Growing {
         log
     }
 
+    /// A log with an entry of nearly every kind, numbers 1 to 10, each a second after the one before.
+    pub fn eventful() -> Self {
+        let mut log = Self::founded();
+        log.commit(1_000, granting(4_000));
+        log.commit(2_000, heard(2, &[DeviceId::Kesm(KesmId(0)), DeviceId::Tie(TieId(0))]));
+        log.commit(3_000, release(ReleaseReason::ForecastFell));
+        log.commit(4_000, Command::Plan(outage()));
+        log.operate(5_000, Action::Hold(DeviceId::Kesm(KesmId(0))));
+        log.operate(6_000, Action::End(RackId(1)));
+        let model = ModelId { sha256: [0x5a; 32], version: 3 };
+        log.operate(7_000, Action::Model(ModelAction::Shadow(model)));
+        log.commit(8_000, Command::ModelRefused(ModelRefused { model: Some(model), fault: ModelFault::BadSignature }));
+        let change = Change { part: Part::Rack(RackId(1)), rule: Some(RuleReason::FrozenMeter) };
+        log.commit(9_000, Command::Forecasts(ForecastNote { changes: vec![change], ..ForecastNote::default() }));
+        log
+    }
+
     /// Commits the next entry at this ledger time; returns its index.
     pub fn commit(&mut self, at_ms: i64, command: Command) -> u64 {
         let index = self.ledger.seen().index + 1;
         let position = Position { term: 2, leader: ReplicaId(1), index };
-        let stamp = Stamp { at: Millis::new(at_ms), wall_unix_ms: 1_760_000_000_000 };
+        let stamp = Stamp { at: Millis::new(at_ms), wall_unix_ms: WALL_UNIX_MS + at_ms };
         let entry = Entry { stamp, by: ReplicaId(3), seen: self.ledger.seen(), command };
         self.ledger.apply(position, &entry);
         self.entries.push((position, entry));
@@ -103,6 +128,14 @@ impl Growing {
     pub fn operate(&mut self, at_ms: i64, action: Action) -> u64 {
         let (actor, reason) = ("mira".into(), "breaker A1 is \u{1b}[31mserviced".into());
         self.commit(at_ms, Command::Operation(Operation { actor, reason, action }))
+    }
+
+    /// The log as a replica leaves it in its data folder, the site file beside it; a leader's first entry is its number 0.
+    pub fn write(self, dir: &Path) {
+        let begins = (Position { term: 2, leader: ReplicaId(1), index: 0 }, None);
+        let entries = self.entries.into_iter().map(|(at, entry)| (at, Some(entry)));
+        write_log(dir, [7; 16], std::iter::once(begins).chain(entries));
+        std::fs::write(dir.join("site.toml"), SITE).expect("room for a test");
     }
 
     /// The log, as a command opens it.

@@ -1,65 +1,137 @@
 //! `ridectl audit log`.
 
-use anyhow::Result;
-use ridethrough_core::audit::Record;
-use ridethrough_core::command::TransferId;
-use ridethrough_core::site::RackId;
-use serde::Serialize;
+use std::collections::VecDeque;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 
-use super::open::Opened;
+use anyhow::{Result, bail};
+use serde::{Serialize, Serializer};
+use serde_json::ser::PrettyFormatter;
+
+use super::filter::Filter;
+use super::history::{History, Item};
+use super::kind::Kind;
 use super::words;
-use crate::output::{Output, hex, wall_time};
+use crate::output::{Output, hex, reader_left, wall_time};
 
-#[derive(Serialize)]
+/// What is told newest first is held until all of it is known: at most so many entries.
+const HELD_MAX: usize = 20_000;
+
+/// In which order, and where to stop.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// Oldest first.
+    OldestFirst,
+    /// Newest first.
+    NewestFirst,
+    /// Only the last so many, oldest first.
+    Last(usize),
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct Line {
     index: u64,
     term: u64,
     leader: String,
-    wall_time: String,
-    ledger_ms: i64,
+    kinds: Vec<&'static str>,
+    wall_time: Option<String>,
+    ledger_ms: Option<i64>,
     what: Vec<String>,
-    state_hash: String,
+    state_hash: Option<String>,
 }
 
-/// Prints the entries that were asked for.
-pub fn run(opened: &Opened, rack: Option<&str>, last: Option<usize>, output: Output) -> Result<bool> {
-    let rack = rack.map(|name| opened.rack(name)).transpose()?;
-    let transfers = |id: TransferId| rack_of(opened, id);
-    let about = |record: &&Record| rack.is_none_or(|rack| words::concerns(record, rack, &opened.site, &transfers));
-    let mut lines: Vec<Line> = opened.replay.records.iter().filter(about).map(|record| line(opened, record)).collect();
-    if let Some(last) = last {
-        lines.drain(..lines.len().saturating_sub(last));
-    }
-    output.print(&lines, || words_of(&lines))?;
-    Ok(true)
-}
-
-fn rack_of(opened: &Opened, id: TransferId) -> Option<RackId> {
-    opened.replay.record(id.index)?.grants().get(usize::from(id.nth)).map(|grant| grant.rack)
-}
-
-fn line(opened: &Opened, record: &Record) -> Line {
-    Line {
-        index: record.position.index,
-        term: record.position.term,
-        leader: record.position.leader.to_string(),
-        wall_time: wall_time(record.entry.stamp.wall_unix_ms),
-        ledger_ms: record.entry.stamp.at.get(),
-        what: words::lines(record, &opened.site),
-        state_hash: hex(&record.after.hash),
+/// Prints the entries that are asked for.
+pub fn run(history: &History, filter: &Filter, order: Order, output: Output) -> Result<bool> {
+    let out = BufWriter::new(std::io::stdout().lock());
+    // A reader that has seen enough (`| head`) is no error.
+    match tell(history, filter, order, output, out) {
+        Err(error) if reader_left(&error) => Ok(true),
+        told => told.map(|()| true),
     }
 }
 
-fn words_of(lines: &[Line]) -> String {
-    let mut text =
-        format!("{:<7} {:<5} {:<6} {:<24} {:<9} WHAT\n", "INDEX", "TERM", "LED BY", "PROPOSED (UTC)", "STATE");
-    for Line { index, term, leader, wall_time, what, state_hash, .. } in lines {
-        let state = &state_hash[..8];
+fn tell(history: &History, filter: &Filter, order: Order, output: Output, out: impl Write) -> Result<()> {
+    match output {
+        Output::Json => {
+            let mut json = serde_json::Serializer::with_formatter(out, PrettyFormatter::new());
+            let mut list = json.serialize_seq(None)?;
+            each(history, filter, order, |line| Ok(serde::ser::SerializeSeq::serialize_element(&mut list, line)?))?;
+            serde::ser::SerializeSeq::end(list)?;
+            let mut out = json.into_inner();
+            out.write_all(b"\n")?;
+            Ok(out.flush()?)
+        }
+        Output::Table => {
+            let mut out = out;
+            out.write_all(head().as_bytes())?;
+            each(history, filter, order, |line| Ok(out.write_all(line.words().as_bytes())?))?;
+            Ok(out.flush()?)
+        }
+    }
+}
+
+/// Gives every line in the order asked for.
+fn each(history: &History, filter: &Filter, order: Order, mut take: impl FnMut(&Line) -> Result<()>) -> Result<()> {
+    let wanted = filter.on(&history.site)?;
+    let limit = filter.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let (mut held, mut told) = (VecDeque::new(), 0);
+    wanted.walk(history, |item| {
+        let line = Line::of(item, history);
+        let keep = match order {
+            Order::OldestFirst => {
+                take(&line)?;
+                told += 1;
+                return Ok(if told < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
+            }
+            Order::NewestFirst => limit,
+            Order::Last(last) => last.min(limit),
+        };
+        held.push_back(line);
+        if held.len() > keep {
+            held.pop_front();
+        }
+        if held.len() > HELD_MAX {
+            bail!("more than {HELD_MAX} entries would be told from the newest on: name --limit, or fewer by --since");
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    match order {
+        Order::NewestFirst => held.iter().rev().try_for_each(take),
+        Order::OldestFirst | Order::Last(_) => held.iter().try_for_each(take),
+    }
+}
+
+impl Line {
+    fn of(item: &Item, history: &History) -> Self {
+        let record = item.record();
+        Self {
+            index: item.at.index,
+            term: item.at.term,
+            leader: item.at.leader.to_string(),
+            kinds: Kind::of(item).into_iter().map(Kind::as_str).collect(),
+            wall_time: record.map(|record| wall_time(record.entry.stamp.wall_unix_ms)),
+            ledger_ms: record.map(|record| record.entry.stamp.at.get()),
+            what: words::of(item, &history.site),
+            state_hash: record.map(|record| hex(&record.after.hash)),
+        }
+    }
+
+    fn words(&self) -> String {
+        let (wall_time, hash) = (self.wall_time.as_deref().unwrap_or("-"), self.state_hash.as_deref().unwrap_or("-"));
+        let (index, term, leader, state) = (self.index, self.term, &self.leader, hash.get(..8).unwrap_or(hash));
         let mut start = format!("{index:<7} {term:<5} {leader:<6} {wall_time:<24} {state:<9}");
-        for what in what {
+        let mut text = String::new();
+        for what in &self.what {
             text += &format!("{start} {what}\n");
             start = " ".repeat(start.chars().count());
         }
+        if self.what.is_empty() { start + " -\n" } else { text }
     }
-    text
 }
+
+fn head() -> String {
+    format!("{:<7} {:<5} {:<6} {:<24} {:<9} WHAT\n", "INDEX", "TERM", "LED BY", "PROPOSED (UTC)", "STATE")
+}
+
+#[cfg(test)]
+mod tests;

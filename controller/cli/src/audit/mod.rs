@@ -3,11 +3,16 @@
 #[cfg(test)]
 pub mod example;
 mod explain;
+mod facts;
+mod filter;
+mod history;
 mod keygen;
+mod kind;
 mod log;
 pub mod open;
 mod proof;
 mod records;
+mod show;
 mod tree;
 mod verify;
 mod words;
@@ -19,6 +24,8 @@ use clap::{Args, Subcommand};
 use ridethrough_core::command::TransferId;
 use ridethrough_witness::WitnessKey;
 
+use self::filter::Filter;
+use self::log::Order;
 use crate::output::Output;
 
 /// The log to review.
@@ -35,16 +42,25 @@ pub struct Source {
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print the entries, oldest first.
+    /// Print the entries, oldest first. Filters are joined by "and".
     Log {
         #[command(flatten)]
         source: Source,
-        /// Only entries about this rack.
+        #[command(flatten)]
+        filter: Filter,
+        /// Newest first.
         #[arg(long)]
-        rack: Option<String>,
-        /// Only the last so many.
-        #[arg(long)]
+        reverse: bool,
+        /// Only the last so many, oldest first.
+        #[arg(long, value_name = "COUNT", conflicts_with_all = ["reverse", "limit"])]
         last: Option<usize>,
+    },
+    /// Print one entry, whole.
+    Show {
+        /// The entry's index.
+        index: u64,
+        #[command(flatten)]
+        source: Source,
     },
     /// Compare the log with the checkpoints that witnesses signed, entry by entry; replay it and compare every state with
     /// what its proposers saw, and the devices' own records with the log.
@@ -104,7 +120,11 @@ pub enum Command {
 /// Runs a command; false is a negative answer.
 pub fn run(command: &Command, output: Output) -> Result<bool> {
     match command {
-        Command::Log { source, rack, last } => log::run(&open::open(source)?, rack.as_deref(), *last, output),
+        Command::Log { source, filter, reverse, last } => {
+            let order = if *reverse { Order::NewestFirst } else { last.map_or(Order::OldestFirst, Order::Last) };
+            log::run(&history::open(source)?, filter, order, output)
+        }
+        Command::Show { index, source } => show::run(&history::open(source)?, *index, output),
         Command::Verify { dirs, dir, site, witness, records } => {
             let source = Source { dir: dirs.iter().chain(dir).cloned().collect(), site: site.clone() };
             verify(&source, witness, records.as_deref(), output)

@@ -10,6 +10,7 @@ use ridethrough_core::site::{RackId, Site};
 use ridethrough_raft::audit_read::{AuditContent, AuditEntry, AuditLog, read_log};
 
 use super::Source;
+use super::words::names::rack_id;
 
 /// One replica's log.
 #[derive(Debug)]
@@ -49,13 +50,7 @@ pub fn open(source: &Source) -> Result<Opened> {
     let longest = longest(&replicas, committed_index)?;
     let committed: Vec<&AuditEntry> =
         longest.log.entries.iter().filter(|entry| entry.at.index <= committed_index).collect();
-    if let Some(missing) = committed.first().filter(|entry| entry.at.index > 1) {
-        bail!(
-            "{}: the log begins at entry {}: this replica was restored from a snapshot; name one with the whole log",
-            longest.dir.display(),
-            missing.at.index
-        );
-    }
+    check_begins(&longest.dir, committed.first().map(|entry| entry.at.index))?;
     let replay = replay(Arc::clone(&site), committed.iter().filter_map(|entry| ledger_entry(entry)));
     Ok(Opened {
         committed_entries: committed.len(),
@@ -70,10 +65,7 @@ pub fn open(source: &Source) -> Result<Opened> {
 impl Opened {
     /// The rack that `--rack` names.
     pub fn rack(&self, name: &str) -> Result<RackId> {
-        let mut racks = self.site.rack_ids();
-        racks
-            .find(|rack| self.site.rack(*rack).name == name)
-            .with_context(|| format!("--rack: the site has no rack `{name}`"))
+        rack_id(&self.site, "--rack", name)
     }
 }
 
@@ -82,7 +74,19 @@ fn read(dir: &Path) -> Result<ReplicaLog> {
     Ok(ReplicaLog { dir: dir.to_owned(), log })
 }
 
-fn site(source: &Source, dir: &Path) -> Result<Arc<Site>> {
+/// Refuses a log whose beginning is not there: nothing can be replayed on it.
+pub(super) fn check_begins(dir: &Path, first_index: Option<u64>) -> Result<()> {
+    match first_index.filter(|first| *first > 1) {
+        None => Ok(()),
+        Some(first) => bail!(
+            "{}: the log begins at entry {first}: this replica was restored from a snapshot; name one with the whole log",
+            dir.display()
+        ),
+    }
+}
+
+/// The site that was named, or the copy beside the log.
+pub(super) fn site(source: &Source, dir: &Path) -> Result<Arc<Site>> {
     let file = source.site.clone().unwrap_or_else(|| dir.join("site.toml"));
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("{}: cannot be read; name the site file with --site", file.display()))?;

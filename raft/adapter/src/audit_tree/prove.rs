@@ -5,12 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ridethrough_raft_log::ReadError;
-use ridethrough_raft_log::reader::{LogReader, Record};
 use ridethrough_witness::{Checkpoint, Note, Proof, checkpoint, tree};
 
 use super::files;
 use super::leaves::read_leaves;
-use crate::replica::LOG_DIR;
+use crate::audit_stream::stored_entry;
 
 /// Why there is no proof.
 #[derive(Debug)]
@@ -53,26 +52,11 @@ pub fn prove(dir: &Path, index: u64) -> Result<Proof, ProveError> {
         let bytes = files::read_note(&audit, size).map_err(failed(file))?.unwrap_or_default();
         let fits = Checkpoint { origin: checkpoint::origin(&log.cluster), size, root: tree::root(covered) };
         let Some(note) = Note::parse(&bytes).ok().filter(|note| note.text == fits.to_text()) else { continue };
-        let entry = entry(dir, index).map_err(ProveError::Read)?;
+        let entry = stored_entry(dir, index).map_err(ProveError::Read)?.unwrap_or_default();
         let hashes = tree::inclusion(place, covered).unwrap_or_default();
         return Ok(Proof { index, entry, hashes, note });
     }
     Err(ProveError::NotSigned { index })
-}
-
-/// The bytes of an entry in force.
-fn entry(dir: &Path, index: u64) -> Result<Vec<u8>, ReadError> {
-    let below = dir.join(LOG_DIR);
-    let mut found = Vec::new();
-    for record in LogReader::open(if below.is_dir() { below.as_path() } else { dir })? {
-        if let (_, Record::Entry { index: at, payload }) = record?
-            && at == index
-        {
-            // A later record of this index stands: the one before was truncated.
-            found = payload;
-        }
-    }
-    Ok(found)
 }
 
 impl fmt::Display for ProveError {

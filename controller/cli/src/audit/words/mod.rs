@@ -9,12 +9,13 @@ use ridethrough_core::command::{
     Shortfall, TransferId,
 };
 use ridethrough_core::device::{DeviceId, ReplicaId};
-use ridethrough_core::fallback::ForecastNote;
+use ridethrough_core::fallback::{ForecastNote, Part};
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::{FeedId, RackId, Site};
 use ridethrough_core::units::{Millis, Watts};
 
+use super::history::{Item, Said};
 use crate::output::hex;
 
 /// Milliseconds as seconds with one decimal.
@@ -27,7 +28,16 @@ pub fn millis(micros: u32) -> String {
     format!("{}.{:02} ms", micros / 1_000, (micros % 1_000) / 10)
 }
 
-/// What an entry says, a line for each thing.
+/// What any entry says, a line for each thing; a plan that changes nothing has none.
+pub fn of(item: &Item, site: &Site) -> Vec<String> {
+    match &item.said {
+        Said::Ledger(record) => lines(record, site),
+        Said::Blank => vec![format!("leader    {} begins term {}", item.at.leader, item.at.term)],
+        Said::Membership(members) => vec![format!("members   {members}")],
+    }
+}
+
+/// What an entry of the ledger says, a line for each thing.
 pub fn lines(record: &Record, site: &Site) -> Vec<String> {
     let mut lines = match &record.entry.command {
         Command::Found(founding) => {
@@ -65,6 +75,60 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
             Action::Model(_) => false,
         },
     }
+}
+
+/// Every device that an entry names; some more than once.
+pub fn devices(record: &Record) -> Vec<DeviceId> {
+    match &record.entry.command {
+        Command::Plan(plan) => plan_devices(plan),
+        Command::Outcome(outcome) => outcome.acks.iter().map(|timed| timed.ack.device).collect(),
+        Command::Operation(operation) => match &operation.action {
+            Action::Transfer(grant, ..) => grant.devices().collect(),
+            Action::Hold(device) | Action::Resume(device) => vec![*device],
+            Action::End(_) | Action::ManualOn | Action::ManualOff | Action::Model(_) => Vec::new(),
+        },
+        Command::Found(_) | Command::ModelRefused(_) | Command::Forecasts(_) => Vec::new(),
+    }
+}
+
+fn plan_devices(plan: &Plan) -> Vec<DeviceId> {
+    let grants = plan.grants.iter().flat_map(Grant::devices);
+    let charges = plan.charges.iter().map(|charge| DeviceId::Kesm(charge.kesm));
+    let pdus = plan.caps.iter().map(|cap| cap.rack).chain(plan.lifts.iter().copied()).map(DeviceId::Pdu);
+    let supplies = plan.generators.iter().map(|generator| generator.feed);
+    let supplies = supplies.chain(plan.modes.iter().map(|change| change.feed)).map(DeviceId::Supply);
+    grants.chain(charges).chain(pdus).chain(supplies).collect()
+}
+
+/// Every rack that an entry names, once; `transfers` says whose a transfer is.
+pub fn racks(record: &Record, transfers: &dyn Fn(TransferId) -> Option<RackId>) -> Vec<RackId> {
+    let mut racks: Vec<RackId> = match &record.entry.command {
+        Command::Plan(plan) => {
+            let grants = plan.grants.iter().map(|grant| grant.rack);
+            let ended = plan.releases.iter().map(|release| release.rack);
+            let short = plan.shortfalls.iter().map(|shortfall| shortfall.rack);
+            let capped = plan.caps.iter().map(|cap| cap.rack).chain(plan.lifts.iter().copied());
+            grants.chain(ended).chain(short).chain(capped).collect()
+        }
+        Command::Outcome(outcome) => transfers(outcome.transfer).into_iter().collect(),
+        Command::Operation(operation) => match &operation.action {
+            Action::Transfer(grant, ..) => vec![grant.rack],
+            Action::End(rack) => vec![*rack],
+            _ => Vec::new(),
+        },
+        Command::Forecasts(note) => note
+            .changes
+            .iter()
+            .filter_map(|change| match change.part {
+                Part::Rack(rack) => Some(rack),
+                Part::Row(_) => None,
+            })
+            .collect(),
+        Command::Found(_) | Command::ModelRefused(_) => Vec::new(),
+    };
+    racks.sort_unstable();
+    racks.dedup();
+    racks
 }
 
 fn plan_concerns(plan: &Plan, rack: RackId, feed: FeedId) -> bool {
@@ -199,7 +263,7 @@ fn outcome_line(outcome: &Outcome, site: &Site) -> String {
 #[cfg(test)]
 mod tests {
     use ridethrough_core::command::ReleaseReason;
-    use ridethrough_core::fallback::{Change, Part, Tally};
+    use ridethrough_core::fallback::{Change, Tally};
     use ridethrough_core::forecast::{Engine, RuleReason};
     use ridethrough_core::model::{ModelFault, ModelId};
     use ridethrough_core::site::{KesmId, RowId, TieId};

@@ -1,0 +1,193 @@
+//! What devices answered, operators asked for, and replicas told of models and forecasts.
+
+use ridethrough_core::command::{Action, ModelRefused, Operation, Outcome, TimedAck, TransferId};
+use ridethrough_core::device::Verdict;
+use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
+use ridethrough_core::forecast::RuleReason;
+use ridethrough_core::model::{ModelAction, ModelId};
+use ridethrough_core::site::{RowId, Site};
+use serde::Serialize;
+
+use super::super::words::names;
+use super::{GrantFacts, LoadFacts, StoredFacts};
+use crate::output::hex;
+
+#[derive(Debug, Serialize)]
+pub(super) struct OutcomeFacts {
+    transfer: String,
+    acks: Vec<AckFacts>,
+}
+
+#[derive(Debug, Serialize)]
+struct AckFacts {
+    device: String,
+    verdict: &'static str,
+    fence_term: u64,
+    fence_index: u64,
+    device_ms: i64,
+    after_us: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct OperationFacts<'a> {
+    actor: &'a str,
+    reason: &'a str,
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rack: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<GrantFacts>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stored: Vec<StoredFacts>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    loads: Vec<LoadFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minimum_version: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelFacts {
+    sha256: String,
+    version: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ModelRefusedFacts {
+    /// None for the configured one.
+    model: Option<ModelFacts>,
+    fault: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ForecastFacts {
+    engine: Option<&'static str>,
+    changes: Vec<ChangeFacts>,
+    more: Vec<TallyFacts>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeFacts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rack: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<String>,
+    /// Why the rule speaks; none when the model does again.
+    rule: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct TallyFacts {
+    rule: Option<&'static str>,
+    parts: u32,
+}
+
+impl OutcomeFacts {
+    pub(super) fn of(outcome: &Outcome, site: &Site) -> Self {
+        let ack = |timed: &TimedAck| AckFacts {
+            device: site.device_name(timed.ack.device),
+            verdict: verdict(timed.ack.verdict),
+            fence_term: timed.ack.fence.term,
+            fence_index: timed.ack.fence.index,
+            device_ms: timed.ack.device_at.get(),
+            after_us: timed.after_us,
+        };
+        Self { transfer: outcome.transfer.to_string(), acks: outcome.acks.iter().map(ack).collect() }
+    }
+}
+
+const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Executed => "executed",
+        Verdict::Duplicate => "duplicate",
+        Verdict::StaleFence => "stale_fence",
+        Verdict::Expired => "expired",
+        Verdict::BeyondLimits => "beyond_limits",
+        Verdict::Unavailable => "unavailable",
+        Verdict::LockedOut => "locked_out",
+    }
+}
+
+impl<'a> OperationFacts<'a> {
+    pub(super) fn of(operation: &'a Operation, index: u64, site: &Site) -> Self {
+        let mut facts = Self {
+            actor: &operation.actor,
+            reason: &operation.reason,
+            action: action(&operation.action),
+            rack: None,
+            device: None,
+            grant: None,
+            stored: Vec::new(),
+            loads: Vec::new(),
+            model: None,
+            minimum_version: None,
+        };
+        match &operation.action {
+            Action::Transfer(grant, stored, loads) => {
+                facts.rack = Some(names::rack(site, grant.rack));
+                facts.grant = Some(GrantFacts::of(grant, TransferId { index, nth: 0 }, site));
+                (facts.stored, facts.loads) = (StoredFacts::all(stored, site), LoadFacts::all(loads, site));
+            }
+            Action::End(rack) => facts.rack = Some(names::rack(site, *rack)),
+            Action::Hold(device) | Action::Resume(device) => facts.device = Some(site.device_name(*device)),
+            Action::ManualOn | Action::ManualOff => {}
+            Action::Model(ModelAction::Shadow(model)) => facts.model = Some(ModelFacts::of(model)),
+            Action::Model(ModelAction::Promote { model, minimum }) => {
+                (facts.model, facts.minimum_version) = (Some(ModelFacts::of(model)), *minimum);
+            }
+            Action::Model(ModelAction::Rollback { minimum }) => facts.minimum_version = *minimum,
+        }
+        facts
+    }
+}
+
+const fn action(action: &Action) -> &'static str {
+    match action {
+        Action::Transfer(..) => "transfer",
+        Action::End(_) => "end",
+        Action::Hold(_) => "hold",
+        Action::Resume(_) => "resume",
+        Action::ManualOn => "manual_on",
+        Action::ManualOff => "manual_off",
+        Action::Model(ModelAction::Shadow(_)) => "model_shadow",
+        Action::Model(ModelAction::Promote { .. }) => "model_promote",
+        Action::Model(ModelAction::Rollback { .. }) => "model_rollback",
+    }
+}
+
+impl ModelFacts {
+    fn of(model: &ModelId) -> Self {
+        Self { sha256: hex(&model.sha256), version: model.version }
+    }
+}
+
+impl ModelRefusedFacts {
+    pub(super) fn of(refused: &ModelRefused) -> Self {
+        Self { model: refused.model.as_ref().map(ModelFacts::of), fault: refused.fault.as_str() }
+    }
+}
+
+impl ForecastFacts {
+    pub(super) fn of(note: &ForecastNote, site: &Site) -> Self {
+        let change = |change: &Change| {
+            let (rack, row) = match change.part {
+                Part::Rack(id) => (Some(names::rack(site, id)), None),
+                Part::Row(id) => (None, Some(row_name(site, id))),
+            };
+            ChangeFacts { rack, row, rule: change.rule.map(RuleReason::as_str) }
+        };
+        let tally = |tally: &Tally| TallyFacts { rule: tally.rule.map(RuleReason::as_str), parts: tally.parts };
+        Self {
+            engine: note.engine.map(ridethrough_core::forecast::Engine::label),
+            changes: note.changes.iter().map(change).collect(),
+            more: note.more.iter().map(tally).collect(),
+        }
+    }
+}
+
+fn row_name(site: &Site, id: RowId) -> String {
+    site.rows.get(id.index()).map_or_else(|| format!("#{}", id.0), |row| row.name.clone())
+}
