@@ -9,6 +9,7 @@ mod explain;
 mod keys;
 mod model;
 mod output;
+mod parquet_file;
 mod pki;
 mod telemetry;
 

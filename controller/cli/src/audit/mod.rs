@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod example;
 mod explain;
+mod export;
 mod facts;
 mod filter;
 mod history;
@@ -24,6 +25,7 @@ use clap::{Args, Subcommand};
 use ridethrough_core::command::TransferId;
 use ridethrough_witness::WitnessKey;
 
+use self::export::Format;
 use self::filter::Filter;
 use self::log::Order;
 use crate::output::Output;
@@ -61,6 +63,19 @@ pub enum Command {
         index: u64,
         #[command(flatten)]
         source: Source,
+    },
+    /// Write the entries into a file for other tools, oldest first; runbooks/audit-export.md describes the fields.
+    Export {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        filter: Filter,
+        /// How to write them.
+        #[arg(long, value_enum)]
+        format: Format,
+        /// The file to make; one that is there is never written to.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Compare the log with the checkpoints that witnesses signed, entry by entry; replay it and compare every state with
     /// what its proposers saw, and the devices' own records with the log.
@@ -125,6 +140,9 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
             log::run(&history::open(source)?, filter, order, output)
         }
         Command::Show { index, source } => show::run(&history::open(source)?, *index, output),
+        Command::Export { source, filter, format, out } => {
+            export::run(&history::open(source)?, filter, *format, out, output)
+        }
         Command::Verify { dirs, dir, site, witness, records } => {
             let source = Source { dir: dirs.iter().chain(dir).cloned().collect(), site: site.clone() };
             verify(&source, witness, records.as_deref(), output)

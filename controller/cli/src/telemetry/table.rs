@@ -2,15 +2,12 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use ridethrough_record::{Column, Row};
+
+use crate::parquet_file::ParquetFile;
 
 const SCHEMA: &str = "message telemetry {
     required int64 time (TIMESTAMP(MILLIS, true));
@@ -27,7 +24,7 @@ const TEXTS: usize = 4;
 
 /// Writes one file.
 pub struct Table {
-    writer: SerializedFileWriter<File>,
+    file: ParquetFile,
     times: Vec<i64>,
     texts: [Vec<ByteArray>; TEXTS],
     values: Vec<f64>,
@@ -38,10 +35,13 @@ impl Table {
     /// Begins a file that is not there yet.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create_new(path).with_context(|| path.display().to_string())?;
-        let schema = Arc::new(parse_message_type(SCHEMA)?);
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
-        Ok(Self { writer, times: Vec::new(), texts: Default::default(), values: Vec::new(), written: 0 })
+        Ok(Self {
+            file: ParquetFile::create(file, SCHEMA)?,
+            times: Vec::new(),
+            texts: Default::default(),
+            values: Vec::new(),
+            written: 0,
+        })
     }
 
     /// Adds what a row heard; `texts` are those of [`texts`] for its columns.
@@ -58,8 +58,7 @@ impl Table {
     /// Ends the file, has it on the disk, and says how many rows it has.
     pub fn finish(mut self) -> Result<u64> {
         self.write_group()?;
-        self.writer.finish()?;
-        self.writer.inner().sync_all()?;
+        self.file.finish()?;
         Ok(self.written)
     }
 
@@ -67,13 +66,13 @@ impl Table {
         if self.times.is_empty() {
             return Ok(());
         }
-        let mut group = self.writer.next_row_group()?;
-        put::<Int64Type>(&mut group, &self.times)?;
-        for texts in &self.texts {
-            put::<ByteArrayType>(&mut group, texts)?;
-        }
-        put::<DoubleType>(&mut group, &self.values)?;
-        group.close()?;
+        self.file.group(|group| {
+            group.put::<Int64Type>(&self.times)?;
+            for texts in &self.texts {
+                group.put::<ByteArrayType>(texts)?;
+            }
+            group.put::<DoubleType>(&self.values)
+        })?;
         self.written += u64::try_from(self.times.len())?;
         self.times.clear();
         self.texts.iter_mut().for_each(Vec::clear);
@@ -88,10 +87,4 @@ pub fn texts(columns: &[Column]) -> Vec<[ByteArray; TEXTS]> {
         [column.part.as_str(), &column.name, column.signal.as_str(), column.source.as_str()].map(ByteArray::from)
     };
     columns.iter().map(of).collect()
-}
-
-fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, File>, values: &[T::T]) -> Result<()> {
-    let mut column = group.next_column()?.context("the schema has fewer columns")?;
-    column.typed::<T>().write_batch(values, None, None)?;
-    Ok(column.close()?)
 }

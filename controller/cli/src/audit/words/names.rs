@@ -108,7 +108,7 @@ mod tests {
         );
         assert!(rack_id(&site, "--rack", "A1").is_ok());
         let refused = rack_id(&site, "--rack", "a1").expect_err("not there").to_string();
-        assert_eq!(refused, "--rack: the site has no rack `a1`; near it: `A1`");
+        assert_eq!(refused, "--rack: the site has no rack `a1`; near it: `A1`, `A2`");
         let refused = rack_id(&site, "--rack", "Z9").expect_err("not there").to_string();
         assert_eq!(refused, "--rack: the site has no rack `Z9`; it has `A1`, `A2`");
     }
