@@ -119,9 +119,11 @@ fn shared_index(surveyed: &[(PathBuf, Survey)], marked: u64) -> Result<u64> {
 }
 
 impl History {
-    /// The cluster whose log it is.
-    pub fn cluster(&self) -> [u8; 16] {
-        self.survey.cluster
+    /// The entries of one log up to this one, whether it vouches for them as committed or not.
+    pub fn up_to(dir: &Path, site: Arc<Site>, last_index: u64) -> Result<Self> {
+        let (_, survey) = surveyed(dir)?;
+        open::check_begins(dir, survey.first_index)?;
+        Ok(Self { site, committed_index: last_index, survey })
     }
 
     /// Shows every committed entry in order, until there is no more or `each` has seen enough.

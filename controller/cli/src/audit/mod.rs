@@ -1,5 +1,6 @@
 //! `ridectl audit`: what the log says, whether it holds, and why a transfer was made; proofs for those who have no log.
 
+mod diff;
 #[cfg(test)]
 pub mod example;
 mod explain;
@@ -77,6 +78,17 @@ pub enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Say whether two copies of the log tell the same history, and which entry is the first that differs. That one goes
+    /// on longer than the other is told, and is no difference.
+    Diff {
+        /// A replica's data folder, a copy of it, or an export of one as JSON Lines.
+        a: PathBuf,
+        /// The other.
+        b: PathBuf,
+        /// The site file; by default the copy that lies beside a log.
+        #[arg(long)]
+        site: Option<PathBuf>,
+    },
     /// Compare the log with the checkpoints that witnesses signed, entry by entry; replay it and compare every state with
     /// what its proposers saw, and the devices' own records with the log.
     Verify {
@@ -143,6 +155,7 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
         Command::Export { source, filter, format, out } => {
             export::run(&history::open(source)?, filter, *format, out, output)
         }
+        Command::Diff { a, b, site } => diff::run(a, b, site.as_deref(), output),
         Command::Verify { dirs, dir, site, witness, records } => {
             let source = Source { dir: dirs.iter().chain(dir).cloned().collect(), site: site.clone() };
             verify(&source, witness, records.as_deref(), output)

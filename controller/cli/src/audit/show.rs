@@ -39,7 +39,8 @@ fn words(entry: &Value) -> String {
     lines.into_iter().map(|(path, value)| format!("{path:<width$}  {value}\n")).collect()
 }
 
-fn flatten(lines: &mut Vec<(String, String)>, path: String, value: &Value) {
+/// The fields of a value, each with the way to it.
+pub fn flatten(lines: &mut Vec<(String, String)>, path: String, value: &Value) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
