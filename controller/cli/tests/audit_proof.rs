@@ -102,6 +102,22 @@ fn what_nobody_changed_holds() {
     assert!(status == 0 && !said.contains("witness"), "without a witness, only the replay is made:\n{said}");
 }
 
+/// Both copies by `ridectl audit diff`: the field that was edited is told, and nothing else.
+#[test]
+fn two_copies_are_compared_field_by_field() {
+    let root = copied();
+    let (one, two) = (dir(root.path(), 1), dir(root.path(), 2));
+    let (one, two) = (one.to_str().expect("text"), two.to_str().expect("text"));
+    let (status, said) = ridectl(&["audit", "diff", one, two]);
+    assert!(status == 0 && said.contains("verdict    SAME"), "{said}");
+    edit(&dir(root.path(), 1), ENTRY);
+    let (status, said) = ridectl(&["audit", "diff", one, two]);
+    assert!(status == 1 && said.contains("up to entry 299") && said.contains("differs    entry 300\n"), "{said}");
+    let fields: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(fields, ["proposed", "proposed_unix_ms", "state_hash", "leaf_hash"], "{said}");
+}
+
 #[test]
 fn an_edited_entry_is_named() {
     let root = copied();
@@ -178,6 +194,57 @@ fn a_fork_is_named() {
     fs::write(note, signed.to_text()).expect("room");
     check(root.path(), &[1, 2], 1, "a fork: ");
     check(root.path(), &[1, 2], 1, "have signed different logs of 512 entries");
+}
+
+/// `ridectl audit compare` of these checkpoints with the log of a replica.
+fn compared(root: &Path, log: u16, checkpoints: &[PathBuf]) -> (i32, String) {
+    let log = dir(root, log);
+    let (witnesses, checkpoints) = (witnesses(), checkpoints.iter().map(|path| path.to_str().expect("text")));
+    let words = checkpoints.chain(["--dir", log.to_str().expect("text")]).chain(witnesses.iter().map(String::as_str));
+    ridectl(&["audit", "compare"].into_iter().chain(words).collect::<Vec<_>>())
+}
+
+#[test]
+fn checkpoints_of_all_replicas_are_prefixes_of_one_log() {
+    let root = copied();
+    let (one, two) = (dir(root.path(), 1), dir(root.path(), 2));
+    let named = [one.clone(), two.join("audit"), one.join("audit/checkpoint-00000000000000000256.note")];
+    let (status, said) = compared(root.path(), 3, &named);
+    assert!(status == 0 && said.contains("256 entries, by ridethrough/test/n1 at 20"), "{said}");
+    assert_eq!(said.matches("the log begins with what was signed").count(), 3, "{said}");
+    // A log that is behind cannot say anything of what was signed after it.
+    rewrite(&dir(root.path(), 3), |records| records.retain(|record| record.index() < Some(400)));
+    let (status, said) = compared(root.path(), 3, &named);
+    assert!(status == 1 && said.contains("not judged: more was signed than this log holds"), "{said}");
+    assert_eq!(said.matches("the log begins with what was signed").count(), 1, "{said}");
+}
+
+/// The replica that signed another history is named, whether the log reaches so far or not.
+#[test]
+fn a_checkpoint_that_forks_is_named() {
+    let root = copied();
+    let leaves = read_leaves(&dir(root.path(), 2)).expect("a log").from_start();
+    let mut forged = leaves[..512].to_vec();
+    forged[300] = [7; 32];
+    let signed = Checkpoint { origin: checkpoint::origin(&replicas::CLUSTER), size: 512, root: tree::root(&forged) };
+    let note = root.path().join("n2.note");
+    fs::write(&note, signed.cosign(&key(2), 1_700_000_000).to_text()).expect("room");
+    let honest = dir(root.path(), 1).join("audit/checkpoint-00000000000000000512.note");
+    let (status, said) = compared(root.path(), 3, &[honest.clone(), note.clone()]);
+    let named =
+        "n2.note: 512 entries, by ridethrough/test/n2 at 2023-11-14T22:13:20.000Z\n           A FORK: the log does not";
+    assert!(status == 1 && said.contains(named), "{said}");
+    assert_eq!(said.matches("A FORK").count(), 1, "{said}");
+    rewrite(&dir(root.path(), 3), |records| records.retain(|record| record.index() < Some(400)));
+    let (status, said) = compared(root.path(), 3, &[honest, note.clone()]);
+    assert!(status == 1 && said.contains("A FORK: as many entries with another root in"), "{said}");
+    // Nothing is said of what nobody who was named has signed, or of another log.
+    fs::write(&note, signed.cosign(&key(9), 1).to_text()).expect("room");
+    assert!(compared(root.path(), 1, std::slice::from_ref(&note)).1.contains("not judged: no witness that was named"));
+    let foreign = Checkpoint { origin: checkpoint::origin(&[1; 16]), ..signed };
+    fs::write(&note, foreign.cosign(&key(2), 1).to_text()).expect("room");
+    let (status, said) = compared(root.path(), 1, &[note]);
+    assert!(status == 1 && said.contains("NO CHECKPOINT of this log: is a checkpoint of another log"), "{said}");
 }
 
 #[test]

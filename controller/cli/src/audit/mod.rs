@@ -1,5 +1,6 @@
 //! `ridectl audit`: what the log says, whether it holds, and why a transfer was made; proofs for those who have no log.
 
+mod compare;
 mod diff;
 #[cfg(test)]
 pub mod example;
@@ -108,6 +109,19 @@ pub enum Command {
         #[arg(long)]
         records: Option<PathBuf>,
     },
+    /// Compare checkpoints that were collected from replicas with one log: each must be a prefix of it, and the one that forks
+    /// is named.
+    Compare {
+        /// Checkpoints' files; a replica's data folder, running or not, stands for its newest checkpoint.
+        #[arg(value_name = "CHECKPOINT", required = true)]
+        checkpoints: Vec<PathBuf>,
+        /// The log: a replica's data folder, or a copy of it.
+        #[arg(long)]
+        dir: PathBuf,
+        /// A witness's public key; what none of them has signed is not judged.
+        #[arg(long, value_name = "VKEY", num_args = 1.., required = true)]
+        witness: Vec<WitnessKey>,
+    },
     /// Write one entry's proof, for whoever has a witness's key and no log.
     Prove {
         /// The entry's index.
@@ -160,6 +174,7 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
             let source = Source { dir: dirs.iter().chain(dir).cloned().collect(), site: site.clone() };
             verify(&source, witness, records.as_deref(), output)
         }
+        Command::Compare { checkpoints, dir, witness } => compare::run(dir, checkpoints, witness, output),
         Command::Prove { index, dir, out } => proof::prove(*index, dir, out, output),
         Command::Check { file, witness } => proof::check(file, witness, output),
         Command::Keygen { name, file } => keygen::run(name, file, output),

@@ -297,7 +297,7 @@ mod tests {
     fn what_is_not_there_is_named() {
         let opened = Growing::founded().opened();
         let refused = |wish: &Wish<'_>| answer(&opened, wish).expect_err("not there").to_string();
-        assert_eq!(refused(&Wish { rack: "A9", ..WISH }), "--rack: the site has no rack `A9`");
+        assert_eq!(refused(&Wish { rack: "A9", ..WISH }), "--rack: the site has no rack `A9`; near it: `A1`, `A2`");
         assert_eq!(refused(&Wish { from: Some("K9"), ..WISH }), "--from: the site has no module `K9`");
     }
 }

@@ -17,7 +17,9 @@
 //! | [`leaves`] | a log's leaves, read offline |
 //! | [`verify`] | a log against what was signed, offline |
 //! | [`prove`] | one entry's proof, offline |
+//! | [`compare`] | checkpoints from anywhere against one log, offline |
 
+pub mod compare;
 pub(crate) mod files;
 pub mod leaves;
 pub(crate) mod notary;

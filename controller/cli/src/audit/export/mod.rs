@@ -136,7 +136,7 @@ impl Writer {
     fn finish(self) -> Result<()> {
         match self {
             Self::Jsonl(out) => out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?,
-            Self::Csv(out) => out.into_inner().map_err(|failed| failed.into_error())?.sync_all()?,
+            Self::Csv(out) => out.into_inner().map_err(csv::IntoInnerError::into_error)?.sync_all()?,
             Self::Parquet(sheet) => sheet.finish()?,
         }
         Ok(())
