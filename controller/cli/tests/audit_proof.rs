@@ -3,6 +3,7 @@
 
 mod replicas;
 mod segment;
+mod third_party;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -285,4 +286,37 @@ fn one_entry_is_proved_without_the_log() {
     let (status, said) = ridectl(&[&["audit", "check", proof], words.as_slice()].concat());
     assert!(status == 1 && said.contains("entry 301 is not what stands there"), "{said}");
     assert_eq!(python(&[&["proof", proof], words.as_slice()].concat()).0, 1);
+}
+
+/// Libraries that nobody here wrote judge what was written, and refuse it when anything is changed.
+#[test]
+fn other_libraries_judge_proofs_and_tiles_alike() {
+    let root = copied();
+    let (log, file) = (dir(root.path(), 1), root.path().join("300.tlog-proof"));
+    let (log, proof) = (log.to_str().expect("text"), file.to_str().expect("text"));
+    let vkeys: Vec<String> = (1..=3).map(|id| key(id).public().to_string()).collect();
+    for (index, size) in [(0, 256), (255, 256), (300, 512)] {
+        let _ = fs::remove_file(&file);
+        assert_eq!(ridectl(&["audit", "prove", &index.to_string(), log, "--out", proof]).0, 0);
+        let text = fs::read_to_string(&file).expect("there");
+        assert_eq!(third_party::proof(&text, &vkeys), Ok((index, size)));
+        assert!(third_party::proof(&text, &vkeys[1..]).is_err(), "n1 alone has signed it");
+        let other = text.replacen(&format!("index {index}\n"), &format!("index {}\n", index + 1), 1);
+        assert!(third_party::proof(&other, &vkeys).is_err(), "another place");
+        let forged = text.replacen(&format!("\n{size}\n"), &format!("\n{}\n", size + 1), 1);
+        assert_ne!(forged, text);
+        assert!(third_party::proof(&forged, &vkeys).is_err(), "another size than was signed");
+        let extra = text.find("extra ").expect("an entry") + "extra ".len();
+        let mut changed = text.into_bytes();
+        changed[extra + 8] = if changed[extra + 8] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).expect("text");
+        assert!(third_party::proof(&changed, &vkeys).is_err(), "another entry");
+    }
+    let audit = dir(root.path(), 1).join("audit");
+    assert!(third_party::first_tile(&audit, &vkeys));
+    let tile = audit.join("tile/0/000");
+    let mut bytes = fs::read(&tile).expect("there");
+    bytes[77] ^= 1;
+    fs::write(&tile, bytes).expect("room");
+    assert!(!third_party::first_tile(&audit, &vkeys), "a tile that was changed");
 }
