@@ -5,6 +5,7 @@
 mod ask;
 mod audit;
 mod check;
+mod cluster;
 mod explain;
 mod keys;
 mod model;
@@ -38,6 +39,9 @@ enum Command {
     /// Ask what would be done, without anything being done.
     #[command(subcommand)]
     Check(check::Command),
+    /// Say who is in the cluster and who leads, and let another replica lead.
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Make the field network's secrets and hand them out.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
     let answered = match &arguments.command {
         Command::Audit(command) => audit::run(command, arguments.output),
         Command::Check(command) => check::run(command, arguments.output),
+        Command::Cluster(command) => cluster::run(command, arguments.output),
         Command::Explain(asked) => explain::run(asked, arguments.output),
         Command::Keys(command) => keys::run(command),
         Command::Model(command) => model::run(command, arguments.output),
@@ -96,6 +101,8 @@ mod tests {
         check_with("--rack A1 --watts 4.5kW", "invalid value '4.5kW' for '--watts <WATTS>'");
         check_with("--rack A1 --watts 5 --seconds 601", "601 is not in 1..=600");
         check("ridectl check transfer --rack A1 --watts 5", "--dir <DIR>");
+        check("ridectl cluster transfer --data-dir n1 --to 0 --reason x", "0 is not in 1..");
+        check("ridectl cluster transfer --data-dir n1 --to 2", "--reason <REASON>");
         let good = "ridectl check transfer --dir n1 --rack A1 --watts 4000 --seconds 600 -o json";
         assert!(Arguments::try_parse_from(good.split(' ')).is_ok());
     }

@@ -248,6 +248,10 @@ impl Canon {
                 self.unsigned(7);
                 self.model_action(*action);
             }
+            Action::HandOver(replica) => {
+                self.unsigned(8);
+                self.unsigned(u64::from(replica.0));
+            }
         }
     }
 

@@ -359,6 +359,8 @@ pub enum Action {
     ManualOff,
     /// Which model decides, or is tried beside it.
     Model(ModelAction),
+    /// This replica is to lead instead of the one that does. A record: consensus does it, once this is committed.
+    HandOver(ReplicaId),
 }
 
 /// Usable energy of a module, as measured.

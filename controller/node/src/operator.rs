@@ -1,16 +1,19 @@
 //! The operator's socket: a Unix socket in the data folder, for whoever owns this replica and for nobody else. One request
 //! on a line, one answer on a line, then it is closed. Whoever asks is named by the system (`SO_PEERCRED`), not by himself.
 
+pub mod cluster;
 pub mod explain;
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
 use ridethrough_core::command::{Action, Operation};
+use ridethrough_core::device::ReplicaId;
 use ridethrough_core::model::{ModelAction, ModelId, Models};
 use ridethrough_model::SignedModel;
 use serde::Deserialize;
@@ -52,6 +55,8 @@ pub struct Ask {
 pub enum Question {
     /// What the log has chosen.
     Models,
+    /// Who is in the cluster, and who leads.
+    Cluster,
     /// Whether this would be carried out.
     Check(Operation),
     /// That this be carried out.
@@ -69,6 +74,19 @@ pub enum Told {
         deciding: String,
         /// The leader that this replica knows of.
         leader: Option<u16>,
+    },
+    /// Who is in the cluster, and who leads.
+    Cluster(serde_json::Value),
+    /// Somebody else leads, as was asked for.
+    HandedOver {
+        /// The entry that says so.
+        index: u64,
+        /// Who leads now.
+        leader: u16,
+        /// In which term.
+        term: u64,
+        /// From hearing of the wish until another led.
+        took: Duration,
     },
     /// It would be carried out.
     Would,
@@ -101,10 +119,25 @@ pub enum Told {
 enum Request {
     // With braces: of a variant without fields, serde would let unknown ones pass.
     List {},
+    Cluster {},
+    Handover { to: u16, reason: String, dry_run: bool },
     Explain { rack: String },
     Shadow { model: String, reason: String, dry_run: bool },
     Promote { model: String, minimum: Option<u64>, reason: String, dry_run: bool },
     Rollback { minimum: Option<u64>, reason: String, dry_run: bool },
+}
+
+impl Request {
+    const fn is_about_models(&self) -> bool {
+        match self {
+            Self::Cluster {} | Self::Handover { .. } => false,
+            Self::List {}
+            | Self::Explain { .. }
+            | Self::Shadow { .. }
+            | Self::Promote { .. }
+            | Self::Rollback { .. } => true,
+        }
+    }
 }
 
 /// What the socket works with.
@@ -115,6 +148,8 @@ pub struct Desk {
     pub arrivals: Arc<ArrayQueue<SignedModel>>,
     /// The control thread's ear.
     pub asks: mpsc::Sender<Ask>,
+    /// The control thread, which is woken for every question.
+    pub control: Thread,
     /// Where explanations of forecasts come from.
     pub wonders: Wonders,
 }
@@ -198,23 +233,32 @@ async fn serve(stream: UnixStream, owner: u32, desk: &Desk) {
 }
 
 async fn answer(line: &[u8], caller: u32, desk: &Desk) -> serde_json::Value {
-    let request = match serde_json::from_slice(line) {
+    let request: Request = match serde_json::from_slice(line) {
         Ok(request) => request,
         Err(error) => return failed(&format!("no request: {error}")),
     };
-    // Whoever asks may have put files there a moment ago. Loading takes a while: this runtime is for readers.
-    tokio::task::block_in_place(|| rescan(desk));
+    if request.is_about_models() {
+        // Whoever asks may have put files there a moment ago. Loading takes a while: this runtime is for readers.
+        tokio::task::block_in_place(|| rescan(desk));
+    }
     let (action, reason, dry_run) = match request {
+        Request::Cluster {} => return told(ask(Question::Cluster, desk).await, desk),
+        Request::Handover { to, reason, dry_run } => (Ok(Action::HandOver(ReplicaId(to))), reason, dry_run),
         Request::List {} => return told(ask(Question::Models, desk).await, desk),
         Request::Explain { rack } => return explain::explain(&rack, &desk.wonders).await,
-        Request::Shadow { model, reason, dry_run } => (named(desk, &model).map(ModelAction::Shadow), reason, dry_run),
-        Request::Promote { model, minimum, reason, dry_run } => {
-            (named(desk, &model).map(|model| ModelAction::Promote { model, minimum }), reason, dry_run)
+        Request::Shadow { model, reason, dry_run } => {
+            (named(desk, &model).map(|model| Action::Model(ModelAction::Shadow(model))), reason, dry_run)
         }
-        Request::Rollback { minimum, reason, dry_run } => (Ok(ModelAction::Rollback { minimum }), reason, dry_run),
+        Request::Promote { model, minimum, reason, dry_run } => {
+            let promote = |model| Action::Model(ModelAction::Promote { model, minimum });
+            (named(desk, &model).map(promote), reason, dry_run)
+        }
+        Request::Rollback { minimum, reason, dry_run } => {
+            (Ok(Action::Model(ModelAction::Rollback { minimum })), reason, dry_run)
+        }
     };
     let action = match action {
-        Ok(action) => Action::Model(action),
+        Ok(action) => action,
         Err(why) => return told(Told::Refused { why, index: None }, desk),
     };
     let operation = Operation { actor: actor(caller), reason, action };
@@ -227,6 +271,7 @@ async fn ask(what: Question, desk: &Desk) -> Told {
     if desk.asks.try_send(Ask { what, answer }).is_err() {
         return Told::Failed { why: "too many operators ask at once: try again".into() };
     }
+    desk.control.unpark();
     match tokio::time::timeout(ANSWER_DEADLINE, told).await {
         Ok(Ok(told)) => told,
         _ => Told::Failed { why: "no answer in time: look at the log before trying again".into() },
@@ -265,6 +310,10 @@ fn told(told: Told, desk: &Desk) -> serde_json::Value {
                 "leader": leader,
                 "models": library.shelf.iter().map(shelved).collect::<Vec<_>>(),
             })
+        }
+        Told::Cluster(status) => status,
+        Told::HandedOver { index, leader, term, took } => {
+            json!({ "index": index, "leader": leader, "term": term, "took_ms": cluster::millis(took) })
         }
         Told::Would => json!({ "would": true }),
         Told::Done { index } => json!({ "index": index }),

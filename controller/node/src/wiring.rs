@@ -195,7 +195,13 @@ pub fn run(file: &Path) -> Result<()> {
         .context("cannot start the record thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
     let wonders = Wonders { site: Arc::clone(&site), queue: forecasting.wondering() };
-    let desk = Desk { library: Mutex::new(library), arrivals: forecasting.arrivals(), asks, wonders };
+    let desk = Desk {
+        library: Mutex::new(library),
+        arrivals: forecasting.arrivals(),
+        asks,
+        control: std::thread::current(),
+        wonders,
+    };
     web.block_on(async { operator::open(&config.data_dir, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");

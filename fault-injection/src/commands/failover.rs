@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use ridethrough_fault_injection::demo::cluster::Pace;
 use ridethrough_fault_injection::failover::{self, Options};
 
-/// Kills and freezes the leader of three replicas again and again, and tells how long no device was commanded. Exit status
+/// Kills, freezes and transfers the leadership of three replicas again and again, and tells how long no device was commanded. Exit status
 /// 0 only if nothing uncommitted ran, nothing ran twice and the audit verified.
 #[derive(Args)]
 pub struct Failover {
@@ -18,6 +18,9 @@ pub struct Failover {
     /// How often the leader is frozen (SIGSTOP).
     #[arg(long, value_name = "N", default_value_t = 100)]
     freezes: usize,
+    /// How often the leader is asked to hand over.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    transfers: usize,
     /// Before that: so many seconds in which nothing happens and nobody may be elected.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     soak: u64,
@@ -57,13 +60,21 @@ enum PaceName {
 impl Failover {
     /// Runs the trials and prints what they came to.
     pub fn run(&self) -> Result<ExitCode> {
-        let (kills, freezes, soak_s) = if self.quick { (3, 2, 2) } else { (self.kills, self.freezes, self.soak) };
+        let asked = (self.transfers, self.kills, self.freezes, self.soak);
+        let (transfers, kills, freezes, soak_s) = if self.quick { (4, 3, 2, 2) } else { asked };
         let pace = match self.pace {
             PaceName::Fast => Pace::FAST,
             PaceName::Steady => Pace::STEADY,
         };
-        let options =
-            Options { scenario: self.scenario.clone(), kills, freezes, soak_s, pace, keep: self.keep.clone() };
+        let options = Options {
+            scenario: self.scenario.clone(),
+            kills,
+            freezes,
+            transfers,
+            soak_s,
+            pace,
+            keep: self.keep.clone(),
+        };
         let figures = failover::run(&options, |line| eprintln!("{line}"))?;
         match self.output {
             Output::Text => print!("{}", figures.text()),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Fault;
+
 /// Gaps of one kind of fault.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Gaps {
@@ -28,6 +30,12 @@ pub struct Figures {
     pub freezes: usize,
     /// From SIGSTOP until a device obeyed the next leader.
     pub frozen_gap_ms: Gaps,
+    /// How often the leader handed over because it was asked to.
+    pub transfers: usize,
+    /// From the wish until a device obeyed the next leader.
+    pub transfer_ms: Gaps,
+    /// How often a transfer was refused and asked for again.
+    pub transfers_refused: u64,
     /// Elections beyond one for each fault, those of the soak among them.
     pub false_elections: u64,
     /// Seconds in which nothing happened.
@@ -61,23 +69,33 @@ impl Gaps {
 }
 
 impl Figures {
-    pub(super) fn note(&mut self, killed: bool, gap: Duration, elections: u64) {
-        let (count, gaps) =
-            if killed { (&mut self.kills, &mut self.gap_ms) } else { (&mut self.freezes, &mut self.frozen_gap_ms) };
+    pub(super) fn note(&mut self, fault: Fault, gap: Duration, elections: u64) {
+        let (count, gaps) = match fault {
+            Fault::Kill => (&mut self.kills, &mut self.gap_ms),
+            Fault::Freeze => (&mut self.freezes, &mut self.frozen_gap_ms),
+            Fault::Transfer => (&mut self.transfers, &mut self.transfer_ms),
+        };
         *count += 1;
         gaps.note(gap);
         self.false_elections += elections;
     }
 
-    pub(super) fn told(&self, killed: bool) -> String {
-        if killed { self.gap_ms.told() } else { self.frozen_gap_ms.told() }
+    pub(super) fn told(&self, fault: Fault) -> String {
+        match fault {
+            Fault::Kill => self.gap_ms.told(),
+            Fault::Freeze => self.frozen_gap_ms.told(),
+            Fault::Transfer => self.transfer_ms.told(),
+        }
     }
 
     /// For people.
     pub fn text(&self) -> String {
         format!(
-            "leader killed {} times   {}\nleader frozen {} times   {}\nelections beyond those needed: {} (in {} s without a fault: {})\n\
+            "leader handed over {} times   {}; refused before {} times\nleader killed {} times   {}\nleader frozen {} times   {}\nelections beyond those needed: {} (in {} s without a fault: {})\n\
              orders executed {}; uncommitted {}, twice {}; audit {}\n",
+            self.transfers,
+            self.transfer_ms.told(),
+            self.transfers_refused,
             self.kills,
             self.gap_ms.told(),
             self.freezes,

@@ -6,9 +6,12 @@
 //!     ▲                                                              │ clock runs until a device has judged
 //!     └── the replica comes back ◄── an order of a newer term ◄──────┘
 //! ```
+//!
+//! The same for a leader that hands over because an operator wishes it: there the clock runs from the wish.
 
 mod field;
 mod figures;
+mod wish;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,6 +36,8 @@ const READY_DEADLINE: Duration = Duration::from_mins(3);
 const STANDS_MS: i64 = 1_000;
 /// How long a failover may take.
 const FAILOVER_DEADLINE: Duration = Duration::from_secs(10);
+/// So often in a row a transfer may be refused.
+const REFUSALS_MAX: u64 = 5;
 /// A gap that is told by itself.
 const NOTABLE: Duration = Duration::from_millis(100);
 /// A trial begins at some moment of a tick.
@@ -47,6 +52,8 @@ pub struct Options {
     pub kills: usize,
     /// How often it is frozen.
     pub freezes: usize,
+    /// How often it is asked to hand over.
+    pub transfers: usize,
     /// Seconds of nothing but waiting, in which nobody may be elected.
     pub soak_s: u64,
     /// How soon a silent leader is taken for lost.
@@ -60,6 +67,7 @@ pub struct Options {
 enum Fault {
     Kill,
     Freeze,
+    Transfer,
 }
 
 /// What came of one fault.
@@ -69,6 +77,8 @@ struct Trial {
     gap: Duration,
     /// How many elections there were beyond the one needed.
     elections: u64,
+    /// How often a transfer was asked for in vain before.
+    refused: u64,
 }
 
 struct Bench {
@@ -88,9 +98,10 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Figures> {
         figures.soak_elections = bench.soak(Duration::from_secs(options.soak_s))?;
         say(&format!("{} s without a fault: {} elections", options.soak_s, figures.soak_elections));
     }
-    for (fault, times) in [(Fault::Kill, options.kills), (Fault::Freeze, options.freezes)] {
+    let faults = [(Fault::Transfer, options.transfers), (Fault::Kill, options.kills), (Fault::Freeze, options.freezes)];
+    for (fault, times) in faults {
         for nth in 1..=times {
-            let Trial { leader, gap, elections } = bench.trial(fault)?;
+            let Trial { leader, gap, elections, refused } = bench.trial(fault)?;
             if gap > NOTABLE {
                 say(&format!(
                     "{nth}: {fault:?} of n{}, leader of term {}: {} ms",
@@ -99,9 +110,10 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Figures> {
                     gap.as_millis()
                 ));
             }
-            figures.note(fault == Fault::Kill, gap, elections);
+            figures.note(fault, gap, elections);
+            figures.transfers_refused += refused;
             if nth % 25 == 0 || nth == times {
-                say(&format!("{nth} of {times}: {fault:?}, {}", figures.told(fault == Fault::Kill)));
+                say(&format!("{nth} of {times}: {fault:?}, {}", figures.told(fault)));
             }
         }
     }
@@ -167,11 +179,7 @@ impl Bench {
         std::thread::sleep(Duration::from_millis(mix(self.trials) % DITHER_MS));
         let leader = self.ready()?;
         self.field.forget();
-        let began = Instant::now();
-        match fault {
-            Fault::Kill => self.cluster.signal(leader.replica, Signal::SIGKILL)?,
-            Fault::Freeze => self.cluster.signal(leader.replica, Signal::SIGSTOP)?,
-        }
+        let (began, leader, refused) = self.strike(fault, leader)?;
         let obeyed = self.field.first_above(leader.term, FAILOVER_DEADLINE);
         let obeyed = obeyed.with_context(|| format!("nobody commanded within {} s", FAILOVER_DEADLINE.as_secs()))?;
         match fault {
@@ -180,10 +188,39 @@ impl Bench {
                 self.cluster.start(leader.replica)?;
             }
             Fault::Freeze => self.cluster.signal(leader.replica, Signal::SIGCONT)?,
+            Fault::Transfer => {}
         }
         let after = self.ready()?;
         let (gap, elections) = (obeyed.saturating_duration_since(began), after.term.saturating_sub(leader.term + 1));
-        Ok(Trial { leader, gap, elections })
+        Ok(Trial { leader, gap, elections, refused })
+    }
+
+    /// Does to the leader what is to be done; returns when, to whom in the end, and how often a transfer was refused before.
+    fn strike(&mut self, fault: Fault, leader: Snapshot) -> Result<(Instant, Snapshot, u64)> {
+        let began = Instant::now();
+        match fault {
+            Fault::Kill => self.cluster.signal(leader.replica, Signal::SIGKILL)?,
+            Fault::Freeze => self.cluster.signal(leader.replica, Signal::SIGSTOP)?,
+            Fault::Transfer => return self.transfer(leader),
+        }
+        Ok((began, leader, 0))
+    }
+
+    /// A leader may refuse, as when the peer is behind just now; then it is asked again.
+    fn transfer(&mut self, mut leader: Snapshot) -> Result<(Instant, Snapshot, u64)> {
+        let mut refused = 0;
+        loop {
+            let to = leader.replica % REPLICAS + 1;
+            let node = self.cluster.nodes.iter().find(|node| node.id == leader.replica).context("no such replica")?;
+            let answered = wish::hand_over(&node.data, to)?;
+            let Some(why) = answered.refused else { return Ok((answered.at, leader, refused)) };
+            refused += 1;
+            if refused == REFUSALS_MAX {
+                bail!("n{} refuses to hand over to n{to}: {why}", leader.replica);
+            }
+            leader = self.ready()?;
+            self.field.forget();
+        }
     }
 
     /// How many elections there are while nothing happens.

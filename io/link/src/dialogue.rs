@@ -191,7 +191,12 @@ impl Dialogue {
                     self.meters.leadership_refused.increment(1);
                 }
             }
-            ToLink::StepDown => self.endpoint.step_down(),
+            ToLink::StepDown => {
+                self.endpoint.step_down();
+                // What it made before is with the system already: every turn of the thread ends with handing it over.
+                self.rings.stepped_down();
+                self.news = true;
+            }
             ToLink::Follow { term } => self.endpoint.follow(term, now),
             ToLink::Endorse { order, valid_for } => {
                 if self.endpoint.endorse(&order, left(valid_for), now).is_err() {

@@ -88,6 +88,12 @@ impl Link {
         if self.is_running() { self.rings.send_all(messages) } else { 0 }
     }
 
+    /// Whether every [`ToLink::StepDown`] that the calling thread has sent is obeyed: since then, no order and no beat has
+    /// left that was not told later. The consumer is woken when it comes to be so.
+    pub fn has_stepped_down(&self) -> bool {
+        self.rings.has_stepped_down()
+    }
+
     /// The next thing that the link has to tell: acks first, then the newest telemetry of every device that has said
     /// something since it was last told. When nobody takes acks, the oldest are dropped.
     pub fn poll(&self) -> Option<FromLink> {

@@ -1,7 +1,7 @@
 //! What the link thread and the others share, and how each side wakes the other. No lock: fixed rings, slots and a bell.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crossbeam::queue::ArrayQueue;
@@ -31,6 +31,9 @@ pub(crate) struct Rings {
     pub(crate) telemetry: Latest<WORDS>,
     pub(crate) outlets: Arc<OutletPowers>,
     networks_up: [AtomicBool; 2],
+    /// How often the link was told to step down, and how often it has.
+    step_downs_told: AtomicU64,
+    step_downs_done: AtomicU64,
     bell: Bell,
     stopping: AtomicBool,
     waker: Waker,
@@ -44,6 +47,8 @@ impl Rings {
             telemetry: Latest::new(devices),
             outlets: Arc::new(OutletPowers::new(outlets)),
             networks_up: [AtomicBool::new(true), AtomicBool::new(true)],
+            step_downs_told: AtomicU64::new(0),
+            step_downs_done: AtomicU64::new(0),
             bell: Bell::new(),
             stopping: AtomicBool::new(false),
             waker,
@@ -53,10 +58,29 @@ impl Rings {
     /// Hands messages to the link thread and wakes it once; returns how many were taken before the ring was full.
     pub(crate) fn send_all(&self, messages: impl IntoIterator<Item = ToLink>) -> usize {
         let at = Instant::now();
-        let stamped = messages.into_iter().map(|message| Stamped { message, at });
-        let taken = stamped.map_while(|stamped| self.to_link.push(stamped).ok()).count();
+        let taken = messages.into_iter().map_while(|message| self.push(Stamped { message, at })).count();
         self.wake_link();
         taken
+    }
+
+    fn push(&self, stamped: Stamped) -> Option<()> {
+        let steps_down = matches!(stamped.message, ToLink::StepDown);
+        self.to_link.push(stamped).ok()?;
+        // The ring publishes the message; this only counts. Who asks is the thread that has told.
+        self.step_downs_told.fetch_add(u64::from(steps_down), Ordering::Relaxed);
+        Some(())
+    }
+
+    /// The link thread has done what a `StepDown` said.
+    pub(crate) fn stepped_down(&self) {
+        // Pairs with the Acquire in `has_stepped_down`.
+        self.step_downs_done.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether every `StepDown` that the calling thread has told is done.
+    pub(crate) fn has_stepped_down(&self) -> bool {
+        // Pairs with the Release in `stepped_down`.
+        self.step_downs_done.load(Ordering::Acquire) >= self.step_downs_told.load(Ordering::Relaxed)
     }
 
     pub(crate) fn take(&self) -> Option<Stamped> {

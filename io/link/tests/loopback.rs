@@ -37,6 +37,7 @@ fn an_order_is_executed_once_and_acked() {
         _ => None,
     });
     assert!(link.send(ToLink::StepDown));
+    wait(&link, |_| link.has_stepped_down().then_some(()));
     // Nobody renews the lease: the device falls back to its safe rule by itself.
     wait(&link, |news| match news {
         FromLink::Telemetry(telemetry) if telemetry.in_force.is_none() => Some(()),

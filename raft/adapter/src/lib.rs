@@ -11,6 +11,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`replica`] | one replica, put together: the interface for the node |
+//! | [`handover`] | a leader that hands over on purpose |
 //! | [`status`] | what a replica tells of itself |
 //! | [`error`] | what can go wrong, told so that an operator can act |
 //! | [`audit_read`] | a replica's log for an auditor, offline |
@@ -31,6 +32,7 @@ pub mod codec;
 pub mod error;
 #[cfg(feature = "fixture")]
 pub mod fixture;
+pub mod handover;
 mod leader_id;
 mod log_store;
 mod peer;
@@ -46,8 +48,9 @@ mod vacancy;
 mod voting;
 
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
+pub use handover::{Ceded, HandedOver, HandoverRefusal};
 pub use peer::tls::{PeerPems, PeerTls, TlsError};
 pub use replica::{Replica, ReplicaConfig};
 pub use state_machine::Notify;
-pub use status::{Role, Status};
+pub use status::{Peer, Role, Status};
 pub use type_config::Response;

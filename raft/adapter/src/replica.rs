@@ -38,7 +38,7 @@ use crate::peer::tls::PeerTls;
 use crate::peer::watch::watch;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Beginning, Notify, Outlet, StateMachine};
-use crate::status::{Beside, Role, Status};
+use crate::status::{self, Beside, Peer, Role, Status};
 use crate::succession::Succession;
 use crate::type_config::{PeerAddress, Proposal, Response, TypeConfig, replica};
 use crate::vacancy::Vacancy;
@@ -54,9 +54,9 @@ const QUEUE_MAX: u64 = 1_024;
 const POLL: Duration = Duration::from_millis(5);
 /// How long a stopping replica waits for its tasks to let go of the log.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
-const NEVER_CEDED: u64 = u64::MAX;
+pub(crate) const NEVER_CEDED: u64 = u64::MAX;
 
-type Raft = openraft::Raft<TypeConfig, StateMachine>;
+pub(crate) type Raft = openraft::Raft<TypeConfig, StateMachine>;
 
 /// What a replica must be told.
 #[derive(Clone, Debug)]
@@ -92,8 +92,9 @@ pub struct Replica {
     vacancy: Arc<Vacancy>,
     outlet: Arc<Outlet>,
     store: Option<LogStore>,
-    election_min: Duration,
-    ceded_term: AtomicU64,
+    election: Range<Duration>,
+    /// The term in which this replica hands leadership over, or has.
+    pub(crate) ceded: AtomicU64,
     runtime: Handle,
     tasks: Vec<JoinHandle<()>>,
     notary: Option<NotaryThread>,
@@ -143,9 +144,9 @@ impl Replica {
             tokio::spawn(certificates),
         ];
         tasks.extend(watching);
-        let (store, election_min, runtime) = (Some(store), config.election.start, Handle::current());
-        let ceded_term = AtomicU64::new(NEVER_CEDED);
-        Ok(Self { raft, links, vacancy, outlet, store, election_min, ceded_term, runtime, tasks, notary })
+        let (store, election, runtime) = (Some(store), config.election, Handle::current());
+        let ceded = AtomicU64::new(NEVER_CEDED);
+        Ok(Self { raft, links, vacancy, outlet, store, election, ceded, runtime, tasks, notary })
     }
 
     /// The newest applied state.
@@ -155,12 +156,33 @@ impl Replica {
 
     /// How the replica is. Cheap enough for every tick.
     pub fn status(&self) -> Status {
-        let peers_min = self.links.election_min().unwrap_or(self.election_min);
-        // Pairs with the Release in `transfer_leadership`.
-        let ceded_term = Some(self.ceded_term.load(Ordering::Acquire)).filter(|&term| term != NEVER_CEDED);
+        let own_min = self.election.start;
+        let peers_min = self.links.election_min().unwrap_or(own_min);
         let stopped = self.outlet.stopped().map(ToString::to_string);
-        let beside = Beside { lease: peers_min.min(self.election_min), ceded_term, stopped };
+        let beside = Beside { lease: peers_min.min(own_min), ceded_term: self.ceded_term(), stopped };
         Status::of(&self.raft.metrics().borrow_watched(), beside)
+    }
+
+    /// The members of the cluster, and how each of them is where this replica leads.
+    pub fn peers(&self) -> BTreeMap<ReplicaId, Peer> {
+        status::peers(&self.raft.metrics().borrow_watched())
+    }
+
+    pub(crate) fn ceded_term(&self) -> Option<u64> {
+        // Pairs with the Release in `cede` and `resume`.
+        Some(self.ceded.load(Ordering::Acquire)).filter(|&term| term != NEVER_CEDED)
+    }
+
+    pub(crate) const fn election_end(&self) -> Duration {
+        self.election.end
+    }
+
+    pub(crate) const fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    pub(crate) fn vacancy(&self) -> &Vacancy {
+        &self.vacancy
     }
 
     /// How the audit of its own log is; none where it signs no checkpoints.
@@ -187,26 +209,6 @@ impl Replica {
     /// Returns whether that came before the deadline.
     pub async fn wait_leadership_ready(&self, deadline: Duration) -> bool {
         self.wait(deadline, |status, own_term| status.role == Role::Leader && own_term).await
-    }
-
-    /// Hands leadership over to a peer that has the whole log, and waits until somebody else leads. Returns whether
-    /// that came before the deadline.
-    ///
-    /// openraft never takes a transfer back: when it fails, this replica refuses proposals until another has been
-    /// elected. So it does nothing for a peer that lags behind.
-    pub async fn transfer_leadership(&self, to: ReplicaId, deadline: Duration) -> bool {
-        let status = self.status();
-        if status.role != Role::Leader || status.lag_entries.get(&to) != Some(&0) {
-            return false;
-        }
-        // Before the transfer begins: from then on, another leader may be elected within the lease. Pairs with the
-        // Acquire in `status`.
-        self.ceded_term.store(status.term, Ordering::Release);
-        self.vacancy.ceded(status.term);
-        if self.raft.trigger().transfer_leader(u64::from(to.0)).await.is_err() {
-            return false;
-        }
-        self.wait(deadline, |now, _| now.term > status.term && now.leader.is_some()).await
     }
 
     /// Takes a snapshot now and hides the entries behind it, as happens by itself every 20,000 entries. The segments

@@ -51,6 +51,17 @@ pub struct Status {
     pub stopped: Option<String>,
 }
 
+/// A member of the cluster, as this replica sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Whether it votes; a learner only receives the log.
+    pub votes: bool,
+    /// Where this replica leads: how many entries the member is behind; none where nothing is known of it.
+    pub lag_entries: Option<u64>,
+    /// Where this replica leads: how long ago the member last acknowledged something; none when it never has.
+    pub acked_ago: Option<Duration>,
+}
+
 /// What the metrics do not know.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Beside {
@@ -98,6 +109,23 @@ fn role(state: ServerState) -> Role {
         ServerState::Leader => Role::Leader,
         ServerState::Shutdown => Role::Stopped,
     }
+}
+
+/// All members, this replica included.
+pub(crate) fn peers(metrics: &RaftMetrics<TypeConfig>) -> BTreeMap<ReplicaId, Peer> {
+    let membership = metrics.membership_config.membership();
+    let voters: Vec<u64> = membership.voter_ids().collect();
+    let lags = lag(metrics);
+    let acked = |node: u64| metrics.heartbeat.as_ref()?.get(&node).copied().flatten();
+    let peers = membership.nodes().filter_map(|(&node, _)| {
+        let id = replica(node)?;
+        let own = node == metrics.id;
+        let lag_entries = if own { Some(0) } else { lags.get(&id).copied() };
+        let acked_ago =
+            if own { Some(Duration::ZERO) } else { acked(node).map(|at| openraft::Instant::elapsed(&at.into_inner())) };
+        Some((id, Peer { votes: voters.contains(&node), lag_entries, acked_ago }))
+    });
+    peers.collect()
 }
 
 fn lag(metrics: &RaftMetrics<TypeConfig>) -> BTreeMap<ReplicaId, u64> {

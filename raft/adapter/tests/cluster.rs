@@ -197,24 +197,6 @@ fn a_replica_that_lost_its_disk_does_not_vote_before_it_knows_what_was_committed
 }
 
 #[test]
-fn a_leader_hands_over_to_a_peer() {
-    run(async {
-        let cluster = Cluster::started().await;
-        let founded = cluster.propose(found()).await;
-        cluster.all_see(founded.seen).await;
-        let leader = cluster.leader().await;
-        let to = leader % 3 + 1;
-        let began = Instant::now();
-        while !cluster.replicas[&leader].transfer_leadership(ridethrough_core::device::ReplicaId(to), SECOND).await {
-            assert!(began.elapsed() < PATIENCE, "{:?}", cluster.statuses());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(cluster.leader().await, to);
-        cluster.propose(idle()).await;
-    });
-}
-
-#[test]
 fn leadership_is_vouched_for_while_a_majority_answers() {
     run(async {
         let mut cluster = Cluster::started().await;

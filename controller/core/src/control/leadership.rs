@@ -99,6 +99,12 @@ impl Leadership {
         self.led?.told.map(Told::refresh)
     }
 
+    /// Leadership is handed over: this replica acts no more. The caller tells the link so at once, and if nobody follows
+    /// after all, everything begins anew.
+    pub fn leave(&mut self) {
+        self.led = None;
+    }
+
     /// Takes in what consensus says now; returns what the link must be told, if anything.
     pub fn follow(&mut self, standing: Standing, now: Millis) -> Option<Duty> {
         let caught_up = self.is_caught_up(standing);
@@ -202,6 +208,17 @@ mod tests {
             (follows(5), Some(Duty::StepDown), None),
             (leads(5, 90), Some(lead(5, 90, true)), Some(5)),
         ]);
+    }
+
+    #[test]
+    fn whoever_hands_over_acts_no_more_and_begins_anew_if_nobody_follows() {
+        let mut leadership = Leadership::default();
+        assert_eq!(leadership.follow(leads(3, 90), Millis::ZERO), Some(lead(3, 90, true)));
+        leadership.leave();
+        assert_eq!((leadership.acting(), leadership.refresh()), (None, None));
+        // Consensus vouches for nothing meanwhile.
+        assert_eq!(leadership.follow(leads(3, 0), Millis::new(5)), None);
+        assert_eq!(leadership.follow(leads(3, 90), Millis::new(10)), Some(lead(3, 90, true)));
     }
 
     #[test]

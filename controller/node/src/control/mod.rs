@@ -6,6 +6,7 @@
 
 mod audited;
 mod fallbacks;
+mod handover;
 mod meters;
 mod operations;
 mod outlets;
@@ -32,6 +33,7 @@ use ridethrough_raft::{Replica, Role, Status};
 
 use self::audited::Audited;
 use self::fallbacks::Fallbacks;
+use self::handover::Leaving;
 use self::meters::Meters;
 pub use self::operations::Operators;
 use self::outlets::OutletWatch;
@@ -39,6 +41,7 @@ use self::proposals::{About, Proposals, Proposed};
 use crate::baselines::Baselines;
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
+use crate::operator::cluster::role_name;
 use crate::power::ServerPower;
 use crate::recording::Recording;
 
@@ -89,6 +92,9 @@ pub struct ControlThread {
     operators: Operators,
     fallbacks: Fallbacks,
     audited: Option<Audited>,
+    leaving: Option<Leaving>,
+    /// Where Raft runs, and whatever waits for it.
+    runtime: tokio::runtime::Handle,
 }
 
 impl ControlThread {
@@ -109,6 +115,8 @@ impl ControlThread {
             operators,
             fallbacks: Fallbacks::new(),
             audited: Audited::new(parts.replica.audit()),
+            leaving: None,
+            runtime: runtime.clone(),
             clock,
             parts,
         }
@@ -121,6 +129,7 @@ impl ControlThread {
             self.listen(now);
             self.control.follow(self.parts.replica.ledger(), now);
             self.follow_leadership(now);
+            self.go_on_leaving(now);
             self.serve_operators(now);
             if now >= self.next_tick {
                 self.tick(now);
@@ -166,7 +175,7 @@ impl ControlThread {
 
     fn hear_raft(&mut self, proposed: &Proposed) {
         if proposed.about == About::Operation {
-            self.operators.hear(&self.parts.site, &proposed.result);
+            self.hear_operation(&proposed.result);
         }
         match &proposed.result {
             Ok(response) => {
@@ -373,15 +382,5 @@ fn standing(status: &Status) -> Standing {
         last_index: status.last_index,
         applied_index: status.applied_index,
         confirmed_for: Millis::new(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)),
-    }
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Learner => "learner",
-        Role::Follower => "follower",
-        Role::Candidate => "candidate",
-        Role::Leader => "leader",
-        Role::Stopped => "stopped",
     }
 }

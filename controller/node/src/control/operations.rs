@@ -1,25 +1,37 @@
 //! What operators ask of this replica, one at a time, and what they are told once it is committed.
 
-use ridethrough_core::command::{Command, ModelRefused, Operation};
+use std::time::Instant;
+
+use ridethrough_core::command::{Action, Command, ModelRefused, Operation};
+use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::model::ModelFault;
 use ridethrough_core::operate;
-use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
-use ridethrough_raft::{ProposeError, Response};
+use ridethrough_raft::{HandoverRefusal, ProposeError, Response};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ControlThread;
-use crate::operator::{Ask, Question, Told};
+use super::handover::Wish;
+use crate::operator::{Ask, Question, Told, cluster};
 
 /// The operators' end of the control thread.
 #[derive(Debug)]
 pub struct Operators {
     asks: mpsc::Receiver<Ask>,
     /// Whose operation is on its way.
-    waiting: Option<oneshot::Sender<Told>>,
+    waiting: Option<Waiting>,
     /// What was last said in this leadership of the model that should decide here.
     said: Option<ModelRefused>,
+}
+
+/// An operation on its way.
+#[derive(Debug)]
+struct Waiting {
+    /// Who is to lead once it is committed, if it is about that.
+    hand_over: Option<ReplicaId>,
+    asked_at: Instant,
+    answer: oneshot::Sender<Told>,
 }
 
 impl Operators {
@@ -27,37 +39,45 @@ impl Operators {
     pub fn new(asks: mpsc::Receiver<Ask>) -> Self {
         Self { asks, waiting: None, said: None }
     }
+}
 
-    /// Answers whoever waits with what became of his operation.
-    pub fn hear(&mut self, site: &Site, result: &Result<Response, ProposeError>) {
-        let Some(waiting) = self.waiting.take() else { return };
+impl ControlThread {
+    /// Answers whoever waits with what became of his operation, or goes on with it.
+    pub(super) fn hear_operation(&mut self, result: &Result<Response, ProposeError>) {
+        let Some(Waiting { hand_over, asked_at, answer }) = self.operators.waiting.take() else { return };
         let told = match result {
-            Ok(response) => match &response.effect {
-                Some(Effect::Admitted { .. }) => Told::Done { index: response.at.index },
-                Some(Effect::Refused(refusal)) => {
-                    Told::Refused { why: refusal.describe(site), index: Some(response.at.index) }
+            Ok(response) => match (&response.effect, hand_over) {
+                (Some(Effect::Admitted { .. }), Some(to)) => {
+                    let wish = Wish { to, index: response.at.index, asked_at, answer };
+                    return self.begin_to_leave(wish, self.clock.now());
                 }
-                other => Told::Failed { why: format!("the ledger answered {other:?}") },
+                (Some(Effect::Admitted { .. }), None) => Told::Done { index: response.at.index },
+                (Some(Effect::Refused(refusal)), _) => {
+                    Told::Refused { why: refusal.describe(&self.parts.site), index: Some(response.at.index) }
+                }
+                (other, _) => Told::Failed { why: format!("the ledger answered {other:?}") },
             },
             Err(error) => Told::Failed { why: error.to_string() },
         };
         // Whoever has gone away finds it in the log.
-        drop(waiting.send(told));
+        drop(answer.send(told));
     }
-}
 
-impl ControlThread {
     pub(super) fn serve_operators(&mut self, now: Millis) {
         while let Ok(Ask { what, answer }) = self.operators.asks.try_recv() {
             let told = match what {
                 Question::Models => self.models(),
+                Question::Cluster => Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0)),
                 Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
                 Question::Do(operation) => match self.judge(&operation, now) {
-                    Ok(()) if self.send_proposal(Command::Operation(operation), now) => {
-                        self.operators.waiting = Some(answer);
-                        continue;
+                    Ok(()) => {
+                        let (hand_over, asked_at) = (heir(&operation), Instant::now());
+                        if self.leaving.is_none() && self.send_proposal(Command::Operation(operation), now) {
+                            self.operators.waiting = Some(Waiting { hand_over, asked_at, answer });
+                            continue;
+                        }
+                        Told::Failed { why: "another operation is on its way: try again".into() }
                     }
-                    Ok(()) => Told::Failed { why: "another operation is on its way: try again".into() },
                     Err(told) => *told,
                 },
             };
@@ -78,6 +98,10 @@ impl ControlThread {
     fn judge(&self, operation: &Operation, now: Millis) -> Result<(), Box<Told>> {
         if self.leadership.acting().is_none() {
             return Err(Box::new(Told::NotLeader { leader: self.status.leader.map(|leader| leader.0) }));
+        }
+        if let Some(to) = heir(operation) {
+            let refused = |refusal: HandoverRefusal| Box::new(Told::Refused { why: refusal.to_string(), index: None });
+            self.parts.replica.may_hand_over(to).map_err(refused)?;
         }
         let ledger = self.control.ledger().at(self.control.ledger_at(now));
         operate::check(&ledger, operation)
@@ -101,5 +125,13 @@ impl ControlThread {
 
     pub(super) fn forget_what_was_said(&mut self) {
         self.operators.said = None;
+    }
+}
+
+/// Who is to lead, where that is what is asked for.
+const fn heir(operation: &Operation) -> Option<ReplicaId> {
+    match operation.action {
+        Action::HandOver(to) => Some(to),
+        _ => None,
     }
 }

@@ -30,7 +30,7 @@ impl Socket {
         let site = Site::parse("demo", include_str!("../../../../fault-injection/scenarios/demo/site.toml"))
             .expect("the demo's site is good");
         let wonders = Wonders { site: Arc::new(site), queue: Arc::new(ArrayQueue::new(1)) };
-        let desk = Desk { library, arrivals: Arc::new(ArrayQueue::new(1)), asks, wonders };
+        let desk = Desk { library, arrivals: Arc::new(ArrayQueue::new(1)), asks, control: thread::current(), wonders };
         runtime.block_on(async { open(home.path(), desk) });
         Self { _runtime: runtime, home, asked }
     }
@@ -77,6 +77,21 @@ fn what_is_no_request_is_refused_in_words() {
     socket.check(b"{\"command\":\"list\",\"model\":\"x\"}\n", "no request");
     socket.check(b"{\"command\":\"delete\"}\n", "no request");
     socket.check(b"{\"command\":\"shadow\",\"model\":\"x\",\"dry_run\":false}\n", "missing field `reason`");
+    socket.check(b"{\"command\":\"cluster\",\"of\":1}\n", "no request");
+    socket.check(b"{\"command\":\"handover\",\"to\":2,\"dry_run\":false}\n", "missing field `reason`");
+    socket.check(b"{\"command\":\"handover\",\"to\":70000,\"reason\":\"x\",\"dry_run\":false}\n", "no request");
+}
+
+#[test]
+fn a_wish_for_another_leader_names_who_asks_and_is_answered_with_how_long_it_took() {
+    let mut socket = Socket::open();
+    let mut caller = socket.call();
+    caller.write_all(b"{\"command\":\"handover\",\"to\":3,\"reason\":\"x\",\"dry_run\":false}\n").expect("it reads");
+    let Some(Ask { what: Question::Do(wish), answer }) = socket.asked.blocking_recv() else { panic!("a wish") };
+    assert!(wish.action == Action::HandOver(ReplicaId(3)) && wish.actor.contains("uid "), "{wish:?}");
+    let told = Told::HandedOver { index: 9, leader: 3, term: 4, took: Duration::from_micros(2_520) };
+    answer.send(told).expect("it waits");
+    assert_eq!(answer_of(caller).to_string(), r#"{"index":9,"leader":3,"term":4,"took_ms":2.52}"#);
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
             Action::End(of) => *of == rack,
             Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
             Action::ManualOn | Action::ManualOff => true,
-            Action::Model(_) => false,
+            Action::Model(_) | Action::HandOver(_) => false,
         },
     }
 }
@@ -221,6 +221,7 @@ fn operation_line(index: u64, operation: &Operation, site: &Site) -> String {
         Action::ManualOn => "leave the whole site alone".into(),
         Action::ManualOff => "plan the whole site again".into(),
         Action::Model(action) => model_words(*action),
+        Action::HandOver(replica) => format!("let {replica} lead"),
     };
     format!("operation by {}: {what}; {}", names::quoted(&operation.actor), names::quoted(&operation.reason))
 }
@@ -327,6 +328,7 @@ mod tests {
         check(operated(Action::Hold(DeviceId::Kesm(KesmId(0)))), &[&told("leave kesm K1 alone")]);
         check(operated(Action::ManualOn), &[&told("leave the whole site alone")]);
         check(operated(Action::ManualOff), &[&told("plan the whole site again")]);
+        check(operated(Action::HandOver(ReplicaId(3))), &[&told("let n3 lead")]);
         check(
             operated(Action::End(RackId(0))),
             &[&told("end the transfer to A1"), "REFUSED, nothing changed: rack A1 has no transfer"],

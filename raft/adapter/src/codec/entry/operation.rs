@@ -2,6 +2,7 @@
 
 use bincode::{Decode, Encode};
 use ridethrough_core::command::{Action, Operation};
+use ridethrough_core::device::ReplicaId;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::RackId;
 
@@ -30,6 +31,7 @@ enum ActionV2 {
     ModelShadow { model: ModelIdV2 },
     ModelPromote { model: ModelIdV2, minimum: Option<u64> },
     ModelRollback { minimum: Option<u64> },
+    HandOver { replica: u16 },
 }
 
 impl From<&Operation> for OperationV2 {
@@ -65,6 +67,7 @@ impl From<&Action> for ActionV2 {
                 Self::ModelPromote { model: model.into(), minimum: *minimum }
             }
             Action::Model(ModelAction::Rollback { minimum }) => Self::ModelRollback { minimum: *minimum },
+            Action::HandOver(replica) => Self::HandOver { replica: replica.0 },
         }
     }
 }
@@ -89,6 +92,7 @@ impl TryFrom<ActionV2> for Action {
                 Self::Model(ModelAction::Promote { model: model.into(), minimum })
             }
             ActionV2::ModelRollback { minimum } => Self::Model(ModelAction::Rollback { minimum }),
+            ActionV2::HandOver { replica } => Self::HandOver(ReplicaId(replica)),
         })
     }
 }

@@ -319,6 +319,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(Action::ManualOn),
         Just(Action::ManualOff),
         model_action().prop_map(Action::Model),
+        any::<u16>().prop_map(|replica| Action::HandOver(ReplicaId(replica))),
     ];
     (words(), words(), action).prop_map(|(actor, reason, action)| Operation { actor, reason, action })
 }

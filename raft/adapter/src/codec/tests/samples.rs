@@ -130,6 +130,11 @@ pub(super) fn notes() -> Vec<LogEntry> {
     [note, ForecastNote::default()].map(Command::Forecasts).map(normal).into()
 }
 
+/// Entries about who leads, which came last.
+pub(super) fn handovers() -> Vec<LogEntry> {
+    vec![normal(Command::Operation(operation(Action::HandOver(ReplicaId(3)))))]
+}
+
 fn model(version: u64) -> ModelId {
     ModelId { sha256: [0x5a; 32], version }
 }

@@ -1,0 +1,66 @@
+//! How a cluster is, as one of its replicas sees it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::ask::ask;
+use crate::output::Output;
+
+/// Prints the members and how far each is.
+pub fn show(data_dir: &Path, output: Output) -> Result<bool> {
+    let told = ask(data_dir, &json!({ "command": "cluster" }))?;
+    output.print(&told, || words(&told))?;
+    Ok(true)
+}
+
+fn words(told: &Value) -> String {
+    let number = |name: &str| told[name].as_u64().map_or_else(|| "-".into(), |value| value.to_string());
+    let leader = told["leader"].as_u64().map_or_else(|| "nobody".into(), |id| format!("n{id}"));
+    let mut words = format!(
+        "replica   n{}, {}\nleader    {leader}, term {}\nlog       last {}, committed {}, applied {}, snapshot {}\n",
+        number("replica"),
+        told["role"].as_str().unwrap_or("-"),
+        number("term"),
+        number("last_index"),
+        number("committed_index"),
+        number("applied_index"),
+        number("snapshot_index"),
+    );
+    for member in told["members"].as_array().into_iter().flatten() {
+        words += &member_line(member);
+    }
+    words
+}
+
+fn member_line(member: &Value) -> String {
+    let part = if member["votes"] == true { "votes" } else { "learns" };
+    let lag = member["lag_entries"].as_u64().map(|entries| format!(", {entries} entries behind"));
+    let heard = member["acked_ms_ago"].as_f64().map(|ms| format!(", acknowledged {ms} ms ago"));
+    let leads = if member["leads"] == true { ", leads" } else { "" };
+    format!("member    n{} {part}{leads}{}{}\n", member["replica"], lag.unwrap_or_default(), heard.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_tells_how_far_its_peers_are_and_a_follower_does_not_know() {
+        let told = json!({
+            "replica": 2, "role": "leader", "term": 7, "leader": 2, "last_index": 90, "committed_index": 89,
+            "applied_index": 89, "snapshot_index": null,
+            "members": [
+                { "replica": 1, "votes": true, "leads": false, "lag_entries": 1, "acked_ms_ago": 0.4 },
+                { "replica": 2, "votes": true, "leads": true, "lag_entries": 0, "acked_ms_ago": 0.0 },
+                { "replica": 3, "votes": false, "leads": false, "lag_entries": null, "acked_ms_ago": null },
+            ],
+        });
+        let expected = "replica   n2, leader\nleader    n2, term 7\nlog       last 90, committed 89, applied 89, snapshot -\n\
+                        member    n1 votes, 1 entries behind, acknowledged 0.4 ms ago\n\
+                        member    n2 votes, leads, 0 entries behind, acknowledged 0.0 ms ago\n\
+                        member    n3 learns\n";
+        assert_eq!(words(&told), expected);
+    }
+}

@@ -1,0 +1,29 @@
+//! Who is to lead.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::ask::ask;
+use crate::output::Output;
+
+/// Asks the leader to hand over and waits until another leads; a refusal is a negative answer.
+pub fn transfer(data_dir: &Path, to: u16, reason: &str, dry_run: bool, output: Output) -> Result<bool> {
+    let request = json!({ "command": "handover", "to": to, "reason": reason, "dry_run": dry_run });
+    let told = ask(data_dir, &request)?;
+    let refused = told["refused"].as_str();
+    output.print(&told, || match (refused, told["leader"].as_u64()) {
+        (Some(why), _) => {
+            let entry = told["index"].as_u64().map(|index| format!(" (entry {index} tells that it was asked for)"));
+            format!("REFUSED   {why}{}\n", entry.unwrap_or_default())
+        }
+        (None, Some(leader)) => format!(
+            "done      n{leader} leads in term {}, {} ms after it was asked for\nlog       entry {}: `ridectl audit explain {}` tells it\n",
+            told["term"], told["took_ms"], told["index"], told["index"]
+        ),
+        (None, None) => format!("would be done: n{to} would lead; nothing was done\n"),
+    })?;
+    // Somebody else than was asked for leads where that one failed in this very moment.
+    Ok(refused.is_none() && (dry_run || told["leader"] == to))
+}

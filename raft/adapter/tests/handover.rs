@@ -1,0 +1,105 @@
+//! Leadership that goes to another replica on purpose.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Cluster, PATIENCE, SECOND, found, idle};
+use ridethrough_core::device::ReplicaId;
+use ridethrough_raft::{HandoverRefusal, Replica};
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
+}
+
+/// A cluster whose members all have the founding entry, and who leads it.
+async fn founded() -> (Cluster, u16) {
+    let cluster = Cluster::started().await;
+    cluster.all_see(cluster.propose(found()).await.seen).await;
+    let leader = cluster.leader().await;
+    (cluster, leader)
+}
+
+/// Until the peer may be handed over to, or the refusal that stays.
+async fn settled(replica: &Replica, to: u16, expected: impl Fn(&Result<(), HandoverRefusal>) -> bool) {
+    let began = Instant::now();
+    loop {
+        let told = replica.may_hand_over(ReplicaId(to));
+        if expected(&told) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "n{to}: {told:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn a_leader_hands_over_to_the_peer_that_was_named() {
+    run(async {
+        let (cluster, leader) = founded().await;
+        for to in [leader % 3 + 1, (leader + 1) % 3 + 1, leader] {
+            let old = cluster.leader().await;
+            let replica = &cluster.replicas[&old];
+            settled(replica, to, Result::is_ok).await;
+            let term = replica.status().term;
+            let ceded = replica.cede(ReplicaId(to)).expect("nothing is against it");
+            assert_eq!(replica.status().leadership_until, None, "it vouches for nothing before anybody is told");
+            let after = replica.hand_over(ceded, SECOND).await.expect("elected");
+            assert_eq!((after.leader, after.term), (ReplicaId(to), term + 1));
+            assert_eq!(cluster.leader().await, to);
+            cluster.propose(idle()).await;
+        }
+    });
+}
+
+#[test]
+fn what_speaks_against_it_is_named_and_the_leader_leads_on() {
+    run(async {
+        let (mut cluster, leader) = founded().await;
+        let (gone, other) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+        settled(&cluster.replicas[&leader], gone, Result::is_ok).await;
+        let told = |of: u16, to: u16| cluster.replicas[&of].may_hand_over(ReplicaId(to));
+        assert_eq!(told(other, gone), Err(HandoverRefusal::NotLeader { leader: Some(ReplicaId(leader)) }));
+        assert_eq!(told(leader, leader), Err(HandoverRefusal::LeadsAlready));
+        assert_eq!(told(leader, 9), Err(HandoverRefusal::NoVoter { replica: ReplicaId(9) }));
+        cluster.stop(gone).await;
+        let unreachable = Err(HandoverRefusal::Unreachable { replica: ReplicaId(gone) });
+        let replica = &cluster.replicas[&leader];
+        settled(replica, gone, |told| *told == unreachable).await;
+        cluster.propose(idle()).await;
+        assert_eq!(cluster.leader().await, leader);
+    });
+}
+
+#[test]
+fn leadership_that_was_ceded_is_taken_back_while_nobody_was_told() {
+    run(async {
+        let (cluster, leader) = founded().await;
+        let (replica, to) = (&cluster.replicas[&leader], leader % 3 + 1);
+        settled(replica, to, Result::is_ok).await;
+        let ceded = replica.cede(ReplicaId(to)).expect("nothing is against it");
+        assert_eq!(replica.may_hand_over(ReplicaId(to)), Err(HandoverRefusal::Underway));
+        replica.resume(ceded);
+        settled(replica, to, Result::is_ok).await;
+        assert!(replica.status().leadership_until.is_some());
+        cluster.propose(idle()).await;
+    });
+}
+
+#[test]
+fn a_peer_that_fails_in_that_very_moment_costs_an_ordinary_election() {
+    run(async {
+        let (mut cluster, leader) = founded().await;
+        let to = leader % 3 + 1;
+        settled(&cluster.replicas[&leader], to, Result::is_ok).await;
+        let term = cluster.replicas[&leader].status().term;
+        let ceded = cluster.replicas[&leader].cede(ReplicaId(to)).expect("nothing is against it");
+        cluster.stop(to).await;
+        // What was acknowledged cannot be taken back, so it is told all the same.
+        let after = cluster.replicas[&leader].hand_over(ceded, PATIENCE).await;
+        let next = cluster.leader().await;
+        assert!(next != to && cluster.replicas[&next].status().term > term, "{after:?}: {:?}", cluster.statuses());
+        cluster.propose(idle()).await;
+    });
+}
