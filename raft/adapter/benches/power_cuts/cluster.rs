@@ -18,7 +18,7 @@ use crate::replica::{self, Life, MEMBERS};
 use crate::tear::{Torn, tear};
 
 /// Only what never comes meets it.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What a replica said.
 enum Said {
@@ -169,7 +169,9 @@ fn hear(id: u16, output: ChildStdout, to: &Sender<Said>) {
             _ => None,
         };
         // Nobody listens any more only when the trial is over.
-        said.into_iter().for_each(|said| drop(to.send(said)));
+        if let Some(said) = said {
+            drop(to.send(said));
+        }
     }
     drop(to.send(Said::Gone(id)));
 }

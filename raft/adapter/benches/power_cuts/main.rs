@@ -234,6 +234,8 @@ impl Figures {
             self.told().iter().for_each(|(name, number)| println!("{name:<28} {number:>9}"));
             println!("{:<28} {:>9}", "seconds", took.as_secs());
         }
-        failure.into_iter().for_each(|why| eprintln!("POWER CUTS: {why}"));
+        if let Some(why) = failure {
+            eprintln!("POWER CUTS: {why}");
+        }
     }
 }

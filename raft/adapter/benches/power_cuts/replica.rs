@@ -128,7 +128,7 @@ async fn propose(replica: Arc<Replica>, id: u16, number: Arc<AtomicU64>) {
             continue;
         }
         let number = number.fetch_add(1, Ordering::Relaxed);
-        let command = if number % PROPOSALS_PER_LIFE == 0 { found() } else { idle() };
+        let command = if number.is_multiple_of(PROPOSALS_PER_LIFE) { found() } else { idle() };
         if let Ok(response) = replica.propose(numbered(number, id, &replica, command), SECOND).await {
             println!("acked {} {number}", response.at.index);
         }
