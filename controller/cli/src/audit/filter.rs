@@ -9,9 +9,9 @@ use ridethrough_core::command::Command;
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::site::{RackId, Site};
 
+use super::about;
 use super::history::{History, Item};
 use super::kind::Kind;
-use super::words;
 use super::words::names::{device_id, rack_id};
 
 /// Which entries.
@@ -110,12 +110,12 @@ fn asked_by(item: &Item, actor: &str) -> bool {
 }
 
 fn about_rack(item: &Item, rack: RackId, site: &Site) -> bool {
-    item.record().is_some_and(|record| words::concerns(record, rack, site, &|transfer| item.rack_of(transfer)))
+    item.record().is_some_and(|record| about::concerns(record, rack, site, &|transfer| item.rack_of(transfer)))
 }
 
 fn about_device(item: &Item, device: DeviceId) -> bool {
     let ordered = || item.ledger.order(device).is_some_and(|order| order.get().index == item.at.index);
-    item.record().is_some_and(|record| words::devices(record).contains(&device) || ordered())
+    item.record().is_some_and(|record| about::devices(record).contains(&device) || ordered())
 }
 
 /// A time, or a span back from now, as Unix milliseconds.

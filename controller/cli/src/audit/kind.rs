@@ -44,7 +44,7 @@ pub enum Kind {
     Refusal,
     /// Its proposer saw another state than the log gives.
     Divergence,
-    /// A new leader begins a term.
+    /// A new leader begins a term, or an operator wants one to hand over.
     Leader,
     /// The members of the cluster.
     Membership,
@@ -124,6 +124,7 @@ fn of_operation(operation: &Operation) -> Vec<Kind> {
         Action::End(_) => Kind::Release,
         Action::Hold(_) | Action::Resume(_) | Action::ManualOn | Action::ManualOff => Kind::Hold,
         Action::Model(_) => Kind::Model,
+        Action::HandOver(_) => Kind::Leader,
     };
     vec![Kind::Operation, what]
 }

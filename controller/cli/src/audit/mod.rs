@@ -1,5 +1,6 @@
 //! `ridectl audit`: what the log says, whether it holds, and why a transfer was made; proofs for those who have no log.
 
+mod about;
 mod compare;
 mod diff;
 #[cfg(test)]

@@ -215,7 +215,9 @@ mod tests {
             let (mut near, far) = tokio::io::duplex(64);
             let frames: Vec<_> = (0..5).map(|id| Frame { id, ..sample() }).collect();
             let mut batch = Batch::default();
-            frames.iter().for_each(|frame| batch.add(frame).expect("small"));
+            for frame in &frames {
+                batch.add(frame).expect("small");
+            }
             assert!(!batch.is_full());
             let write = async { batch.write(&mut near).await.expect("written") };
             let read = async {

@@ -129,7 +129,8 @@ impl Merged {
             match (a.peek(), b.peek()) {
                 (Some((at, leaf)), Some((other_at, other))) if at == other_at => {
                     merged.both(*at, leaf == other);
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                 }
                 (Some((at, _)), other) if other.is_none_or(|(other_at, _)| at < other_at) => {
                     extend(&mut merged.only_in_a, *at);

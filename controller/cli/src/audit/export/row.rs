@@ -6,6 +6,7 @@ use ridethrough_core::ledger::Effect;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Watts;
 
+use super::super::about;
 use super::super::facts::effect;
 use super::super::history::Item;
 use super::super::kind::Kind;
@@ -124,12 +125,12 @@ fn asked(record: &Record) -> Option<(String, String)> {
 }
 
 fn racks(record: &Record, item: &Item, site: &Site) -> String {
-    let racks = words::racks(record, &|transfer| item.rack_of(transfer));
+    let racks = about::racks(record, &|transfer| item.rack_of(transfer));
     racks.into_iter().map(|rack| names::rack(site, rack)).collect::<Vec<_>>().join(";")
 }
 
 fn devices(record: &Record, site: &Site) -> String {
-    let mut devices = words::devices(record);
+    let mut devices = about::devices(record);
     devices.sort_unstable();
     devices.dedup();
     devices.into_iter().map(|device| site.device_name(device)).collect::<Vec<_>>().join(";")

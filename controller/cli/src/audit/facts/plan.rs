@@ -6,6 +6,7 @@ use ridethrough_core::command::{
 };
 use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty};
 use ridethrough_core::site::Site;
+use ridethrough_core::units::Millis;
 use serde::Serialize;
 
 use super::super::words::names;
@@ -228,7 +229,7 @@ impl ModeFacts {
             feed: names::feed(site, change.feed),
             to: change.to.as_str(),
             reason: change.reason.to_string(),
-            time_left_ms: change.time_left.map(|left| left.get()),
+            time_left_ms: change.time_left.map(Millis::get),
         }
     }
 }

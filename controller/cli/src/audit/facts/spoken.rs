@@ -47,6 +47,8 @@ pub(super) struct OperationFacts<'a> {
     model: Option<ModelFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     minimum_version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,6 +126,7 @@ impl<'a> OperationFacts<'a> {
             loads: Vec::new(),
             model: None,
             minimum_version: None,
+            leader: None,
         };
         match &operation.action {
             Action::Transfer(grant, stored, loads) => {
@@ -139,6 +142,7 @@ impl<'a> OperationFacts<'a> {
                 (facts.model, facts.minimum_version) = (Some(ModelFacts::of(model)), *minimum);
             }
             Action::Model(ModelAction::Rollback { minimum }) => facts.minimum_version = *minimum,
+            Action::HandOver(replica) => facts.leader = Some(replica.to_string()),
         }
         facts
     }
@@ -155,6 +159,7 @@ const fn action(action: &Action) -> &'static str {
         Action::Model(ModelAction::Shadow(_)) => "model_shadow",
         Action::Model(ModelAction::Promote { .. }) => "model_promote",
         Action::Model(ModelAction::Rollback { .. }) => "model_rollback",
+        Action::HandOver(_) => "hand_over",
     }
 }
 
