@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, root, step};
-use crate::{commit, debian, drill, firmware, fuzz, runtime};
+use crate::{debian, drill, firmware, fuzz, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot.
-const BENCHES: &[&str] = &["flow", "plan", "append", "power_cuts", "dpcn", "inference", "step", "realtime"];
+const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "power_cuts", "dpcn", "inference", "step", "realtime"];
 
 /// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
@@ -24,10 +24,6 @@ pub fn all() -> Result<()> {
     drill::build()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
-    let peers = ["clippy", "--package", "ridethrough-dpcn-bench", "--all-targets", "--features", "peers", "--locked"];
-    step("lints of the bench's peers", cargo(&peers).args(["--quiet", "--", "-D", "warnings"]))?;
-    let etcd = ["clippy", "--package", "ridethrough-commit-bench", "--all-targets", "--features", "etcd", "--locked"];
-    step("lints of the client of etcd", cargo(&etcd).args(["--quiet", "--", "-D", "warnings"]))?;
     firmware::build()?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
@@ -38,7 +34,6 @@ pub fn all() -> Result<()> {
         benches.args(["--bench", bench]);
     }
     step("short benches", benches.args(["--", "--quick"]))?;
-    commit::short()?;
     // Windows that suit a machine which does other things, too.
     drill::short_failover()?;
     fuzz::slice()

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, step};
-use crate::{fuzz, runtime};
+use crate::{commit, fuzz, runtime};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
@@ -57,16 +57,27 @@ pub fn run(options: &[String]) -> Result<()> {
         }
     }
     let fuzzed = fuzz::nightly();
+    lint_peers()?;
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
+    commit::short()?;
     // Not in the test command: a fresh machine fetches 250 MB of packages for it.
     step("short bench of the forecast", &mut cargo(&["bench-forecast", "--quick"]))?;
     if !failed.is_empty() {
         bail!("these properties do not hold: {}", failed.join(", "));
     }
     fuzzed
+}
+
+/// What benches are compared with lies behind features that nothing else is built with: minutes of building for few lines.
+fn lint_peers() -> Result<()> {
+    for (package, feature) in [("ridethrough-dpcn-bench", "peers"), ("ridethrough-commit-bench", "etcd")] {
+        let words = ["clippy", "--package", package, "--all-targets", "--features", feature, "--locked", "--quiet"];
+        step(&format!("lints of {feature}"), cargo(&words).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }
 
 fn cases(options: &[String]) -> Result<u32> {
