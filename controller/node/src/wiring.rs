@@ -41,6 +41,8 @@ use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
 
+/// Windows of elections that begin earlier want threads in real time.
+const ORDINARY_ELECTION_MIN: Duration = Duration::from_millis(100);
 /// How long a stopping replica may take to put its log to rest.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// How often it looks whether that is possible.
@@ -226,6 +228,12 @@ pub fn run(file: &Path) -> Result<()> {
     // Last of all: threads that are started later would take it over.
     let scheduling = claim(Rank::Control, Urgency::Fifo, None);
     tracing::info!(?scheduling, "the control thread begins");
+    if scheduling.urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
+        tracing::warn!(
+            election_ms = config.election.start.as_millis(),
+            "threads do not run in real time here: elections this soon will be false ones on a busy machine"
+        );
+    }
     control.run(over);
     let stopped = watched.status().stopped;
     drop(watched);

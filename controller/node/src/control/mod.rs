@@ -131,18 +131,23 @@ impl ControlThread {
             self.follow_leadership(now);
             self.go_on_leaving(now);
             self.serve_operators(now);
+            // First what stands: a new leader decides in the turn in which it begins, and no device should wait for that.
+            self.command();
             if now >= self.next_tick {
                 self.tick(now);
-            }
-            if let Some(term) = self.leadership.acting() {
-                self.send_orders(term);
-                self.note_outcomes();
-            } else if self.parts.orders == Orders::TwoOfThree {
-                self.endorse_orders();
             }
             std::thread::park_timeout(self.rest());
         }
         self.parts.link.send(ToLink::StepDown);
+    }
+
+    fn command(&mut self) {
+        if let Some(term) = self.leadership.acting() {
+            self.send_orders(term);
+            self.note_outcomes();
+        } else if self.parts.orders == Orders::TwoOfThree {
+            self.endorse_orders();
+        }
     }
 
     fn rest(&self) -> Duration {
@@ -208,7 +213,6 @@ impl ControlThread {
                     self.fallbacks.forget();
                     // What was decided before may be old by a failover: it decides at once.
                     self.next_tick = now;
-                    self.publish(now);
                 }
                 self.tell_lead(term, valid_for);
             }

@@ -17,6 +17,7 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -53,18 +54,8 @@ impl Doorman {
         let (inner, outer) = UnixStream::pair()?;
         inner.set_nonblocking(true)?;
         outer.set_nonblocking(true)?;
-        let (opened, hears) = tokio::sync::oneshot::channel();
-        let thread = std::thread::Builder::new().name("peer-port".into());
-        let thread = thread.spawn(move || match open(address, &inner) {
-            Ok(listener) => {
-                // Whoever has gone away has dropped the other end, too.
-                let _ = opened.send(Ok(()));
-                let _open = OnlyGoodbyeCloses;
-                Door { listener, inner, silent: VecDeque::new(), watchers: VecDeque::new() }.keep();
-            }
-            Err(error) => drop(opened.send(Err(error))),
-        })?;
-        hears.await.unwrap_or_else(|_| Err(io::Error::other("the thread of the peer port panicked")))?;
+        // A thread of the runtime starts it, so that it is scheduled as those are.
+        let thread = tokio::task::spawn_blocking(move || start(address, inner)).await.map_err(io::Error::other)??;
         Ok(Self { handed: Some(tokio::net::UnixStream::from_std(outer)?), thread: Some(thread) })
     }
 
@@ -88,6 +79,23 @@ impl Drop for Doorman {
         self.handed = None;
         self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// Starts the thread, once its port is open.
+fn start(address: SocketAddr, inner: UnixStream) -> io::Result<JoinHandle<()>> {
+    let (opened, hears) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("peer-port".into());
+    let thread = thread.spawn(move || match open(address, &inner) {
+        Ok(listener) => {
+            // Whoever has gone away has dropped the other end, too.
+            let _ = opened.send(Ok(()));
+            let _open = OnlyGoodbyeCloses;
+            Door { listener, inner, silent: VecDeque::new(), watchers: VecDeque::new() }.keep();
+        }
+        Err(error) => drop(opened.send(Err(error))),
+    })?;
+    let panicked = |_| io::Error::other("the thread of the peer port panicked");
+    hears.recv().map_err(panicked)?.map(|()| thread)
 }
 
 /// Makes this thread's files its own, leaves it only `inner` of them, and opens the port.
