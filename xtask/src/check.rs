@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::shell::{cargo, root, step};
+use crate::shell::{cargo, step};
 use crate::{debian, drill, firmware, fuzz, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
@@ -28,7 +28,6 @@ pub fn all() -> Result<()> {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     step("tests", &mut cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;
-    loom()?;
     let mut benches = cargo(&["bench", "--workspace", "--locked"]);
     for bench in BENCHES {
         benches.args(["--bench", bench]);
@@ -37,15 +36,6 @@ pub fn all() -> Result<()> {
     // Windows that suit a machine which does other things, too.
     drill::short_failover()?;
     fuzz::slice()
-}
-
-/// Every interleaving of the field network's hand-written atomics. In a folder of its own: with another `cfg` everything is
-/// built anew.
-fn loom() -> Result<()> {
-    let words = ["test", "--package", "ridethrough-link", "--lib", "--release", "--locked", "--quiet", "--", "loom"];
-    let mut models = cargo(&words);
-    models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root().join("target/loom"));
-    step("models of atomics", &mut models)
 }
 
 /// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.

@@ -1,10 +1,11 @@
-//! `cargo xtask nightly`: every property on millions of random cases, and the long run of every fuzz target.
+//! `cargo xtask nightly`: every property on millions of random cases, the long run of every fuzz target, a thousand power cuts, every
+//! interleaving of hand-written atomics.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{cargo, step};
+use crate::shell::{cargo, root, step};
 use crate::{commit, fuzz, runtime};
 
 /// Cases of each property.
@@ -58,6 +59,7 @@ pub fn run(options: &[String]) -> Result<()> {
     }
     let fuzzed = fuzz::nightly();
     lint_peers()?;
+    loom()?;
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
@@ -69,6 +71,15 @@ pub fn run(options: &[String]) -> Result<()> {
         bail!("these properties do not hold: {}", failed.join(", "));
     }
     fuzzed
+}
+
+/// Every interleaving of the field network's hand-written atomics. In a folder of its own: with another `cfg` everything is
+/// built anew.
+fn loom() -> Result<()> {
+    let words = ["test", "--package", "ridethrough-link", "--lib", "--release", "--locked", "--quiet", "--", "loom"];
+    let mut models = cargo(&words);
+    models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root().join("target/loom"));
+    step("models of atomics", &mut models)
 }
 
 /// What benches are compared with lies behind features that nothing else is built with: minutes of building for few lines.

@@ -37,7 +37,7 @@ fn words(told: &Value) -> String {
 fn member_line(member: &Value) -> String {
     let part = if member["votes"] == true { "votes" } else { "learns" };
     let lag = member["lag_entries"].as_u64().map(|entries| format!(", {entries} entries behind"));
-    let heard = member["acked_ms_ago"].as_f64().map(|ms| format!(", acknowledged {ms} ms ago"));
+    let heard = member["acked_ms_ago"].as_f64().map(|ms| format!(", acknowledged {ms:.1} ms ago"));
     let leads = if member["leads"] == true { ", leads" } else { "" };
     format!("member    n{} {part}{leads}{}{}\n", member["replica"], lag.unwrap_or_default(), heard.unwrap_or_default())
 }

@@ -154,7 +154,7 @@ fn spawn(life: &Life) -> Result<Child, String> {
     let errors = life.root.join(format!("n{}.err", life.id));
     let errors = fs::File::options().create(true).append(true).open(errors).map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
-    command.args(life.arguments()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+    command.args(life.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
     command.spawn().map_err(|error| error.to_string())
 }
 

@@ -92,7 +92,9 @@ fn main() -> ExitCode {
         Err(_) if options.lies => ExitCode::SUCCESS,
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => {
-            eprintln!("repeat with --seed {}; logs and journals are in {}", options.seed, place.keep().display());
+            // Left where they are, wherever that is.
+            let _ = place.keep();
+            eprintln!("repeat with --seed {}; logs and journals are in {}", options.seed, root.display());
             ExitCode::FAILURE
         }
     }

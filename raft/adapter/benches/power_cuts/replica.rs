@@ -1,7 +1,7 @@
 //! A replica in a process of its own, which proposes while it leads and says what was acknowledged.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,6 +103,11 @@ pub fn journal(root: &Path, id: u16) -> PathBuf {
 
 /// Runs until it is killed; comes back only with what went wrong.
 pub fn run(life: &Life) -> Result<(), String> {
+    std::thread::spawn(|| {
+        // Nothing is ever said there: when it ends, whoever would kill this process has gone.
+        let _ = io::stdin().read(&mut [0]);
+        std::process::exit(1)
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let config = life.config().map_err(|error| error.to_string())?;
