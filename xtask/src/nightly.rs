@@ -65,6 +65,7 @@ pub fn run(options: &[String]) -> Result<()> {
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
     commit::short()?;
+    step("short bench of inference", &mut cargo(&["bench-inference", "--quick"]))?;
     // Not in the test command: a fresh machine fetches 250 MB of packages for it.
     step("short bench of the forecast", &mut cargo(&["bench-forecast", "--quick"]))?;
     if !failed.is_empty() {
