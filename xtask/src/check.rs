@@ -8,7 +8,7 @@ use crate::{debian, drill, firmware, fuzz, runtime};
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot, as the tests are built: in release mode all would be built once more.
-const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "power_cuts", "dpcn", "step", "realtime"];
+const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "dpcn", "step", "realtime"];
 
 /// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
 pub fn all() -> Result<()> {
