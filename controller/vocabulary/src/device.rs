@@ -261,6 +261,19 @@ impl Verdict {
     pub const fn in_force(self) -> bool {
         matches!(self, Self::Executed | Self::Duplicate)
     }
+
+    /// Its word in records, exports and vectors.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Executed => "executed",
+            Self::Duplicate => "duplicate",
+            Self::StaleFence => "stale_fence",
+            Self::Expired => "expired",
+            Self::BeyondLimits => "beyond_limits",
+            Self::Unavailable => "unavailable",
+            Self::LockedOut => "locked_out",
+        }
+    }
 }
 
 /// A device's word on one order.

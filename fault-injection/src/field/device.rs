@@ -9,7 +9,7 @@ use ridethrough_protocol::{
 
 use super::actuator::WorldActuator;
 use super::outlets::OutletMeters;
-use super::record::{Act, Record, verdict_name};
+use super::record::{Act, Record};
 use crate::plant::World;
 use crate::plant::meter::DeviceClock;
 use crate::plant::random::mix;
@@ -110,7 +110,7 @@ impl<M: FenceMemory> FieldDevice<M> {
             Handled::Answer { replica, verdict } => {
                 if let Some(order) = judged {
                     let act = Act::Order {
-                        verdict: verdict_name(verdict),
+                        verdict: verdict.as_str(),
                         replica: replica.0,
                         fence_term: order.fence.term,
                         fence_index: order.fence.index,

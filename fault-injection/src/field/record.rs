@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use ridethrough_core::device::{Direction, GeneratorDuty, Setpoint, Verdict};
+use ridethrough_core::device::{Direction, GeneratorDuty, Setpoint};
 use serde::Serialize;
 
 /// One thing that a device did or refused.
@@ -109,19 +109,6 @@ impl From<Setpoint> for SetpointRecord {
                 },
             },
         }
-    }
-}
-
-/// The word for a verdict in records.
-pub(super) const fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Executed => "executed",
-        Verdict::Duplicate => "duplicate",
-        Verdict::StaleFence => "stale_fence",
-        Verdict::Expired => "expired",
-        Verdict::BeyondLimits => "beyond_limits",
-        Verdict::Unavailable => "unavailable",
-        Verdict::LockedOut => "locked_out",
     }
 }
 

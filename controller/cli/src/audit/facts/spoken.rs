@@ -1,7 +1,6 @@
 //! What devices answered, operators asked for, and replicas told of models and forecasts.
 
 use ridethrough_core::command::{Action, ModelRefused, Operation, Outcome, TimedAck, TransferId};
-use ridethrough_core::device::Verdict;
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::RuleReason;
 use ridethrough_core::model::{ModelAction, ModelId};
@@ -91,25 +90,13 @@ impl OutcomeFacts {
     pub(super) fn of(outcome: &Outcome, site: &Site) -> Self {
         let ack = |timed: &TimedAck| AckFacts {
             device: site.device_name(timed.ack.device),
-            verdict: verdict(timed.ack.verdict),
+            verdict: timed.ack.verdict.as_str(),
             fence_term: timed.ack.fence.term,
             fence_index: timed.ack.fence.index,
             device_ms: timed.ack.device_at.get(),
             after_us: timed.after_us,
         };
         Self { transfer: outcome.transfer.to_string(), acks: outcome.acks.iter().map(ack).collect() }
-    }
-}
-
-const fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Executed => "executed",
-        Verdict::Duplicate => "duplicate",
-        Verdict::StaleFence => "stale_fence",
-        Verdict::Expired => "expired",
-        Verdict::BeyondLimits => "beyond_limits",
-        Verdict::Unavailable => "unavailable",
-        Verdict::LockedOut => "locked_out",
     }
 }
 

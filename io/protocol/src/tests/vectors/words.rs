@@ -1,7 +1,7 @@
 //! What a frame says, in words.
 
 use ridethrough_vocabulary::device::{
-    DeviceId, Direction, Fence, GeneratorDuty, GeneratorPhase, Reading, Setpoint, SupplySource, Verdict,
+    DeviceId, Direction, Fence, GeneratorDuty, GeneratorPhase, Reading, Setpoint, SupplySource,
 };
 use serde_json::{Value, json};
 
@@ -69,19 +69,10 @@ fn told(telemetry: &TelemetryBody) -> Value {
 }
 
 fn answered(ack: &AckBody) -> Value {
-    let verdict = match ack.verdict {
-        Verdict::Executed => "executed",
-        Verdict::Duplicate => "duplicate",
-        Verdict::StaleFence => "stale_fence",
-        Verdict::Expired => "expired",
-        Verdict::BeyondLimits => "beyond_limits",
-        Verdict::Unavailable => "unavailable",
-        Verdict::LockedOut => "locked_out",
-    };
     json!({
         "fence": fence(ack.fence),
         "device_clock_ms": ack.device_at.get(),
-        "verdict": verdict,
+        "verdict": ack.verdict.as_str(),
         "setpoint": setpoint(ack.in_force),
     })
 }
