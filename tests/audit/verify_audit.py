@@ -173,8 +173,13 @@ def read_log(folder):
         data = segment.read_bytes()
         if data[:8] != b"RDTHRLOG":
             raise Unreadable(f"{segment}: no segment")
+        (version,) = struct.unpack_from("<I", data, 8)
+        if version not in (1, 2):
+            raise Unreadable(f"{segment}: format {version}")
         cluster, at = data[12:28], 40
         while at + 8 <= len(data):
+            if version == 2 and -at % 512 in range(1, 8):
+                at += -at % 512
             (length,) = struct.unpack_from("<I", data, at)
             if length == 0:
                 break

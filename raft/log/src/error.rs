@@ -178,6 +178,8 @@ pub enum Reason {
     Checksum,
     /// Zeros where a record should be, with data after them.
     Hole,
+    /// Data in the bytes that are left free at the end of a sector.
+    Between,
     /// The record kind is unknown.
     Kind {
         /// The kind found.
@@ -329,6 +331,7 @@ impl Display for Reason {
             Self::Length => f.write_str("the record has an impossible length"),
             Self::Checksum => f.write_str("the record fails its checksum"),
             Self::Hole => f.write_str("there are zeros in place of a record, with data after them"),
+            Self::Between => f.write_str("there is data between two records"),
             Self::Kind { found } => write!(f, "the record has the unknown kind {found}"),
             Self::Body => f.write_str("the record's body does not fit its kind"),
             Self::Sequence { expected, found } => write!(f, "record {found} lies where record {expected} belongs"),

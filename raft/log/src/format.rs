@@ -6,6 +6,7 @@
 //! header  magic "RDTHRLOG" | version u32 | cluster [u8; 16] | first sequence u64 | crc32c u32 of all before
 //! record  len u32 | crc32c u32 | kind u8 | sequence u64 | body
 //!         `len` counts kind, sequence and body; the checksum covers the same bytes
+//!         where it may begin depends on the version: see `version.rs`
 //! bodies  1 Entry: index u64, payload | 2 Vote: payload | 3 TruncateAfter: first dropped index u64
 //!         4 Purge: index u64 | 5 Committed: payload
 //! ```
@@ -15,13 +16,14 @@
 
 use crate::error::Reason;
 use crate::record::RecordRef;
+use crate::version::Version;
 
 /// Bytes before the first record of a segment.
 pub(crate) const HEADER_BYTES: usize = 40;
 /// Longest payload of an entry, a vote or a committed mark, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
-/// The newest format this build writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest format this build writes and reads; it reads all older ones.
+pub const FORMAT_VERSION: u32 = Version::NEWEST.number();
 
 /// Bytes of a frame that carries nothing: length, checksum, kind and sequence.
 pub(crate) const FRAME_BYTES_MIN: usize = 8 + CONTENT_BYTES_MIN;
@@ -36,6 +38,7 @@ const _: () = assert!(FRAME_BYTES_MAX < u32::MAX as usize);
 /// What a segment says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
+    pub(crate) version: Version,
     pub(crate) cluster: [u8; 16],
     pub(crate) first_sequence: u64,
 }
@@ -68,7 +71,7 @@ impl Header {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.version.number().to_le_bytes());
         bytes[12..28].copy_from_slice(&self.cluster);
         bytes[28..36].copy_from_slice(&self.first_sequence.to_le_bytes());
         let checksum = crc32c::crc32c(&bytes[..36]);
@@ -91,10 +94,11 @@ impl Header {
         let (cluster, rest) = rest.split_first_chunk::<16>().ok_or(damaged)?;
         let (first_sequence, rest) = split_u64(rest).ok_or(damaged)?;
         let (checksum, _) = split_u32(rest).ok_or(damaged)?;
-        if version == 0 || checksum != crc32c::crc32c(&header[..36]) {
+        if checksum != crc32c::crc32c(&header[..36]) {
             return Err(damaged);
         }
-        Ok(Self { cluster: *cluster, first_sequence })
+        let version = Version::from_number(version).ok_or(damaged)?;
+        Ok(Self { version, cluster: *cluster, first_sequence })
     }
 }
 
@@ -194,15 +198,20 @@ mod tests {
     use super::*;
     use std::fmt::Write as _;
 
-    const GOLDEN: &str = include_str!("../golden/format-v1.txt");
+    const GOLDEN: [(Version, &str); 2] = [
+        (Version::V1, include_str!("../golden/format-v1.txt")),
+        (Version::V2, include_str!("../golden/format-v2.txt")),
+    ];
 
     #[test]
     fn the_stored_bytes_are_those_of_the_golden_file() {
-        assert_eq!(
-            GOLDEN,
-            golden_now(),
-            "the format is a contract: a change needs a new version and a reader for both"
-        );
+        for (version, golden) in GOLDEN {
+            assert_eq!(
+                golden,
+                golden_now(version),
+                "the format is a contract: a change needs a new version and a reader for both"
+            );
+        }
     }
 
     #[test]
@@ -218,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_bit_flip_in_a_header_is_refused() {
-        let mut bytes = Header { cluster: [7; 16], first_sequence: 1 }.encode();
+        let mut bytes = Header { version: Version::NEWEST, cluster: [7; 16], first_sequence: 1 }.encode();
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert!(Header::parse(&bytes).is_err(), "bit {bit} was accepted");
@@ -238,13 +247,17 @@ mod tests {
         }
     }
 
-    fn golden_now() -> String {
-        let mut text =
-            format!("header {}\n", hex(&Header { cluster: *b"0123456789abcdef", first_sequence: 258 }.encode()));
+    fn golden_now(version: Version) -> String {
+        let header = Header { version, cluster: *b"0123456789abcdef", first_sequence: 258 };
+        let mut text = format!("header {}\n", hex(&header.encode()));
         for record in samples() {
             let mut bytes = Vec::new();
             encode_frame(record, 0x0102_0304_0506_0708, Before::Synced, &mut bytes);
             writeln!(text, "{record:?} {}", hex(&bytes)).expect("a String takes every write");
+        }
+        if version == Version::V2 {
+            let starts = [503, 504, 505, 511, 512].map(|end| (end, version.record_start(end)));
+            writeln!(text, "after, begins {starts:?}").expect("a String takes every write");
         }
         text
     }

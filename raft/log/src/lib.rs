@@ -13,8 +13,8 @@
 //!   other and only hides entries from [`Log::read`]. Moving old segments to an archive is an operator's decision, and
 //!   a log that misses its first segment does not open.
 //! - **A failed write or sync is never retried.** The log stops for good and says why.
-//! - **A torn tail is cut, damage is refused.** [`Log::open`] cuts an unfinished write at the end; anything else that
-//!   is wrong stops it, and then it has modified nothing.
+//! - **A torn tail is cut, damage is refused.** [`Log::open`] cuts an unfinished write at the end, whichever of its
+//!   sectors the disk has stored; anything else that is wrong stops it, and then it has modified nothing.
 
 mod cache;
 mod error;
@@ -32,6 +32,7 @@ mod spare;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod version;
 mod walk;
 mod worker;
 mod writer;

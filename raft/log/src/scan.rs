@@ -2,11 +2,13 @@
 
 use crate::error::Reason;
 use crate::format::{Before, FRAME_BYTES_MIN, Frame, HEADER_BYTES};
+use crate::version::{RECORD_START_BYTES, SECTOR_BYTES, Version};
 
 /// A cursor over the records of one segment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {
-    /// Where the next record begins, in bytes.
+    version: Version,
+    /// Where the last record ends, in bytes.
     pub(crate) offset: usize,
     /// The sequence number that the next record must have.
     pub(crate) sequence: u64,
@@ -26,19 +28,19 @@ pub(crate) enum Verdict {
     Damaged,
 }
 
-/// The disk writes whole sectors; a torn write leaves some of them as zeros.
-const SECTOR_BYTES: usize = 512;
-/// Length and checksum: no flipped bit makes both of them zero, so if they are, the record was never written.
-const RECORD_START_BYTES: usize = 8;
-
 impl Cursor {
-    pub(crate) fn new(first_sequence: u64) -> Self {
-        Self { offset: HEADER_BYTES, sequence: first_sequence, synced_to: HEADER_BYTES }
+    pub(crate) fn new(version: Version, first_sequence: u64) -> Self {
+        Self { version, offset: HEADER_BYTES, sequence: first_sequence, synced_to: HEADER_BYTES }
     }
 
     /// The next record with its offset, or `None` at the end; on an error the cursor stays before the bad record.
     pub(crate) fn next<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(usize, Frame<'a>)>, Reason> {
-        let rest = bytes.get(self.offset..).unwrap_or_default();
+        let offset = self.version.record_start(self.offset);
+        let between = bytes.get(self.offset..offset).unwrap_or_default();
+        let rest = bytes.get(offset..).unwrap_or_default();
+        if !is_zero(between) {
+            return Err(Reason::Between);
+        }
         if rest.iter().take(4).all(|byte| *byte == 0) {
             return if is_zero(rest) { Ok(None) } else { Err(Reason::Hole) };
         }
@@ -46,18 +48,18 @@ impl Cursor {
         if frame.sequence != self.sequence {
             return Err(Reason::Sequence { expected: self.sequence, found: frame.sequence });
         }
-        let offset = self.offset;
         if frame.before == Before::Synced {
             self.synced_to = offset;
         }
-        self.offset += frame.bytes;
+        self.offset = offset + frame.bytes;
         self.sequence += 1;
         Ok(Some((offset, frame)))
     }
 
     /// Judges the bad record at the cursor, in the last segment of a log.
     pub(crate) fn judge(&self, bytes: &[u8], reason: Reason) -> Verdict {
-        let may_be_torn = matches!(reason, Reason::CutShort | Reason::Length | Reason::Checksum | Reason::Hole);
+        let may_be_torn =
+            matches!(reason, Reason::CutShort | Reason::Length | Reason::Checksum | Reason::Hole | Reason::Between);
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         if !may_be_torn || self.followed_by_acknowledged(bytes, end) {
             return Verdict::Damaged;
@@ -76,7 +78,7 @@ impl Cursor {
             first_valid.get_or_insert(at);
         }
         // Records of the same write follow: the disk may have stored its sectors out of order, then one is missing.
-        first_valid.is_some_and(|next| !has_unwritten_sector(bytes, self.offset, next))
+        first_valid.is_some_and(|next| !has_unwritten_sector(bytes, self.version.record_start(self.offset), next))
     }
 
     fn valid_later_record(&self, bytes: &[u8], at: usize) -> Option<Before> {

@@ -4,6 +4,7 @@ use crate::error::{Operation, ReadError, Reason};
 use crate::format::{BadHeader, FORMAT_VERSION, Frame, Header};
 use crate::scan::{Cursor, Verdict};
 use crate::segment::{self, FIRST_SEQUENCE};
+use crate::version::Version;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(crate) struct Walk {
 
 /// The segment being walked.
 pub(crate) struct Loaded {
+    pub(crate) version: Version,
     pub(crate) first_sequence: u64,
     pub(crate) file: Arc<Path>,
     pub(crate) bytes: Vec<u8>,
@@ -150,12 +152,13 @@ impl Walk {
             }
         }
         let bytes = segment::load(&file)?;
-        self.check_header(&file, &bytes, first_sequence)?;
-        self.current = Some(Loaded { first_sequence, file, bytes, cursor: Cursor::new(first_sequence) });
+        let version = self.check_header(&file, &bytes, first_sequence)?;
+        let cursor = Cursor::new(version, first_sequence);
+        self.current = Some(Loaded { version, first_sequence, file, bytes, cursor });
         Ok(())
     }
 
-    fn check_header(&mut self, file: &Path, bytes: &[u8], first_sequence: u64) -> Result<(), ReadError> {
+    fn check_header(&mut self, file: &Path, bytes: &[u8], first_sequence: u64) -> Result<Version, ReadError> {
         let header = Header::parse(bytes).map_err(|bad| match bad {
             BadHeader::Damaged(reason) => corrupt(file, 0, reason),
             BadHeader::Newer { found } => {
@@ -169,7 +172,7 @@ impl Walk {
         if header.first_sequence != first_sequence {
             return Err(corrupt(file, 28, Reason::Name { header: header.first_sequence }));
         }
-        Ok(())
+        Ok(header.version)
     }
 }
 

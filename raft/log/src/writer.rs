@@ -6,6 +6,7 @@ use crate::record::RecordRef;
 use crate::segment;
 use crate::spare::{self, Spares};
 use crate::storage::{Storage, StorageFile};
+use crate::version::Version;
 use crate::walk::Loaded;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Writer<S: Storage> {
     storage: Arc<S>,
     spares: Spares<S>,
     segment: u64,
+    /// Of the segment; one that an older release began is gone on with as that would.
+    version: Version,
     path: PathBuf,
     file: S::File,
     /// Where the next write goes, in bytes.
@@ -43,8 +46,8 @@ impl<S: Storage> Writer<S> {
         let mut spares = Spares::new(Arc::clone(&storage), setup.dir.clone(), setup.segment_bytes);
         let (file, path) = begin(&setup, &*storage, &mut spares, first_sequence)?;
         let end = HEADER_BYTES as u64;
-        let (buffer, before_next) = (Vec::new(), Before::Synced);
-        Ok(Self { setup, storage, spares, segment: first_sequence, path, file, end, buffer, before_next })
+        let (version, buffer, before_next) = (Version::NEWEST, Vec::new(), Before::Synced);
+        Ok(Self { setup, storage, spares, segment: first_sequence, version, path, file, end, buffer, before_next })
     }
 
     /// Goes on in a segment that recovery has read: cuts the torn tail and makes the rest durable.
@@ -60,20 +63,22 @@ impl<S: Storage> Writer<S> {
         // The last run may have ended between the rename of this segment and the sync of the directory.
         storage.sync_dir(&setup.dir).map_err(failed(Operation::SyncDirectory))?;
         let spares = Spares::new(Arc::clone(&storage), setup.dir.clone(), setup.segment_bytes);
-        let (segment, end) = (tail.first_sequence, tail.cursor.offset as u64);
+        let (segment, version, end) = (tail.first_sequence, tail.version, tail.cursor.offset as u64);
         let (buffer, before_next) = (Vec::new(), Before::Synced);
-        Ok(Self { setup, storage, spares, segment, path, file, end, buffer, before_next })
+        Ok(Self { setup, storage, spares, segment, version, path, file, end, buffer, before_next })
     }
 
     /// Takes a record; says in which segment and at which offset it will lie.
     pub(crate) fn push(&mut self, sequence: u64, record: RecordRef<'_>) -> Result<(u64, u32), WriteError> {
-        let after = self.position() + frame_bytes(record) as u64;
+        let after = self.next_start() + frame_bytes(record) as u64;
         if after > self.setup.segment_bytes && self.position() > HEADER_BYTES as u64 {
             self.roll(sequence)?;
         } else if self.buffer.len() >= BUFFER_BYTES_MAX {
             self.flush()?;
         }
-        let offset = u32::try_from(self.position()).unwrap_or(u32::MAX);
+        let start = self.next_start();
+        self.buffer.resize(self.buffer.len() + usize::try_from(start - self.position()).unwrap_or(0), 0);
+        let offset = u32::try_from(start).unwrap_or(u32::MAX);
         encode_frame(record, sequence, self.before_next, &mut self.buffer);
         self.before_next = Before::Unsynced;
         Ok((self.segment, offset))
@@ -107,11 +112,18 @@ impl<S: Storage> Writer<S> {
         self.end + self.buffer.len() as u64
     }
 
+    /// Where the next record begins, in bytes.
+    fn next_start(&self) -> u64 {
+        // Segments are smaller than 4 GiB.
+        self.version.record_start(usize::try_from(self.position()).unwrap_or(usize::MAX)) as u64
+    }
+
     fn roll(&mut self, first_sequence: u64) -> Result<(), WriteError> {
         // Damage in an earlier segment is never taken for a torn write, so a segment is durable before the next begins.
         self.sync()?;
         (self.file, self.path) = begin(&self.setup, &*self.storage, &mut self.spares, first_sequence)?;
         self.segment = first_sequence;
+        self.version = Version::NEWEST;
         self.end = HEADER_BYTES as u64;
         Ok(())
     }
@@ -129,7 +141,7 @@ fn begin<S: Storage>(
 ) -> Result<(S::File, PathBuf), WriteError> {
     let path = segment::path(&setup.dir, first_sequence);
     let mut spare = spares.take()?;
-    let header = Header { cluster: setup.cluster, first_sequence }.encode();
+    let header = Header { version: Version::NEWEST, cluster: setup.cluster, first_sequence }.encode();
     let failed = |operation| {
         let path = path.clone();
         move |error| WriteError::failed(&path, 0, operation, &error)

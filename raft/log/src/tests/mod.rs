@@ -8,3 +8,4 @@ mod power_cut;
 mod reading;
 mod refusals;
 mod support;
+mod versions;

@@ -41,9 +41,9 @@ fn a_second_open() {
 fn a_newer_format() {
     let dir = dir();
     filled(dir.path());
-    patch(&segments(dir.path())[2], 8, &[2]);
-    let error = check(config(dir.path()), "at offset 8: format version 2 is newer than 1");
-    assert!(matches!(error, OpenError::NewerFormat { found: 2, known: 1, .. }));
+    patch(&segments(dir.path())[2], 8, &[3]);
+    let error = check(config(dir.path()), "at offset 8: format version 3 is newer than 2");
+    assert!(matches!(error, OpenError::NewerFormat { found: 3, known: 2, .. }));
 }
 
 #[test]
