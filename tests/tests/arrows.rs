@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("fault-injection", "fault-injection", &["core", "pki", "protocol", "dashboard", "model", "witness"]),
     ("tests", "tests", &["fault-injection"]),
     ("models", "tests/models", &["core", "protocol"]),
+    ("sim", "tests/sim", &["core", "fault-injection", "model", "protocol"]),
     ("xtask", "xtask", &[]),
 ];
 

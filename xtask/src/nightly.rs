@@ -63,6 +63,7 @@ pub fn run(options: &[String]) -> Result<()> {
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
+    step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
     commit::short()?;
     step("short bench of inference", &mut cargo(&["bench-inference", "--quick"]))?;

@@ -1,0 +1,117 @@
+//! What a replica's disk holds, and what a crash leaves of it.
+
+use std::collections::VecDeque;
+
+use ridethrough_core::device::ReplicaId;
+use ridethrough_core::units::Millis;
+
+use super::message::{End, Item};
+use crate::dice::Dice;
+
+/// Term and vote, which are durable before anybody hears of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hard {
+    /// The highest term that was seen.
+    pub term: u64,
+    /// Whom this replica has voted for in it.
+    pub vote: Option<ReplicaId>,
+}
+
+/// A log of which the beginning is durable, and the rest on its way.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// Term and vote.
+    pub hard: Hard,
+    items: Vec<Item>,
+    /// Entries that are durable.
+    synced: u64,
+    /// When how much will be durable, in order.
+    syncing: VecDeque<(Millis, u64)>,
+    /// Whether syncs are believed before they are done: a disk that lies.
+    lies: bool,
+}
+
+impl Disk {
+    /// An empty one; one that lies says that a sync is done before it is.
+    pub fn empty(lies: bool) -> Self {
+        Self { lies, ..Self::default() }
+    }
+
+    /// Where the log ends.
+    pub fn end(&self) -> End {
+        self.end_at(self.last())
+    }
+
+    /// The last index.
+    pub fn last(&self) -> u64 {
+        self.items.len() as u64
+    }
+
+    /// What ends at this index.
+    pub fn end_at(&self, index: u64) -> End {
+        End { term: self.get(index).map_or(0, |item| item.term), index }
+    }
+
+    /// The entry with this index.
+    pub fn get(&self, index: u64) -> Option<&Item> {
+        self.items.get(usize::try_from(index.checked_sub(1)?).ok()?)
+    }
+
+    /// Entries after this index, so many at most.
+    pub fn after(&self, index: u64, at_most: usize) -> Vec<Item> {
+        let from = usize::try_from(index).unwrap_or(usize::MAX);
+        self.items.iter().skip(from).take(at_most).cloned().collect()
+    }
+
+    /// Entries that are durable.
+    pub const fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// Appends one; it is durable at `at` or, if syncs before it take longer, with them.
+    pub fn push(&mut self, item: Item, at: Millis) {
+        self.items.push(item);
+        let last = self.last();
+        let at = self.syncing.back().map_or(at, |(before, _)| at.max(*before));
+        self.syncing.push_back((at, last));
+        if self.lies {
+            self.synced = last;
+        }
+    }
+
+    /// Drops everything after this index; what was dropped is forgotten durably by the sync of what comes next.
+    pub fn truncate(&mut self, index: u64) {
+        self.items.truncate(usize::try_from(index).unwrap_or(usize::MAX));
+        self.synced = self.synced.min(index);
+        for (_, upto) in &mut self.syncing {
+            *upto = (*upto).min(index);
+        }
+    }
+
+    /// Time passes: syncs end. Says whether any did.
+    pub fn settle(&mut self, now: Millis) -> bool {
+        let before = self.synced;
+        while let Some(&(at, upto)) = self.syncing.front().filter(|(at, _)| *at <= now) {
+            debug_assert!(at <= now);
+            self.synced = self.synced.max(upto);
+            self.syncing.pop_front();
+        }
+        self.synced > before
+    }
+
+    /// When the next sync ends.
+    pub fn next_sync(&self) -> Option<Millis> {
+        self.syncing.front().map(|(at, _)| *at)
+    }
+
+    /// The power goes: of what was not durable yet, some may have been stored.
+    pub fn crash(&mut self, dice: &mut Dice) {
+        let first_unsynced = self.syncing.front().map_or(self.last(), |(_, upto)| upto.saturating_sub(1));
+        let durable = if self.lies { first_unsynced.min(self.last()) } else { self.synced };
+        let kept = durable + dice.below(self.last() - durable + 1);
+        self.items.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        self.syncing.clear();
+        // It is read and made durable again before anybody hears of it.
+        self.synced = self.last();
+    }
+}

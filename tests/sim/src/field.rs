@@ -1,0 +1,105 @@
+//! The plant and its devices, each with its end of the protocol.
+
+use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_fault_injection::field::{Act, FieldDevice, Record, Reply};
+use ridethrough_fault_injection::plant::World;
+use ridethrough_fault_injection::scenario::Scenario;
+use ridethrough_protocol::{Datagram, Keyring, Lan, Orders, VolatileFence, frames};
+
+use crate::consensus::{MEMBERS, slot};
+use crate::dice::Dice;
+use crate::net::{Packet, Wires};
+
+/// The plant with all its devices.
+pub struct Field {
+    world: World,
+    stations: Vec<Station>,
+    period_ms: u64,
+    lans: &'static [Lan],
+    out: Datagram,
+    /// What devices did with orders since it was last taken.
+    acts: Vec<(usize, Act)>,
+}
+
+struct Station {
+    device: FieldDevice<VolatileFence>,
+    telemetry_due_ms: u64,
+}
+
+impl Field {
+    /// Boots every device.
+    pub fn boot(scenario: &Scenario, keyring: &Keyring, orders: Orders, lans: &'static [Lan], dice: &mut Dice) -> Self {
+        let world = World::new(scenario);
+        let period_ms = world.site().policy.tick.get().unsigned_abs().max(1);
+        let devices: Vec<DeviceId> = world.site().devices().collect();
+        let count = devices.len() as u64;
+        let station = |(nth, &device): (u64, &DeviceId)| {
+            let keys = keyring.device(device, &MEMBERS);
+            let device = FieldDevice::boot(&world, keys, orders, dice.bits(), VolatileFence::default())?;
+            Some(Station { device, telemetry_due_ms: period_ms * nth / count })
+        };
+        let stations = (0..).zip(&devices).filter_map(station).collect();
+        Self { world, stations, period_ms, lans, out: Datagram::new(), acts: Vec::new() }
+    }
+
+    /// The plant.
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// How many devices there are.
+    pub const fn devices(&self) -> usize {
+        self.stations.len()
+    }
+
+    /// Which device this is.
+    pub fn device(&self, nth: usize) -> DeviceId {
+        self.stations[nth].device.device()
+    }
+
+    /// Whether an order is in force at this device.
+    pub fn is_ordered(&self, nth: usize) -> bool {
+        self.stations[nth].device.in_force().is_some()
+    }
+
+    /// What devices did with orders since this was last asked, by their places.
+    pub fn take_acts(&mut self) -> Vec<(usize, Act)> {
+        std::mem::take(&mut self.acts)
+    }
+
+    /// A datagram reaches a device.
+    pub fn hear(&mut self, nth: usize, bytes: &[u8], lan: Lan, now_ms: u64, wires: &mut Wires) {
+        for frame in frames(bytes).map_while(Result::ok) {
+            let (station, acts) = (&mut self.stations[nth], &mut self.acts);
+            let mut keep = |record: &Record| acts.push((nth, record.act.clone()));
+            let reply = station.device.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
+            self.send(nth, reply, now_ms, wires);
+        }
+    }
+
+    /// A millisecond passes: physics, leases, telemetry.
+    pub fn step(&mut self, now_ms: u64, wires: &mut Wires) {
+        self.world.run_ms(now_ms.saturating_sub(self.world.now_ms()));
+        for nth in 0..self.stations.len() {
+            let (station, acts) = (&mut self.stations[nth], &mut self.acts);
+            let mut keep = |record: &Record| acts.push((nth, record.act.clone()));
+            station.device.poll(now_ms, &mut self.world, &mut keep);
+            if station.telemetry_due_ms <= now_ms {
+                let times = u64::from(self.world.voice(station.device.device()).telemetry_times).max(1);
+                station.telemetry_due_ms = now_ms + (self.period_ms / times).max(1);
+                for replica in MEMBERS {
+                    let reply = self.stations[nth].device.telemetry(replica, now_ms, &self.world, &mut self.out);
+                    self.send(nth, reply, now_ms, wires);
+                }
+            }
+        }
+    }
+
+    fn send(&self, device: usize, reply: Reply, now_ms: u64, wires: &mut Wires) {
+        let Reply::Send(ReplicaId(id)) = reply else { return };
+        for &lan in self.lans {
+            let bytes = self.out.as_bytes().to_vec();
+            wires.send(Packet::Report { device, to: slot(ReplicaId(id)), lan, bytes }, now_ms);
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! One replica: the control that ships, the ledger that ships, the field protocol that ships, on the agreement of this
+//! simulation. It does what `controller/node`'s control and link threads do, in the same order.
+
+use std::sync::Arc;
+
+use ridethrough_core::command::{Command, Founding, Position, TransferId};
+use ridethrough_core::control::{Control, Duty, Leadership};
+use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_core::forecast::RackForecast;
+use ridethrough_core::ledger::{Effect, Ledger};
+use ridethrough_core::site::Site;
+use ridethrough_core::units::{Millis, Watts};
+use ridethrough_model::{Forecast, Guarded, Keep, site_samples};
+use ridethrough_protocol::{
+    ControllerEndpoint, Event, Keyring, Lan, Leadership as FieldLeadership, Orders, SessionNonce, frames,
+};
+
+use crate::consensus::disk::Disk;
+use crate::consensus::message::{Item, Word};
+use crate::consensus::{Node, Role};
+use crate::dice::Dice;
+
+/// A proposal that is not committed by then counts as failed, as in the node.
+const PROPOSAL_DEADLINE: Millis = Millis::new(500);
+/// Proposals that may be on their way at once, as in the node.
+const IN_FLIGHT_MAX: usize = 16;
+/// The model's period.
+const SECOND: Millis = Millis::seconds(1);
+/// Unix time at which all runs begin, in ms; nothing may depend on it.
+const WALL_BEGAN_MS: i64 = 1_790_000_000_000;
+
+/// What all replicas of a run share.
+#[derive(Clone)]
+pub struct Setting {
+    /// The site.
+    pub site: Arc<Site>,
+    /// All secrets.
+    pub keyring: Keyring,
+    /// How many replicas' word devices demand.
+    pub orders: Orders,
+}
+
+/// What is wrong with a replica's surroundings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ailments {
+    /// Its monotonic clock is fast by so many millionths.
+    pub drift_ppm: i64,
+    /// Its wall clock is off by so many ms.
+    pub wall_off_ms: i64,
+    /// Each sync of its disk takes so much longer, in ms.
+    pub slow_disk_ms: u64,
+    /// Its forecast tells anything at all.
+    pub forecast_lies: bool,
+}
+
+/// What a turn of a replica gave.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// To peers.
+    pub words: Vec<(ReplicaId, Word)>,
+    /// To devices.
+    pub frames: Vec<(DeviceId, Vec<u8>)>,
+    /// Entries that it applied, with the state after each.
+    pub applied: Vec<Applied>,
+}
+
+/// One entry that a replica applied.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Its index.
+    pub index: u64,
+    /// What the log holds there.
+    pub item: Item,
+    /// Hash of the state after it.
+    pub hash: [u8; 32],
+    /// Whether the proposer had seen another state.
+    pub diverged: bool,
+}
+
+/// What a proposal was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    Founding,
+    Plan,
+    Outcome(TransferId),
+    Other,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    about: About,
+    index: u64,
+    term: u64,
+    until: Millis,
+}
+
+/// A replica that runs.
+pub struct Replica {
+    id: ReplicaId,
+    setting: Setting,
+    ailments: Ailments,
+    /// From when on its clock has had its present rate, and what it said then.
+    rated_from_ms: u64,
+    rated_from: Millis,
+    node: Node,
+    control: Control,
+    leadership: Leadership,
+    endpoint: ControllerEndpoint,
+    forecaster: Guarded,
+    ledger: Arc<Ledger>,
+    applied: u64,
+    waiting: Vec<Waiting>,
+    next_tick: Millis,
+    next_second: Millis,
+    endpoint_due: Millis,
+    /// Its own clock, which never goes back.
+    clock: Millis,
+    /// Until when the field's end of it believes that it leads.
+    leads_until: Millis,
+    dice: Dice,
+    forecasts: Vec<RackForecast>,
+    /// How many plans it has proposed.
+    pub plans: u64,
+}
+
+impl Replica {
+    /// Starts with what its disk holds.
+    pub fn start(id: ReplicaId, setting: &Setting, disk: Disk, now_ms: u64, mut dice: Dice) -> Self {
+        let ledger = Arc::new(Ledger::new(Arc::clone(&setting.site)));
+        let devices: Vec<DeviceId> = setting.site.devices().collect();
+        let session = SessionNonce::new(dice.bits());
+        let endpoint = ControllerEndpoint::new(&setting.keyring.replica(id), session, &devices, setting.orders);
+        let node = Node::start(id, disk, Dice::new(dice.bits(), 1), Millis::ZERO);
+        Self {
+            id,
+            setting: setting.clone(),
+            ailments: Ailments::default(),
+            rated_from_ms: now_ms,
+            rated_from: Millis::ZERO,
+            node,
+            control: Control::new(Arc::clone(&ledger)),
+            leadership: Leadership::default(),
+            endpoint,
+            forecaster: Guarded::new(None),
+            ledger,
+            applied: 0,
+            waiting: Vec::new(),
+            next_tick: Millis::ZERO,
+            next_second: Millis::ZERO,
+            endpoint_due: Millis::ZERO,
+            clock: Millis::ZERO,
+            leads_until: Millis::ZERO,
+            dice,
+            forecasts: Vec::new(),
+            plans: 0,
+        }
+    }
+
+    /// The process ends.
+    pub fn crash(self) -> Disk {
+        self.node.crash()
+    }
+
+    /// Its surroundings change.
+    pub fn suffer(&mut self, ailments: Ailments, now_ms: u64) {
+        if ailments.drift_ppm != self.ailments.drift_ppm {
+            (self.rated_from, self.rated_from_ms) = (self.tell_time(now_ms), now_ms);
+        }
+        self.ailments = ailments;
+    }
+
+    /// The log's end of it.
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Up to which entry it has applied the log.
+    pub const fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The term in which it commands devices now; none while it does not.
+    pub fn commands(&self, now_ms: u64) -> Option<u64> {
+        self.leadership.acting().filter(|_| self.leads_until > self.local(now_ms))
+    }
+
+    /// How many devices it has heard lately.
+    pub fn live_devices(&self) -> usize {
+        self.endpoint.live_devices()
+    }
+
+    /// Whether there is anything to do at this time.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        let now = self.local(now_ms);
+        let refresh = self.leadership.refresh().map_or(self.next_tick, |refresh| self.clock.saturating_add(refresh));
+        now >= self.node.due().min(self.next_tick).min(self.endpoint_due).min(refresh)
+    }
+
+    /// A peer says something.
+    pub fn hear_peer(&mut self, from: ReplicaId, word: Word, now_ms: u64) {
+        let now = self.tell_time(now_ms);
+        self.node.hear(from, word, now);
+    }
+
+    /// A device says something.
+    pub fn hear_device(&mut self, bytes: &[u8], lan: Lan, now_ms: u64) {
+        let now = self.tell_time(now_ms);
+        for frame in frames(bytes).map_while(Result::ok) {
+            match self.endpoint.observe(frame, lan, now) {
+                Some(Event::Telemetry(said)) => {
+                    self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
+                }
+                Some(Event::Ack { ack, in_force, .. }) => self.control.answered(ack, in_force, 1_000, now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Everything that is due, after whatever came in.
+    pub fn turn(&mut self, now_ms: u64) -> Given {
+        let now = self.tell_time(now_ms);
+        let mut given = Given::default();
+        self.node.sync_ms = 1 + self.ailments.slow_disk_ms;
+        self.node.poll(now);
+        self.apply(&mut given.applied);
+        self.settle_proposals(now);
+        self.control.follow(Arc::clone(&self.ledger), now);
+        self.follow_leadership(now);
+        self.command(now);
+        if now >= self.next_tick {
+            self.tick(now);
+        }
+        given.words.extend(self.node.outgoing());
+        let frames = &mut given.frames;
+        let due = self.endpoint.poll(now, &mut |outgoing| frames.push((outgoing.device, outgoing.bytes.to_vec())));
+        self.endpoint_due = due.unwrap_or(Millis::new(i64::MAX));
+        given
+    }
+
+    fn tell_time(&mut self, now_ms: u64) -> Millis {
+        self.clock = self.clock.max(self.local(now_ms));
+        self.clock
+    }
+
+    fn local(&self, now_ms: u64) -> Millis {
+        let passed = i64::try_from(now_ms.saturating_sub(self.rated_from_ms)).unwrap_or(i64::MAX);
+        self.rated_from.saturating_add(Millis::new(passed + passed * self.ailments.drift_ppm / 1_000_000))
+    }
+
+    fn apply(&mut self, applied: &mut Vec<Applied>) {
+        while self.applied < self.node.commit() {
+            let index = self.applied + 1;
+            let Some(item) = self.node.item(index).cloned() else { return };
+            self.applied = index;
+            let mut diverged = false;
+            if let Some(entry) = &item.entry {
+                let at = Position { term: item.term, leader: item.leader, index };
+                diverged = matches!(Arc::make_mut(&mut self.ledger).apply(at, entry), Effect::Diverged { .. });
+            }
+            applied.push(Applied { index, item, hash: self.ledger.seen().hash, diverged });
+        }
+    }
+
+    /// Proposals that are in the log, or will not be.
+    fn settle_proposals(&mut self, now: Millis) {
+        let (node, applied, control) = (&self.node, self.applied, &mut self.control);
+        self.waiting.retain(|waiting| {
+            let done = applied >= waiting.index;
+            let lost = now >= waiting.until || node.term() != waiting.term;
+            let kept = done && node.item(waiting.index).is_some_and(|item| item.term == waiting.term);
+            if let About::Outcome(transfer) = waiting.about
+                && (done || lost)
+                && !kept
+            {
+                control.outcome_failed(transfer);
+            }
+            !(done || lost)
+        });
+    }
+
+    fn follow_leadership(&mut self, now: Millis) {
+        let standing = self.node.standing(self.applied, now);
+        match self.leadership.follow(standing, now) {
+            Some(Duty::Lead { term, valid_for, begins }) => {
+                if begins {
+                    self.control.begin_leadership();
+                    self.next_tick = now;
+                }
+                self.lead(term, valid_for, now);
+            }
+            Some(Duty::Pause { term }) => self.lead(term, Millis::ZERO, now),
+            Some(Duty::StepDown) => {
+                self.endpoint.step_down();
+                self.leads_until = Millis::ZERO;
+            }
+            None => {}
+        }
+        if self.setting.orders == Orders::TwoOfThree
+            && let Some(term) = self.control.follow_standing(standing)
+        {
+            self.endpoint.follow(term, now);
+        }
+    }
+
+    fn lead(&mut self, term: u64, valid_for: Millis, now: Millis) {
+        let lease = self.setting.site.policy.lease;
+        // A term that was led in before is refused there, and then nothing is sent.
+        if self.endpoint.lead(FieldLeadership { term, lease, valid_for }, now).is_ok() {
+            self.leads_until = now.saturating_add(valid_for);
+        }
+    }
+
+    fn command(&mut self, now: Millis) {
+        let endpoint = &mut self.endpoint;
+        if let Some(term) = self.leadership.acting() {
+            self.control.send_orders(now, &mut |order, valid_for| {
+                // As over the ring: whether the field's end takes it is not told.
+                let _ = endpoint.submit(order, term, valid_for, now);
+                true
+            });
+            self.note_outcomes(now);
+        } else if self.setting.orders == Orders::TwoOfThree {
+            self.control.endorse_orders(now, &mut |order, valid_for| {
+                let _ = endpoint.endorse(order, valid_for, now);
+                true
+            });
+        }
+    }
+
+    fn note_outcomes(&mut self, now: Millis) {
+        for outcome in self.control.outcomes(now) {
+            let transfer = outcome.transfer;
+            if self.propose(Command::Outcome(outcome), now) {
+                self.control.outcome_sent(transfer);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Millis) {
+        while self.next_tick <= now {
+            self.next_tick = self.next_tick.saturating_add(self.setting.site.policy.tick);
+        }
+        self.forecast(now);
+        if self.leadership.acting().is_none() {
+            return;
+        }
+        let founding = Founding { cluster: [7; 16], site_hash: self.setting.site.hash };
+        let about = if self.control.is_founded() { About::Plan } else { About::Founding };
+        if self.waiting.iter().any(|waiting| waiting.about == about) {
+            return;
+        }
+        if let Some(Ok(command)) = self.control.proposal(now, founding) {
+            self.plans += u64::from(matches!(command, Command::Plan(_)));
+            self.propose(command, now);
+        }
+    }
+
+    fn forecast(&mut self, now: Millis) {
+        let keep = if now >= self.next_second { Keep::Committed } else { Keep::Provisional };
+        while self.next_second <= now {
+            self.next_second = self.next_second.saturating_add(SECOND);
+        }
+        let (site, view) = (&self.setting.site, self.control.view());
+        let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
+        let mut racks = std::mem::take(&mut self.forecasts);
+        self.forecaster.step(&site_samples(site, &loads), keep, &mut racks);
+        if self.ailments.forecast_lies {
+            for forecast in &mut racks {
+                lie(forecast, &mut self.dice);
+            }
+        }
+        let rows = racks.split_off(site.racks.len());
+        self.control.set_forecasts(racks);
+        self.control.set_row_forecasts(rows);
+    }
+
+    /// Whether it is on its way.
+    fn propose(&mut self, command: Command, now: Millis) -> bool {
+        let about = match &command {
+            Command::Found(_) => About::Founding,
+            Command::Plan(_) => About::Plan,
+            Command::Outcome(outcome) => About::Outcome(outcome.transfer),
+            _ => About::Other,
+        };
+        let busy = self.waiting.iter().any(|waiting| waiting.about == about);
+        if busy || self.waiting.len() >= IN_FLIGHT_MAX || self.node.role() != Role::Leader {
+            return false;
+        }
+        let wall = WALL_BEGAN_MS.saturating_add(now.get()).saturating_add(self.ailments.wall_off_ms);
+        let entry = Arc::new(self.control.entry(command, self.id, now, wall));
+        let Some(index) = self.node.propose(entry, now) else { return false };
+        let until = now.saturating_add(PROPOSAL_DEADLINE);
+        self.waiting.push(Waiting { about, index, term: self.node.term(), until });
+        true
+    }
+}
+
+/// A forecast of anything from nothing to many times what the rack may take: the planner must bear it.
+fn lie(forecast: &mut RackForecast, dice: &mut Dice) {
+    let watts = Watts::new(i64::try_from(dice.below(200_000)).unwrap_or(0));
+    *forecast = RackForecast::flat(watts, forecast.horizon, forecast.source);
+}

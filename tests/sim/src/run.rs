@@ -1,0 +1,440 @@
+//! One run: a site, a seed, a span of virtual time.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ridethrough_core::device::DeviceId;
+use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening};
+use ridethrough_fault_injection::plant::random::mix;
+use ridethrough_fault_injection::scenario::Scenario;
+use ridethrough_protocol::{KeyEpoch, Keyring, Lan, Orders, SiteSecret};
+
+use crate::consensus::disk::Disk;
+use crate::consensus::{MEMBERS, slot};
+use crate::dice::Dice;
+use crate::faults::{self, Fault, Kind, What};
+use crate::field::Field;
+use crate::invariants::{Violation, Watch};
+use crate::net::{Packet, Tally, Weather, Wires};
+use crate::replica::{Ailments, Replica, Setting};
+
+/// So long before the end nothing is wrong any more, in ms: long enough for all to be well again.
+pub const CALM_MS: u64 = 12_000;
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed of everything.
+    pub seed: u64,
+    /// Virtual time, in ms.
+    pub span_ms: u64,
+    /// The faults; by default those of the seed.
+    pub faults: Vec<Fault>,
+    /// Whether all disks say that a sync is done before it is: what the invariants must find out.
+    pub lying_disks: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What must not have been.
+    pub violations: Vec<Violation>,
+    /// Faults that took effect, by kind.
+    pub faults: BTreeMap<Kind, u64>,
+    /// What the wires did.
+    pub wires: Tally,
+    /// Entries committed.
+    pub committed: u64,
+    /// Orders that devices executed.
+    pub executed: u64,
+    /// Times that another replica began to command.
+    pub failovers: u64,
+    /// A name for everything that happened, in order: the same for the same seed.
+    pub trace: u64,
+}
+
+impl Plan {
+    /// The run of this seed.
+    pub fn of(seed: u64, scenario: &Scenario, span_ms: u64) -> Self {
+        let faults = faults::schedule(seed, &scenario.site, span_ms.saturating_sub(CALM_MS).max(2_000));
+        Self { seed, span_ms, faults, lying_disks: false }
+    }
+
+    /// Runs it. A panic of whatever code is a violation like others.
+    pub fn run(&self, scenario: &Scenario) -> Outcome {
+        let run = || {
+            let mut run = Run::new(self, scenario);
+            run.all();
+            run.end()
+        };
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned();
+            let violation = Violation { invariant: "panic", at_ms: 0, what };
+            Outcome { violations: vec![violation], ..Outcome::default() }
+        })
+    }
+}
+
+/// A replica's place: what runs there, and what is wrong there.
+struct Seat {
+    replica: Option<Replica>,
+    disk: Disk,
+    ailments: Ailments,
+    paused: bool,
+    /// What arrives while it stands still, as sockets keep it.
+    kept: Vec<Packet>,
+    lives: u64,
+}
+
+/// Packets that sockets keep while their owner stands still.
+const KEPT_MAX: usize = 2_000;
+
+/// Whom a fault struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Struck {
+    /// One replica.
+    Replica(usize),
+    /// The wires, the plant, or all replicas.
+    All,
+}
+
+/// How long a lying disk takes for what it says that it has done.
+const LIE_MS: u64 = 50;
+
+struct Run<'a> {
+    plan: &'a Plan,
+    now_ms: u64,
+    setting: Setting,
+    field: Field,
+    names: Vec<String>,
+    lans: &'static [Lan],
+    seats: [Seat; 3],
+    wires: Wires,
+    watch: Watch,
+    /// Faults that last, with what undoes them.
+    begun: Vec<(Fault, Struck)>,
+    next_fault: usize,
+    outcome: Outcome,
+    led_by: Option<usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan, scenario: &Scenario) -> Self {
+        let mut dice = Dice::new(plan.seed, u64::from(b'r'));
+        let orders = if dice.chance(500) { Orders::TwoOfThree } else { Orders::One };
+        let lans: &'static [Lan] = if dice.chance(300) { &Lan::ALL } else { &[Lan::A] };
+        let scenario = Scenario { events: faults::events(&plan.faults), ..scenario.clone() };
+        let keyring = Keyring::new(KeyEpoch::FIRST, SiteSecret::new([dice.bits().to_le_bytes()[0]; 32]));
+        let field = Field::boot(&scenario, &keyring, orders, lans, &mut dice);
+        let site = Arc::new(scenario.site.clone());
+        let names = site.devices().map(|device| site.device_name(device)).collect();
+        let watch = Watch::new(field.devices(), site.policy.lease);
+        let setting = Setting { site, keyring, orders };
+        let seats = MEMBERS.map(|_| Seat {
+            replica: None,
+            disk: Disk::empty(plan.lying_disks),
+            ailments: Ailments { slow_disk_ms: if plan.lying_disks { LIE_MS } else { 0 }, ..Ailments::default() },
+            paused: false,
+            kept: Vec::new(),
+            lives: 0,
+        });
+        let wires = Wires::new(Dice::new(plan.seed, u64::from(b'w')));
+        let mut run = Self {
+            plan,
+            now_ms: 0,
+            setting,
+            field,
+            names,
+            lans,
+            seats,
+            wires,
+            watch,
+            begun: Vec::new(),
+            next_fault: 0,
+            outcome: Outcome::default(),
+            led_by: None,
+        };
+        (0..3).for_each(|seat| run.start(seat));
+        run
+    }
+
+    fn all(&mut self) {
+        while self.now_ms < self.plan.span_ms && self.watch.found().is_empty() {
+            self.now_ms += 1;
+            self.undo_faults();
+            self.do_faults();
+            self.deliver();
+            self.field.step(self.now_ms, &mut self.wires);
+            (0..3).for_each(|seat| self.turn(seat));
+            self.look();
+        }
+    }
+
+    fn end(mut self) -> Outcome {
+        if self.watch.found().is_empty() {
+            self.judge_the_end();
+        }
+        self.outcome.violations = self.watch.found().to_vec();
+        self.outcome.committed = self.watch.committed() as u64;
+        self.outcome.wires = self.wires.tally;
+        self.outcome
+    }
+
+    fn start(&mut self, seat: usize) {
+        let lives = self.seats[seat].lives + 1;
+        let name = (seat as u64 + 1) << 32 | lives;
+        let dice = Dice::new(self.plan.seed, name);
+        let at = &mut self.seats[seat];
+        at.lives = lives;
+        let mut replica = Replica::start(MEMBERS[seat], &self.setting, std::mem::take(&mut at.disk), self.now_ms, dice);
+        replica.suffer(at.ailments, self.now_ms);
+        at.replica = Some(replica);
+    }
+
+    fn kill(&mut self, seat: usize) {
+        let at = &mut self.seats[seat];
+        if let Some(replica) = at.replica.take() {
+            at.disk = replica.crash();
+        }
+        at.kept.clear();
+    }
+
+    fn deliver(&mut self) {
+        while let Some(packet) = self.wires.arrived(self.now_ms) {
+            match packet {
+                Packet::Order { device, lan, bytes, .. } => {
+                    self.field.hear(device, &bytes, lan, self.now_ms, &mut self.wires);
+                }
+                Packet::Peer { to, .. } | Packet::Report { to, .. } => self.hand(to, packet),
+            }
+        }
+    }
+
+    fn hand(&mut self, seat: usize, packet: Packet) {
+        let (at, now_ms) = (&mut self.seats[seat], self.now_ms);
+        if at.paused {
+            // What is beyond that, sockets drop.
+            if at.kept.len() < KEPT_MAX {
+                at.kept.push(packet);
+            }
+            return;
+        }
+        let Some(replica) = &mut at.replica else { return };
+        match packet {
+            Packet::Peer { from, word, .. } => replica.hear_peer(MEMBERS[from], word, now_ms),
+            Packet::Report { bytes, lan, .. } => replica.hear_device(&bytes, lan, now_ms),
+            Packet::Order { .. } => {}
+        }
+        self.turn(seat);
+    }
+
+    fn turn(&mut self, seat: usize) {
+        let (at, now_ms) = (&mut self.seats[seat], self.now_ms);
+        let Some(replica) = at.replica.as_mut().filter(|_| !at.paused) else { return };
+        if !replica.is_due(now_ms) {
+            return;
+        }
+        let given = replica.turn(now_ms);
+        for applied in &given.applied {
+            self.outcome.trace = mix(self.outcome.trace ^ applied.index ^ now_ms << 32 ^ u64::from(applied.hash[0]));
+            self.watch.applied(seat, applied, now_ms);
+        }
+        for (to, word) in given.words {
+            self.wires.send(Packet::Peer { from: seat, to: slot(to), word }, now_ms);
+        }
+        for (device, bytes) in given.frames {
+            let Some(device) = self.setting.site.device_slot(device) else { continue };
+            for &lan in self.lans {
+                self.wires.send(Packet::Order { from: seat, device, lan, bytes: bytes.clone() }, now_ms);
+            }
+        }
+    }
+
+    /// Looks at everything, once a millisecond.
+    fn look(&mut self) {
+        for (device, act) in self.field.take_acts() {
+            self.outcome.trace = mix(self.outcome.trace ^ device as u64 ^ self.now_ms << 20);
+            if matches!(act, ridethrough_fault_injection::field::Act::Order { verdict: "executed", .. }) {
+                self.outcome.executed += 1;
+            }
+            self.watch.acted(device, &self.names[device], &act, self.now_ms);
+        }
+        let leads = |seat: &usize| {
+            let at = &self.seats[*seat];
+            at.replica.as_ref().is_some_and(|replica| replica.commands(self.now_ms).is_some())
+        };
+        let commanding: Vec<usize> = (0..3).filter(leads).collect();
+        if let Some(&leader) = commanding.first()
+            && self.led_by != Some(leader)
+        {
+            self.outcome.failovers += u64::from(self.led_by.is_some());
+            self.led_by = Some(leader);
+        }
+        let in_force = (0..self.field.devices()).filter(|device| self.field.is_ordered(*device));
+        self.watch.passed(commanding.len(), in_force, self.now_ms);
+    }
+
+    /// With nothing wrong for a while, one leads, all have the same log, and the leader hears every device.
+    fn judge_the_end(&mut self) {
+        let now_ms = self.now_ms;
+        let error = self.field.world().energy_error_share().abs();
+        if error >= 1e-6 {
+            self.watch.note("energy", now_ms, format!("the plant's energy is off by a share of {error:e}"));
+        }
+        let leads = |seat: &&Seat| seat.replica.as_ref().is_some_and(|replica| replica.commands(now_ms).is_some());
+        let leaders: Vec<&Seat> = self.seats.iter().filter(leads).collect();
+        let applied: Vec<u64> =
+            self.seats.iter().filter_map(|seat| seat.replica.as_ref()).map(Replica::applied).collect();
+        let live = leaders.first().and_then(|seat| seat.replica.as_ref()).map_or(0, Replica::live_devices);
+        let behind = self.watch.committed() as u64 - applied.iter().copied().min().unwrap_or(0);
+        if leaders.len() != 1 || applied.len() != 3 || behind > 2 || live != self.field.devices() {
+            let what = format!(
+                "after {CALM_MS} ms without a fault {} lead, they have applied {applied:?} of {}, the leader hears {live} of {} devices",
+                leaders.len(),
+                self.watch.committed(),
+                self.field.devices()
+            );
+            self.watch.note("liveness", now_ms, what);
+        }
+    }
+
+    fn do_faults(&mut self) {
+        while let Some(fault) =
+            self.plan.faults.get(self.next_fault).copied().filter(|fault| fault.at_ms <= self.now_ms)
+        {
+            self.next_fault += 1;
+            if let Some(struck) = self.begin(fault) {
+                *self.outcome.faults.entry(fault.kind).or_default() += 1;
+                self.begun.push((fault, struck));
+            }
+        }
+    }
+
+    fn undo_faults(&mut self) {
+        let (over, on): (Vec<_>, Vec<_>) = self.begun.drain(..).partition(|(fault, _)| fault.until_ms <= self.now_ms);
+        self.begun = on;
+        for (fault, struck) in over {
+            self.finish(fault, struck);
+        }
+    }
+
+    /// Whoever commands, or stands best to.
+    fn leader(&self) -> Option<usize> {
+        self.led_by.filter(|seat| self.seats[*seat].replica.is_some())
+    }
+
+    /// Begins a fault; none where it could not take effect, and else whom it struck.
+    fn begin(&mut self, fault: Fault) -> Option<Struck> {
+        match fault.what {
+            What::Kill(whom) => {
+                let seat = whom.or_else(|| self.leader()).filter(|seat| self.seats[*seat].replica.is_some())?;
+                self.kill(seat);
+                Some(Struck::Replica(seat))
+            }
+            What::KillAll => {
+                (0..3).for_each(|seat| self.kill(seat));
+                Some(Struck::All)
+            }
+            What::Pause(whom) => {
+                let seat = whom.or_else(|| self.leader()).filter(|seat| !self.seats[*seat].paused)?;
+                self.seats[seat].paused = true;
+                Some(Struck::Replica(seat))
+            }
+            What::Cut { from, to, both } => {
+                self.wires.cut[from][to] = true;
+                self.wires.cut[to][from] |= both;
+                Some(Struck::All)
+            }
+            What::Peers(weather) => {
+                self.wires.peers = weather;
+                Some(Struck::All)
+            }
+            What::Field(weather) => {
+                self.wires.field = weather;
+                Some(Struck::All)
+            }
+            What::LanDead(lan) => {
+                self.wires.dead[lan] = true;
+                Some(Struck::All)
+            }
+            What::Away(seat) => {
+                self.wires.away[seat] = true;
+                Some(Struck::All)
+            }
+            What::SlowDisk(seat, ms) => {
+                self.ail(seat, |ailments| ailments.slow_disk_ms = ms);
+                Some(Struck::Replica(seat))
+            }
+            What::Drift(seat, ppm) => {
+                self.ail(seat, |ailments| ailments.drift_ppm = ppm);
+                Some(Struck::Replica(seat))
+            }
+            What::WallOff(seat, ms) => {
+                self.ail(seat, |ailments| ailments.wall_off_ms = ms);
+                Some(Struck::Replica(seat))
+            }
+            What::Lies(seat) => {
+                self.ail(seat, |ailments| ailments.forecast_lies = true);
+                Some(Struck::Replica(seat))
+            }
+            What::Plant(Happening::Device { device, fault: DeviceFault::Reboot { keeps_memory: false } }) => {
+                self.forget(device);
+                Some(Struck::All)
+            }
+            What::Plant(_) => Some(Struck::All),
+        }
+    }
+
+    fn finish(&mut self, fault: Fault, struck: Struck) {
+        match (fault.what, struck) {
+            (What::Kill(_), Struck::Replica(seat)) => self.start_again(seat),
+            (What::Pause(_), Struck::Replica(seat)) => self.resume(seat),
+            (What::KillAll, _) => (0..3).for_each(|seat| self.start_again(seat)),
+            (what, _) => self.clear(what),
+        }
+    }
+
+    fn clear(&mut self, what: What) {
+        match what {
+            What::Cut { from, to, .. } => (self.wires.cut[from][to], self.wires.cut[to][from]) = (false, false),
+            What::Peers(_) => self.wires.peers = Weather::default(),
+            What::Field(_) => self.wires.field = Weather::default(),
+            What::LanDead(lan) => self.wires.dead[lan] = false,
+            What::Away(seat) => self.wires.away[seat] = false,
+            What::SlowDisk(seat, _) => self.ail(seat, |ailments| ailments.slow_disk_ms = 0),
+            What::Drift(seat, _) => self.ail(seat, |ailments| ailments.drift_ppm = 0),
+            What::WallOff(seat, _) => self.ail(seat, |ailments| ailments.wall_off_ms = 0),
+            What::Lies(seat) => self.ail(seat, |ailments| ailments.forecast_lies = false),
+            What::Kill(_) | What::KillAll | What::Pause(_) | What::Plant(_) => {}
+        }
+    }
+
+    fn ail(&mut self, seat: usize, change: impl FnOnce(&mut Ailments)) {
+        let (at, now_ms) = (&mut self.seats[seat], self.now_ms);
+        change(&mut at.ailments);
+        if let Some(replica) = &mut at.replica {
+            replica.suffer(at.ailments, now_ms);
+        }
+    }
+
+    fn start_again(&mut self, seat: usize) {
+        if self.seats[seat].replica.is_none() {
+            self.start(seat);
+        }
+    }
+
+    fn resume(&mut self, seat: usize) {
+        self.seats[seat].paused = false;
+        for packet in std::mem::take(&mut self.seats[seat].kept) {
+            self.hand(seat, packet);
+        }
+    }
+
+    fn forget(&mut self, device: DeviceId) {
+        if let Some(device) = self.setting.site.device_slot(device) {
+            self.watch.forgot(device);
+        }
+    }
+}

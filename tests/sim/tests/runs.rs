@@ -1,0 +1,61 @@
+//! A slice of runs: fixed seeds, seeds of today, the same seed twice, and disks that lie.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ridethrough_fault_injection::scenario::Scenario;
+use ridethrough_sim::faults::{Fault, Kind, What};
+use ridethrough_sim::run::Plan;
+
+const SPAN_MS: u64 = 30_000;
+/// Seeds that are always run, and seeds of the day.
+const SEEDS: u64 = 4;
+
+fn demo() -> Scenario {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fault-injection/scenarios/demo");
+    Scenario::load(&folder).expect("the demo's scenario")
+}
+
+fn hold(seeds: impl Iterator<Item = u64>) {
+    let scenario = demo();
+    for seed in seeds {
+        let outcome = Plan::of(seed, &scenario, SPAN_MS).run(&scenario);
+        let repeat = format!("cargo sim --seeds 1 --seed {seed} --seconds {}", SPAN_MS / 1_000);
+        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}\nrepeat: {repeat}", outcome.violations);
+        assert!(outcome.committed > 0 && outcome.executed > 0, "seed {seed}: nothing happened: {outcome:?}");
+    }
+}
+
+#[test]
+fn fixed_seeds_hold() {
+    hold(1..=SEEDS);
+}
+
+#[test]
+fn seeds_of_today_hold() {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs();
+    println!("seeds from {today} on");
+    hold(today..today + SEEDS);
+}
+
+#[test]
+fn a_seed_repeats_everything_and_another_does_not() {
+    let scenario = demo();
+    let trace = |seed| Plan::of(seed, &scenario, SPAN_MS).run(&scenario).trace;
+    assert_eq!(trace(7), trace(7));
+    assert_ne!(trace(7), trace(8));
+}
+
+#[test]
+fn disks_that_lie_about_syncs_are_found_out() {
+    let scenario = demo();
+    let kill = |nth: usize| {
+        let at_ms = 3_000 + 1_500 * nth as u64;
+        Fault { nth, kind: Kind::KillAll, at_ms, until_ms: at_ms + 200, what: What::KillAll }
+    };
+    let found = (1..=20).any(|seed| {
+        let plan = Plan { lying_disks: true, faults: (0..9).map(kill).collect(), ..Plan::of(seed, &scenario, SPAN_MS) };
+        plan.run(&scenario).violations.iter().any(|violation| violation.invariant == "I5")
+    });
+    assert!(found, "entries that were acknowledged and lost went unnoticed");
+}
