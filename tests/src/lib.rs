@@ -1,7 +1,7 @@
 //! Whole-system tests: they start the real programs, kill them, and read what they left behind.
 //!
-//! The programs are those that `cargo build --release` made; `cargo xtask test` builds them first. Another folder with
-//! the programs can be named with `RIDETHROUGH_PROGRAMS`.
+//! The programs are those that `cargo build --release` made, or those of the folder that `RIDETHROUGH_PROGRAMS` names:
+//! `cargo xtask test` builds them as it builds the tests, and names that.
 //!
 //! Real processes on few cores disturb each other's clocks, so tests that start any take [`alone`] first. Cargo runs one
 //! test binary after the other, so a lock of the process is enough.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::shell::{cargo, step};
+use crate::shell::{cargo, step, target};
 use crate::{debian, drill, firmware, fuzz, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
@@ -10,7 +10,12 @@ const DENY_VERSION: &str = "0.20.2";
 /// Benches that run short here so that they never rot, as the tests are built: in release mode all would be built once more.
 const BENCHES: &[&str] = &["flow", "plan", "append", "commit", "dpcn", "step", "realtime"];
 
-/// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built first.
+/// Where tests find the programs that they start.
+const PROGRAMS: &str = "RIDETHROUGH_PROGRAMS";
+
+/// Formatting, lints, firmware, docs, tests, benches, fuzzing. The tests start the real programs, so those are built with
+/// them, as the tests are: in release mode everything would be built once more, which takes minutes. The nightly command
+/// starts them as they are released.
 pub fn all() -> Result<()> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     step("formatting of fuzz targets", &mut cargo(&["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))?;
@@ -21,20 +26,22 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::IPROUTE)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
-    drill::build()?;
+    let programs = target().join("debug");
+    step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
     firmware::build()?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
-    step("tests", &mut cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    step("tests", tests.env(PROGRAMS, &programs))?;
     let mut benches = cargo(&["test", "--workspace", "--locked"]);
     for bench in BENCHES {
         benches.args(["--bench", bench]);
     }
     step("short benches", &mut benches)?;
     // Windows that suit a machine which does other things, too.
-    drill::short_failover()?;
+    drill::short_failover(&programs)?;
     fuzz::slice()
 }
 

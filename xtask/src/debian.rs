@@ -41,8 +41,7 @@ pub const NODE_EXPORTER: Program = Program {
 };
 
 /// Commits beside ours.
-pub const ETCD: Program =
-    Program { name: "etcd", package: "etcd-server", purpose: "to be measured beside our commits" };
+pub const ETCD: Program = Program { name: "etcd", package: "etcd-server", purpose: "to be measured beside our log" };
 
 /// Makes sure that the program is there, or lies unpacked below `.runtime/debian`: its package would start a service if it
 /// were installed. Needs no rights, and apt checks what it fetches.

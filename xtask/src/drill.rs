@@ -1,5 +1,6 @@
-//! `cargo demo`, `cargo outcome` and `cargo bench-failover`: set up, build in release mode, hand over to `drill`.
+//! `cargo demo`, `cargo outcome` and ours of `cargo bench-failover`: set up, build in release mode, hand over to `drill`.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -9,23 +10,25 @@ use crate::shell::{cargo, root, step, target};
 
 /// Builds the three programs and runs this command of `drill` with the given options; its exit status is the drill's.
 pub fn run(command: &str, options: &[String]) -> Result<ExitCode> {
+    let mut drill = prepared(command, options)?;
+    let status = drill.status().with_context(|| format!("cannot start {drill:?}"))?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// The same, not yet started.
+pub fn prepared(command: &str, options: &[String]) -> Result<Command> {
     if let Err(error) = runtime::ensure() {
         eprintln!("xtask: {error:#}\nxtask: going on without a model: forecasts will come from the rule");
     }
     build()?;
-    let programs = target().join("release");
-    let status = Command::new(programs.join("drill"))
-        .arg(command)
-        .args(options)
-        .current_dir(root())
-        .status()
-        .with_context(|| format!("cannot start {}", programs.join("drill").display()))?;
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    let mut drill = Command::new(target().join("release/drill"));
+    drill.arg(command).args(options).current_dir(root());
+    Ok(drill)
 }
 
-/// A leader killed and frozen a few times; `build` must have been called.
-pub fn short_failover() -> Result<()> {
-    let mut drill = Command::new(target().join("release/drill"));
+/// A leader killed and frozen a few times, with the programs in this folder.
+pub fn short_failover(programs: &Path) -> Result<()> {
+    let mut drill = Command::new(programs.join("drill"));
     step("short failovers", drill.args(["failover", "--quick", "--pace", "steady"]).current_dir(root()))
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod commit;
 mod debian;
 mod drill;
+mod failover;
 mod firmware;
 mod forecast;
 mod fuzz;
@@ -24,7 +25,7 @@ usage: cargo xtask COMMAND
   setup            fetch what cargo cannot: ONNX Runtime, pinned by checksum
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
-  failover [OPTIONS] the leader killed and frozen again and again (cargo bench-failover -- --help)
+  failover [OPTIONS] the leader killed and frozen again and again; --etcd: beside etcd (cargo bench-failover --help)
   bench-commit [OPTIONS] how long a replicated commit takes, beside etcd (cargo bench-commit --help)
   bench-forecast [OPTIONS] the forecast beside its peers on recorded power (cargo bench-forecast --help)
   test             formatting, lints, docs, all tests, a short demo, short benches, a slice of fuzzing
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
         "setup" => runtime::ensure().map(|_| ExitCode::SUCCESS),
         "bench-commit" => commit::bench(rest),
         "bench-forecast" => forecast::bench(rest),
-        "demo" | "outcome" | "failover" => drill::run(command, rest),
+        "demo" | "outcome" => drill::run(command, rest),
+        "failover" => failover::bench(rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),

@@ -1,7 +1,10 @@
-//! Instruments of the commit bench: what it costs the machine, and what takes times. What is measured is in
-//! `benches/commit/`, run by `cargo bench-commit`.
+//! Instruments of the benches of the log: what a commit costs the machine, what takes times, and etcd to stand beside. What is
+//! measured is in `benches/commit/` (`cargo bench-commit`) and `benches/failover/` (`cargo bench-failover --etcd`).
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod floor;
+pub mod processes;
 pub mod spread;

@@ -24,6 +24,8 @@
 //!   deposed, replicas that restart with only term, vote and log.
 //! - A follower's promise to a leader, on which the leader's right to send rests; a restarted replica keeps silent for as
 //!   long as it may have promised. A promise ends before its time where the follower sees that the leader's process has ended.
+//! - A leader that hands over: it falls silent, tells any of the others and itself that nothing binds them, or takes it back
+//!   as long as it has told nobody. Afterwards it may still believe that it leads.
 //! - Grants, renewals while a transfer stands, releases, expiry.
 //! - A wire that keeps everything until its time is over: a frame may come any number of times, in any order, or never,
 //!   also to a later life of the device. Acks and telemetry reach a leader at any time or never.
@@ -81,7 +83,7 @@ pub use bounds::{Bounds, FULL, SLICE};
 pub use explore::{Explored, Until, explore};
 pub use log::Act;
 pub use properties::{COMMIT_BEFORE_ACTUATE, DURABLE, FAIL_SAFE, FENCING, ONCE, ONE_SENDER, SUPPLY_FIRST};
-pub use rules::{Begins, FenceRule, Gate, Lease, Memory, Restart, Rules, Seats, Sends, Votes};
+pub use rules::{Begins, FenceRule, Gate, Lease, Leaves, Memory, Restart, Rules, Seats, Sends, Votes};
 pub use state::State;
 pub use weakened::{HELD_BY_THE_FENCE, WEAKENED, Weakened};
 pub use wire::Frame;

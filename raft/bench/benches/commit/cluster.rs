@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use ridethrough_pki::{Authority, Validity};
 
 use crate::options::Options;
-use crate::processes::{Killed, REPLICAS, address};
 use crate::replica::{Answer, Question, Setup};
+use ridethrough_commit_bench::processes::{Killed, REPLICAS, address};
 
 const CLUSTER: [u8; 16] = *b"ridethroughbench";
 const PORT: u16 = 7_301;

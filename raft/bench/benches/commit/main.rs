@@ -16,7 +16,6 @@
 //! | [`replica`] | one replica, in a process of its own |
 //! | [`cluster`] | three of them, and asking their leader |
 //! | [`etcd`] | three etcd, and a client at their leader |
-//! | [`processes`] | addresses and children that never outlive this program |
 //! | [`report`] | what is told |
 
 mod cluster;
@@ -26,7 +25,6 @@ mod etcd;
 #[path = "no_etcd.rs"]
 mod etcd;
 mod options;
-mod processes;
 mod replica;
 mod report;
 mod rounds;

@@ -3,7 +3,7 @@
 use super::Transfer;
 use super::device::{DEVICES, Level, SOURCE};
 use super::log::{Act, Entry};
-use super::replica::{REPLICAS, Replica, Role};
+use super::replica::{Leaving, REPLICAS, Replica, Role};
 use super::rules::{Lease, Restart, Seats, Votes};
 use super::state::State;
 use super::wire::Frame;
@@ -57,6 +57,17 @@ pub enum Action {
     Restart(usize),
     /// A replica sees that the process of the leader that it follows has ended.
     See(usize),
+    /// A leader that is to hand over falls silent towards all devices.
+    FallSilent(usize),
+    /// It leads on, since it has told nobody.
+    Stay(usize),
+    /// It tells somebody, or itself as a voter, that its promise no longer binds.
+    Tell {
+        /// Who hands over.
+        leader: usize,
+        /// Who is told.
+        whom: usize,
+    },
     /// An ack or telemetry of a device reaches a leader.
     Hear {
         /// Whom.
@@ -115,6 +126,9 @@ impl Transfer {
             let log = |answer| Action::Replicate { leader: place, follower, answer };
             actions.extend([log(Answer::Comes), log(Answer::Lost), Action::Confirm { leader: place, follower }]);
         }
+        if self.bounds.handovers && replica.term < self.bounds.terms {
+            hand_over(replica, place, actions);
+        }
         if state.may_send(place, self.rules) {
             actions.extend((0..DEVICES).map(|device| Action::Hear { leader: place, device }));
             actions.extend(self.proposals(replica).map(|act| Action::Propose { leader: place, act }));
@@ -149,6 +163,9 @@ impl Transfer {
             Action::Confirm { leader, follower } => self.confirm(state, leader, follower),
             Action::Restart(place) => self.restart(state, place),
             Action::See(place) => state.replicas[place].promise = 0,
+            Action::FallSilent(place) => state.replicas[place].leaving = Leaving::Silent,
+            Action::Stay(place) => state.replicas[place].leaving = Leaving::No,
+            Action::Tell { leader, whom } => tell(state, leader, whom),
             Action::Hear { leader, device } => {
                 let in_force = state.devices[device].in_force;
                 let known = &mut state.replicas[leader].known;
@@ -255,6 +272,25 @@ impl Transfer {
             state.wire.age_beats();
         }
         state.unled = self.bounds.lease.min(state.unled + 1);
+    }
+}
+
+/// What a leader may do that hands over, or could.
+fn hand_over(leader: &Replica, place: usize, actions: &mut Vec<Action>) {
+    let tell = (0..REPLICAS).map(|whom| Action::Tell { leader: place, whom });
+    match leader.leaving {
+        Leaving::No => actions.push(Action::FallSilent(place)),
+        Leaving::Silent => actions.extend(tell.chain([Action::Stay(place)])),
+        Leaving::Told => actions.extend(tell),
+    }
+}
+
+fn tell(state: &mut State, leader: usize, whom: usize) {
+    let term = state.replicas[leader].term;
+    state.replicas[leader].leaving = Leaving::Told;
+    let told = &mut state.replicas[whom];
+    if told.term == term {
+        told.promise = 0;
     }
 }
 

@@ -6,7 +6,7 @@ use stateright::Property;
 use super::Transfer;
 use super::device::{Device, InForce, Level, SINK, SOURCE};
 use super::log::Act;
-use super::replica::REPLICAS;
+use super::replica::{Leaving, REPLICAS, Replica};
 use super::state::State;
 use super::wire::Frame;
 
@@ -100,6 +100,10 @@ fn sometimes() -> Vec<Property<Transfer>> {
                 device.in_force.is_none() && device.lease > 0 && age >= model.bounds.hold
             };
             state.devices.iter().any(expired)
+        }),
+        Property::sometimes("a successor commands while its predecessor is still confirmed", |model, state: &State| {
+            let left = |replica: &Replica| replica.leaving == Leaving::Told && replica.right > 0;
+            state.replicas.iter().any(left) && (0..REPLICAS).any(|place| state.may_send(place, model.rules))
         }),
         Property::sometimes("a deposed leader does not know", |_, state: &State| {
             state.replicas.iter().filter(|replica| replica.leads()).count() > 1

@@ -16,6 +16,18 @@ pub enum Role {
     Leader,
 }
 
+/// How far a leader has got that hands over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Leaving {
+    /// It leads on.
+    #[default]
+    No,
+    /// It commands nothing any longer, and may yet take that back.
+    Silent,
+    /// It has told somebody, who may be elected at any time.
+    Told,
+}
+
 /// What a leader last heard of the devices, acks and telemetry alike, as far as
 /// [`may_go`](ridethrough_core::dispatch::may_go) looks at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,13 +60,16 @@ pub struct Replica {
     pub promise: u8,
     /// What it heard of the devices since it leads.
     pub known: Known,
+    /// Whether it hands over.
+    pub leaving: Leaving,
 }
 
 impl Replica {
     /// A follower in term 1 with this log.
     pub fn new(log: Log) -> Self {
         let known = Known::default();
-        Self { term: 1, voted: true, log, role: Role::Follower, commit: 0, right: 0, promise: 0, known }
+        let leaving = Leaving::No;
+        Self { term: 1, voted: true, log, role: Role::Follower, commit: 0, right: 0, promise: 0, known, leaving }
     }
 
     /// Whether it was elected and has not heard of anybody else since.
@@ -81,12 +96,14 @@ impl Replica {
         self.role = Role::Follower;
         self.right = 0;
         self.known = Known::default();
+        self.leaving = Leaving::No;
     }
 }
 
 impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}@{} voted {} log {:?}", self.role, self.term, self.voted, self.log)?;
-        write!(f, " commit {} right {} promise {} known {:?}", self.commit, self.right, self.promise, self.known)
+        write!(f, " commit {} right {} promise {} known {:?}", self.commit, self.right, self.promise, self.known)?;
+        write!(f, " leaving {:?}", self.leaving)
     }
 }

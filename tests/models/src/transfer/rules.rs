@@ -21,6 +21,8 @@ pub struct Rules {
     pub seats: Seats,
     /// When a new leader begins to send.
     pub begins: Begins,
+    /// What a leader does before it hands over.
+    pub leaves: Leaves,
 }
 
 /// Which orders a device accepts.
@@ -110,6 +112,15 @@ pub enum Begins {
     AtOnce,
 }
 
+/// What a leader does before it tells another to stand for election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    /// It falls silent towards all devices.
+    Ships,
+    /// Nothing: it sends for as long as it was confirmed for.
+    ToldFirst,
+}
+
 impl Rules {
     /// The rules that ship.
     pub const SHIPPED: Self = Self {
@@ -122,5 +133,6 @@ impl Rules {
         votes: Votes::Ships,
         seats: Seats::Ships,
         begins: Begins::Ships,
+        leaves: Leaves::Ships,
     };
 }

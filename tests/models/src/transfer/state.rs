@@ -4,8 +4,8 @@ use super::Bounds;
 use super::book::{Book, Standing};
 use super::device::{DEVICES, Device};
 use super::log::Log;
-use super::replica::{REPLICAS, Replica, Role};
-use super::rules::{Begins, FenceRule, Memory, Rules, Sends};
+use super::replica::{Leaving, REPLICAS, Replica, Role};
+use super::rules::{Begins, FenceRule, Leaves, Memory, Rules, Sends};
 use super::wire::{Frame, Wire};
 
 /// Everything at one moment. Times are told in ticks from now, so that the same situation later is the same state.
@@ -42,7 +42,8 @@ impl State {
     pub fn may_send(&self, replica: usize, rules: Rules) -> bool {
         let replica = &self.replicas[replica];
         let begun = rules.begins == Begins::AtOnce || replica.is_caught_up();
-        replica.leads() && replica.right > 0 && begun
+        let stays = replica.leaving == Leaving::No || rules.leaves == Leaves::ToldFirst;
+        replica.leads() && replica.right > 0 && begun && stays
     }
 
     /// Takes out what makes no difference: which replica is which, and frames that can do nothing any more.

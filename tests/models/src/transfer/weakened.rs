@@ -3,7 +3,7 @@
 
 use super::bounds::Bounds;
 use super::properties::{COMMIT_BEFORE_ACTUATE, DURABLE, FAIL_SAFE, FENCING, ONCE, ONE_SENDER, SUPPLY_FIRST};
-use super::rules::{Begins, FenceRule, Gate, Lease, Memory, Restart, Rules, Seats, Sends, Votes};
+use super::rules::{Begins, FenceRule, Gate, Lease, Leaves, Memory, Restart, Rules, Seats, Sends, Votes};
 
 /// The shipped rules with one of them weakened.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub struct Weakened {
 }
 
 const SHIPPED: Rules = Rules::SHIPPED;
-const ONE_FAILOVER: Bounds = Bounds { terms: 2, acts: 2, hold: 2, lease: 2, promise: 1 };
+const ONE_FAILOVER: Bounds = Bounds { terms: 2, acts: 2, hold: 2, lease: 2, promise: 1, handovers: false };
 const NO_FAILOVER: Bounds = Bounds { terms: 1, ..ONE_FAILOVER };
 
 /// Every rule weakened in turn.
@@ -88,6 +88,12 @@ pub const WEAKENED: &[Weakened] = &[
         breaks: &[ONE_SENDER],
     },
     Weakened {
+        name: "a leader that hands over tells its successor before it falls silent",
+        rules: Rules { leaves: Leaves::ToldFirst, ..SHIPPED },
+        bounds: Bounds { handovers: true, ..ONE_FAILOVER },
+        breaks: &[ONE_SENDER],
+    },
+    Weakened {
         name: "replicas vote for candidates whose log is behind",
         rules: Rules { votes: Votes::AnyLog, ..SHIPPED },
         bounds: ONE_FAILOVER,
@@ -97,5 +103,7 @@ pub const WEAKENED: &[Weakened] = &[
 
 /// What holds all the same: a new leader that begins before it has caught up sends orders that are overtaken, and the
 /// fence refuses them.
-pub const HELD_BY_THE_FENCE: (Bounds, Rules) =
-    (Bounds { terms: 2, acts: 2, hold: 2, lease: 1, promise: 1 }, Rules { begins: Begins::AtOnce, ..SHIPPED });
+pub const HELD_BY_THE_FENCE: (Bounds, Rules) = (
+    Bounds { terms: 2, acts: 2, hold: 2, lease: 1, promise: 1, handovers: false },
+    Rules { begins: Begins::AtOnce, ..SHIPPED },
+);
