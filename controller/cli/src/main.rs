@@ -39,7 +39,7 @@ enum Command {
     /// Ask what would be done, without anything being done.
     #[command(subcommand)]
     Check(check::Command),
-    /// Say who is in the cluster and who leads, and let another replica lead.
+    /// Say who is in the cluster and who leads, and change either; take and restore backups.
     #[command(subcommand)]
     Cluster(cluster::Command),
     /// Make the field network's secrets and hand them out.
@@ -103,6 +103,10 @@ mod tests {
         check("ridectl check transfer --rack A1 --watts 5", "--dir <DIR>");
         check("ridectl cluster transfer --data-dir n1 --to 0 --reason x", "0 is not in 1..");
         check("ridectl cluster transfer --data-dir n1 --to 2", "--reason <REASON>");
+        check("ridectl cluster forget --data-dir n1 --replica 0 --reason x", "0 is not in 1..");
+        check("ridectl cluster forget --data-dir n1 --replica 3", "--reason <REASON>");
+        check("ridectl cluster add --data-dir n1 --replica 3 --address n3:7301 --reason x", "invalid socket address");
+        check("ridectl cluster restore --from b --config n1.toml --above-term 7", "--above-index <INDEX>");
         let good = "ridectl check transfer --dir n1 --rack A1 --watts 4000 --seconds 600 -o json";
         assert!(Arguments::try_parse_from(good.split(' ')).is_ok());
     }

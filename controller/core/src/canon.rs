@@ -1,6 +1,8 @@
 //! One byte string for one value, so that a state hash means the same on every replica and for every auditor.
 //! It is hashed and never decoded; what is stored and sent has its own codec.
 
+use std::net::IpAddr;
+
 use sha2::{Digest, Sha256};
 
 use crate::command::{
@@ -10,6 +12,7 @@ use crate::command::{
 use crate::device::{Direction, GeneratorDuty, Order, Setpoint, Verdict};
 use crate::fallback::{ForecastNote, Part};
 use crate::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
+use crate::members::MemberChange;
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId, Models};
 
@@ -251,6 +254,35 @@ impl Canon {
             Action::HandOver(replica) => {
                 self.unsigned(8);
                 self.unsigned(u64::from(replica.0));
+            }
+            Action::Members(change) => {
+                self.unsigned(9);
+                self.member_change(*change);
+            }
+        }
+    }
+
+    fn member_change(&mut self, change: MemberChange) {
+        match change {
+            MemberChange::Forget { replica, although_alive } => {
+                self.unsigned(1);
+                self.unsigned(u64::from(replica.0));
+                self.unsigned(u64::from(although_alive));
+            }
+            MemberChange::Add { replica, address } => {
+                self.unsigned(2);
+                self.unsigned(u64::from(replica.0));
+                match address.ip() {
+                    IpAddr::V4(ip) => {
+                        self.unsigned(4);
+                        self.bytes(&ip.octets());
+                    }
+                    IpAddr::V6(ip) => {
+                        self.unsigned(6);
+                        self.bytes(&ip.octets());
+                    }
+                }
+                self.unsigned(u64::from(address.port()));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::device::{Ack, DeviceId, Direction, GeneratorDuty, ReplicaId};
 use crate::fallback::ForecastNote;
 use crate::forecast::RackForecast;
+use crate::members::MemberChange;
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId};
 use crate::site::{FeedId, KesmId, RackId, TieId};
@@ -361,6 +362,8 @@ pub enum Action {
     Model(ModelAction),
     /// This replica is to lead instead of the one that does. A record: consensus does it, once this is committed.
     HandOver(ReplicaId),
+    /// Who belongs to the cluster. A record: consensus does it, once this is committed.
+    Members(MemberChange),
 }
 
 /// Usable energy of a module, as measured.

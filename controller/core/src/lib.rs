@@ -20,6 +20,7 @@
 //! | [`view`] | the newest reading of every device, with its age |
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
+//! | [`members`] | who belongs to the cluster, as operators wish it |
 //! | [`model`] | which model decides, which is tried beside it |
 //! | [`mode`] | what a feed is doing: normal, ride-through, generator, shutdown, recovery |
 //! | [`breaker`] | for how long a breaker bears too much |
@@ -51,6 +52,7 @@ pub mod fallback;
 pub mod flow;
 pub mod forecast;
 pub mod ledger;
+pub mod members;
 pub mod mode;
 pub mod model;
 pub mod operate;

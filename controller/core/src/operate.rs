@@ -37,7 +37,7 @@ pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
         return Err(Refusal::one(Violation::BadWords { what, bytes_max: WORDS_BYTES_MAX }));
     }
     let broken = match &operation.action {
-        Action::Transfer(..) | Action::ManualOn | Action::ManualOff | Action::HandOver(_) => None,
+        Action::Transfer(..) | Action::ManualOn | Action::ManualOff | Action::HandOver(_) | Action::Members(_) => None,
         Action::End(rack) => known_rack(ledger.site(), *rack)
             .or_else(|| ledger.transfer(*rack).is_none().then_some(Violation::NoTransfer(*rack))),
         Action::Hold(device) => {

@@ -2,7 +2,7 @@
 
 mod peer_tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -15,6 +15,7 @@ use ridethrough_intake::{LimitFault, Limits, Mapping, Token, TokenError};
 use ridethrough_model::{PublicKey, Trust};
 use ridethrough_pki::cluster_id;
 use ridethrough_protocol::{Orders, ReplicaKeys};
+use ridethrough_raft::members::MEMBERS_MAX;
 use ridethrough_witness::SigningKey;
 use serde::Deserialize;
 use toml::Spanned;
@@ -23,8 +24,6 @@ pub use self::peer_tls::PeerTlsFiles;
 
 /// At most so many keys are trusted to sign models.
 const TRUSTED_MAX: usize = 8;
-/// At most so many replicas form a cluster.
-const REPLICAS_MAX: usize = 7;
 /// What recorded telemetry takes at the most where the file does not say, MiB; and what it may say.
 const RECORD_MIB: u64 = 2_048;
 const RECORD_MIB_MIN: u64 = 16;
@@ -41,8 +40,10 @@ pub struct Config {
     pub site: PathBuf,
     /// Where the log lives.
     pub data_dir: PathBuf,
-    /// All replicas with their Raft addresses, this one included.
+    /// All replicas with their Raft addresses, this one included: the seed of a log that is empty.
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// Who of them has moved there since the log was told where it listens.
+    pub moved: BTreeSet<ReplicaId>,
     /// What this replica and its peers know each other by.
     pub peer_tls: PeerTlsFiles,
     /// Time between a leader's heartbeats.
@@ -193,6 +194,8 @@ struct RawRaft {
 struct RawPeer {
     replica: Spanned<u16>,
     address: SocketAddr,
+    #[serde(default)]
+    moved: bool,
 }
 
 #[derive(Deserialize)]
@@ -315,6 +318,7 @@ impl Checker<'_> {
             site: self.beside(&raw.site),
             data_dir: self.beside(&raw.data_dir),
             peers,
+            moved: raw.peer.iter().filter(|peer| peer.moved).map(|peer| ReplicaId(*peer.replica.get_ref())).collect(),
             peer_tls: self.peer_tls(raw.peer_tls.as_ref(), cluster)?,
             heartbeat: self.heartbeat(&raw.raft)?,
             election: self.election(&raw.raft)?,
@@ -365,8 +369,8 @@ impl Checker<'_> {
         let mut peers = BTreeMap::new();
         for peer in &raw.peer {
             let id = *peer.replica.get_ref();
-            if id == 0 || peers.len() == REPLICAS_MAX {
-                let reason = format!("replica {id}: expected numbers from 1, at most {REPLICAS_MAX} replicas");
+            if id == 0 || peers.len() == MEMBERS_MAX {
+                let reason = format!("replica {id}: expected numbers from 1, at most {MEMBERS_MAX} replicas");
                 return Err(self.wrong(&peer.replica, "peer.replica", reason));
             }
             if peers.insert(ReplicaId(id), peer.address).is_some() {

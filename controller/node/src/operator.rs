@@ -3,8 +3,10 @@
 
 pub mod cluster;
 pub mod explain;
+mod members;
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +16,16 @@ use std::time::Duration;
 use crossbeam::queue::ArrayQueue;
 use ridethrough_core::command::{Action, Operation};
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::{ModelAction, ModelId, Models};
 use ridethrough_model::SignedModel;
+use ridethrough_raft::{Changed, Prober};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub use self::cluster::Ahead;
 use self::explain::Wonders;
 use crate::serving::{Library, Shelved};
 
@@ -88,6 +93,15 @@ pub enum Told {
         /// From hearing of the wish until another led.
         took: Duration,
     },
+    /// The members have changed, as was asked for.
+    Members {
+        /// The entry that says so.
+        index: u64,
+        /// What came of it.
+        changed: Changed,
+        /// From hearing of the wish until it was committed.
+        took: Duration,
+    },
     /// It would be carried out.
     Would,
     /// It is committed and was carried out.
@@ -121,6 +135,8 @@ enum Request {
     List {},
     Cluster {},
     Handover { to: u16, reason: String, dry_run: bool },
+    Forget { replica: u16, although_alive: bool, reason: String, dry_run: bool },
+    Add { replica: u16, address: SocketAddr, reason: String, dry_run: bool },
     Explain { rack: String },
     Shadow { model: String, reason: String, dry_run: bool },
     Promote { model: String, minimum: Option<u64>, reason: String, dry_run: bool },
@@ -130,7 +146,7 @@ enum Request {
 impl Request {
     const fn is_about_models(&self) -> bool {
         match self {
-            Self::Cluster {} | Self::Handover { .. } => false,
+            Self::Cluster {} | Self::Handover { .. } | Self::Forget { .. } | Self::Add { .. } => false,
             Self::List {}
             | Self::Explain { .. }
             | Self::Shadow { .. }
@@ -150,6 +166,8 @@ pub struct Desk {
     pub asks: mpsc::Sender<Ask>,
     /// The control thread, which is woken for every question.
     pub control: Thread,
+    /// Who calls replicas that are to be members.
+    pub prober: Prober,
     /// Where explanations of forecasts come from.
     pub wonders: Wonders,
 }
@@ -244,6 +262,14 @@ async fn answer(line: &[u8], caller: u32, desk: &Desk) -> serde_json::Value {
     let (action, reason, dry_run) = match request {
         Request::Cluster {} => return told(ask(Question::Cluster, desk).await, desk),
         Request::Handover { to, reason, dry_run } => (Ok(Action::HandOver(ReplicaId(to))), reason, dry_run),
+        Request::Forget { replica, although_alive, reason, dry_run } => {
+            let replica = ReplicaId(replica);
+            (Ok(Action::Members(MemberChange::Forget { replica, although_alive })), reason, dry_run)
+        }
+        Request::Add { replica, address, reason, dry_run } => {
+            let replica = ReplicaId(replica);
+            (Ok(Action::Members(MemberChange::Add { replica, address })), reason, dry_run)
+        }
         Request::List {} => return told(ask(Question::Models, desk).await, desk),
         Request::Explain { rack } => return explain::explain(&rack, &desk.wonders).await,
         Request::Shadow { model, reason, dry_run } => {
@@ -262,17 +288,21 @@ async fn answer(line: &[u8], caller: u32, desk: &Desk) -> serde_json::Value {
         Err(why) => return told(Told::Refused { why, index: None }, desk),
     };
     let operation = Operation { actor: actor(caller), reason, action };
+    if let Err(refused) = members::greet(&operation, desk).await {
+        return told(refused, desk);
+    }
     let question = if dry_run { Question::Check(operation) } else { Question::Do(operation) };
     told(ask(question, desk).await, desk)
 }
 
 async fn ask(what: Question, desk: &Desk) -> Told {
     let (answer, told) = oneshot::channel();
+    let deadline = members::deadline(&what).unwrap_or(ANSWER_DEADLINE);
     if desk.asks.try_send(Ask { what, answer }).is_err() {
         return Told::Failed { why: "too many operators ask at once: try again".into() };
     }
     desk.control.unpark();
-    match tokio::time::timeout(ANSWER_DEADLINE, told).await {
+    match tokio::time::timeout(deadline, told).await {
         Ok(Ok(told)) => told,
         _ => Told::Failed { why: "no answer in time: look at the log before trying again".into() },
     }
@@ -315,6 +345,7 @@ fn told(told: Told, desk: &Desk) -> serde_json::Value {
         Told::HandedOver { index, leader, term, took } => {
             json!({ "index": index, "leader": leader, "term": term, "took_ms": cluster::millis(took) })
         }
+        Told::Members { index, changed, took } => members::told(index, &changed, took),
         Told::Would => json!({ "would": true }),
         Told::Done { index } => json!({ "index": index }),
         Told::Refused { why, index } => json!({ "refused": why, "index": index }),

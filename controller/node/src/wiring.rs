@@ -198,6 +198,7 @@ pub fn run(file: &Path) -> Result<()> {
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
     let wonders = Wonders { site: Arc::clone(&site), queue: forecasting.wondering() };
     let desk = Desk {
+        prober: replica.prober(),
         library: Mutex::new(library),
         arrivals: forecasting.arrivals(),
         asks,
@@ -237,6 +238,7 @@ pub fn run(file: &Path) -> Result<()> {
     control.run(over);
     let stopped = watched.status().stopped;
     drop(watched);
+    replica.prepare_to_stop();
     consensus.block_on(put_to_rest(replica));
     // Who looks for models there may hang in the runtime: nobody waits for him.
     web.shutdown_background();
@@ -318,6 +320,7 @@ fn replica_config(config: &Config, site: &Arc<Site>, tls: PeerTls) -> ReplicaCon
         dir: config.data_dir.clone(),
         listen,
         peers: config.peers.clone(),
+        moved: config.moved.clone(),
         tls,
         heartbeat: config.heartbeat,
         election: config.election.clone(),

@@ -27,7 +27,7 @@ use crate::status::{Peer, Role};
 const CATCH_UP: Duration = Duration::from_millis(50);
 /// A peer that has acknowledged nothing for so long, and for longer than an election takes, is not reached: heartbeats come
 /// every few milliseconds, but a busy machine answers some of them late.
-const HEARD_MAX: Duration = Duration::from_millis(250);
+pub(crate) const HEARD_MAX: Duration = Duration::from_millis(250);
 /// A peer that is further behind is not handed over to.
 pub const LAG_ENTRIES_MAX: u64 = 256;
 

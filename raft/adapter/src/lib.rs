@@ -17,8 +17,11 @@
 //! | [`audit_read`] | a replica's log for an auditor, offline |
 //! | [`audit_stream`] | the same, entry by entry and however long it is |
 //! | [`audit_tree`] | a Merkle tree over the log, signed checkpoints of it, and their verification |
+//! | [`contents`] | what a replica's folder holds, and a log that goes on above what devices obeyed: for backups |
 //! | [`codec`] | the bytes that are stored and sent, with versions and golden tests |
 //! | `fixture` | logs for tests of whatever reads them; only with that feature |
+//! | [`members`] | who belongs to the cluster: adding and forgetting replicas |
+//! | `membership` | what follows from it at each replica |
 //! | `leader_id` | at most one leader per term |
 //! | `vacancy`, `succession` | a leader whose process is gone is followed at once |
 //! | `voting` | when a replica may take part in elections |
@@ -29,12 +32,15 @@ pub mod audit_read;
 pub mod audit_stream;
 pub mod audit_tree;
 pub mod codec;
+pub mod contents;
 pub mod error;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 pub mod handover;
 mod leader_id;
 mod log_store;
+pub mod members;
+mod membership;
 mod peer;
 pub mod replica;
 mod snapshot;
@@ -49,6 +55,8 @@ mod voting;
 
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
 pub use handover::{Ceded, HandedOver, HandoverRefusal};
+pub use members::{Changed, MembersRefusal};
+pub use peer::probe::{ProbeError, Prober};
 pub use peer::tls::{PeerPems, PeerTls, TlsError};
 pub use replica::{Replica, ReplicaConfig};
 pub use state_machine::Notify;

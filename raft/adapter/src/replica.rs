@@ -1,11 +1,11 @@
 //! One replica of the controller's log: storage, network and consensus, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
@@ -28,14 +28,15 @@ use crate::codec::entry::encode_proposal;
 use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
-use crate::peer::client::{BACKOFF, Links};
+use crate::membership::{Following, Members, Seed};
+use crate::peer::client::BACKOFF;
 use crate::peer::doorman::Doorman;
 use crate::peer::expiry;
-use crate::peer::link::{Link, Route};
+use crate::peer::links::Links;
+use crate::peer::probe::Prober;
 use crate::peer::refusal::Refusals;
 use crate::peer::server::{self, Service};
 use crate::peer::tls::PeerTls;
-use crate::peer::watch::watch;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Beginning, Notify, Outlet, StateMachine};
 use crate::status::{self, Beside, Peer, Role, Status};
@@ -51,7 +52,7 @@ const APPEND_ENTRIES_MAX: u64 = 256;
 /// Most calls that wait for openraft's task.
 const QUEUE_MAX: u64 = 1_024;
 /// How often a waiting task looks again.
-const POLL: Duration = Duration::from_millis(5);
+pub(crate) const POLL: Duration = Duration::from_millis(5);
 /// How long a stopping replica waits for its tasks to let go of the log.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 pub(crate) const NEVER_CEDED: u64 = u64::MAX;
@@ -69,8 +70,10 @@ pub struct ReplicaConfig {
     pub dir: PathBuf,
     /// Where to listen for peers.
     pub listen: SocketAddr,
-    /// Where every member listens, this one included.
+    /// Where every member listens, this one included: who they are until the cluster is founded. From then on, the log says it.
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// Who of them listens elsewhere than the log says, once there is one: else the log is believed.
+    pub moved: BTreeSet<ReplicaId>,
     /// This replica's identity towards its peers.
     pub tls: PeerTls,
     /// How often the leader shows that it is there, in whole milliseconds.
@@ -90,6 +93,9 @@ pub struct Replica {
     raft: Raft,
     links: Links,
     vacancy: Arc<Vacancy>,
+    voting: Arc<Voting>,
+    prober: Prober,
+    ending: AtomicBool,
     outlet: Arc<Outlet>,
     store: Option<LogStore>,
     election: Range<Duration>,
@@ -123,30 +129,47 @@ impl Replica {
         let (site, dir) = (Arc::clone(&config.site), config.dir.clone());
         let machine = StateMachine::new(Beginning { site, snapshots, outlet: Arc::clone(&outlet), tree, dir });
         let vacancy = Arc::new(Vacancy::new());
-        let links = links(&config, &vacancy);
         let own = u64::from(config.id.0);
+        let links = Links::new(config.cluster, own, config.tls.clone(), Arc::clone(&vacancy));
         let raft = Raft::new(own, Arc::new(raft_config), links.clone(), store.clone(), machine).await;
         let raft = raft.map_err(|error| not_started(&outlet, &error))?;
         let voting = Arc::new(voting(&config, &store, found));
-        let service = service(&config, &raft, &store, &voting, &vacancy);
+        let members = members(&config, &raft).await.map_err(|error| not_started(&outlet, &error))?;
+        links.follow(&members.addresses());
+        let service = service(&config, &raft, &store, &Known { voting: &voting, vacancy: &vacancy, members: &members });
         let succession =
             Succession { raft: raft.clone(), own, vacancy: Arc::clone(&vacancy), voting: Arc::clone(&voting) };
-        let newcomer = Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting };
-        let members = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
-        let certificates = expiry::watch(config.tls);
-        let watched = config.peers.iter().filter(|(id, _)| **id != config.id);
-        let watching = watched.map(|(id, &at)| tokio::spawn(watch(u64::from(id.0), at, Arc::clone(&vacancy))));
-        let mut tasks = vec![
+        let following =
+            Following { raft: raft.clone(), own, members, links: links.clone(), voting: Arc::clone(&voting) };
+        let newcomer =
+            Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting: Arc::clone(&voting) };
+        let seed = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
+        let prober = Prober::new(config.tls.clone());
+        let tasks = vec![
             tokio::spawn(server::serve(listener, service)),
-            tokio::spawn(newcomer.join(members)),
+            tokio::spawn(following.follow()),
+            tokio::spawn(newcomer.join(seed)),
             tokio::spawn(succession.watch()),
             tokio::spawn(tell_leadership(raft.clone(), notify)),
-            tokio::spawn(certificates),
+            tokio::spawn(expiry::watch(config.tls)),
         ];
-        tasks.extend(watching);
         let (store, election, runtime) = (Some(store), config.election, Handle::current());
-        let ceded = AtomicU64::new(NEVER_CEDED);
-        Ok(Self { raft, links, vacancy, outlet, store, election, ceded, runtime, tasks, notary })
+        let (ceded, ending) = (AtomicU64::new(NEVER_CEDED), AtomicBool::new(false));
+        Ok(Self {
+            raft,
+            links,
+            vacancy,
+            voting,
+            prober,
+            ending,
+            outlet,
+            store,
+            election,
+            ceded,
+            runtime,
+            tasks,
+            notary,
+        })
     }
 
     /// The newest applied state.
@@ -159,7 +182,8 @@ impl Replica {
         let own_min = self.election.start;
         let peers_min = self.links.election_min().unwrap_or(own_min);
         let stopped = self.outlet.stopped().map(ToString::to_string);
-        let beside = Beside { lease: peers_min.min(own_min), ceded_term: self.ceded_term(), stopped };
+        let (lease, forgotten) = (peers_min.min(own_min), self.voting.is_forgotten());
+        let beside = Beside { lease, ceded_term: self.ceded_term(), forgotten, stopped };
         Status::of(&self.raft.metrics().borrow_watched(), beside)
     }
 
@@ -183,6 +207,21 @@ impl Replica {
 
     pub(crate) fn vacancy(&self) -> &Vacancy {
         &self.vacancy
+    }
+
+    /// Who calls replicas that are no members yet.
+    pub fn prober(&self) -> Prober {
+        self.prober.clone()
+    }
+
+    /// Lets whatever waits for long on this replica's behalf end, so that it can be stopped.
+    pub fn prepare_to_stop(&self) {
+        // Read alone; nothing else is published by it.
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 
     /// How the audit of its own log is; none where it signs no checkpoints.
@@ -233,6 +272,7 @@ impl Replica {
             // Aborted tasks end with an error that says so.
             let _ = task.await;
         }
+        self.links.follow(&BTreeMap::new());
         let Some(store) = self.store.take() else { return };
         let until = Instant::now() + STOP_DEADLINE;
         // This handle and the one inside `self.raft`'s tasks; the last of those ends soon after openraft has.
@@ -417,17 +457,15 @@ async fn open<S: Storage>(
 
 /// Where the log lies below a replica's directory.
 pub(crate) const LOG_DIR: &str = "log";
-const SNAPSHOT_DIR: &str = "snapshot";
+/// Where the snapshot lies below a replica's directory.
+pub(crate) const SNAPSHOT_DIR: &str = "snapshot";
 
-fn links(config: &ReplicaConfig, vacancy: &Arc<Vacancy>) -> Links {
-    let own = u64::from(config.id.0);
-    let peers = config.peers.iter().filter(|(id, _)| **id != config.id);
-    let links = peers.map(|(id, &address)| {
-        let to = u64::from(id.0);
-        let route = Route { cluster: config.cluster, from: own, to, address };
-        (to, Link::start(route, config.tls.clone(), Arc::clone(vacancy)))
-    });
-    Links::new(own, links.collect())
+/// Who the members are by the log as it was found, or by the configuration where it is empty.
+async fn members(config: &ReplicaConfig, raft: &Raft) -> Result<Arc<Members>, Fatal<TypeConfig>> {
+    let peers = config.peers.iter().map(|(id, address)| (u64::from(id.0), *address)).collect();
+    let seed = Seed { peers, moved: config.moved.iter().map(|id| u64::from(id.0)).collect() };
+    let found = raft.with_raft_state(|state| state.membership_state.effective().membership().clone()).await?;
+    Ok(Arc::new(Members::new(seed, &found)))
 }
 
 fn voting(config: &ReplicaConfig, store: &LogStore, found: Found) -> Voting {
@@ -435,26 +473,26 @@ fn voting(config: &ReplicaConfig, store: &LogStore, found: Found) -> Voting {
     Voting::new(Instant::now() + silence, store.memory() == Memory::Whole)
 }
 
-fn service(
-    config: &ReplicaConfig,
-    raft: &Raft,
-    store: &LogStore,
-    voting: &Arc<Voting>,
-    vacancy: &Arc<Vacancy>,
-) -> Arc<Service> {
-    let own = u64::from(config.id.0);
+/// What a replica knows of its peers.
+struct Known<'a> {
+    voting: &'a Arc<Voting>,
+    vacancy: &'a Arc<Vacancy>,
+    members: &'a Arc<Members>,
+}
+
+fn service(config: &ReplicaConfig, raft: &Raft, store: &LogStore, known: &Known<'_>) -> Arc<Service> {
     Arc::new(Service {
         raft: raft.clone(),
         cluster: config.cluster,
-        own,
-        peers: config.peers.keys().map(|id| u64::from(id.0)).filter(|&id| id != own).collect(),
+        own: u64::from(config.id.0),
+        members: Arc::clone(known.members),
         tls: config.tls.clone(),
         refusals: Refusals::new(),
         election_ms: u64::try_from(config.election.start.as_millis()).unwrap_or(u64::MAX),
         site: Arc::clone(&config.site),
         store: store.clone(),
-        voting: Arc::clone(voting),
-        vacancy: Arc::clone(vacancy),
+        voting: Arc::clone(known.voting),
+        vacancy: Arc::clone(known.vacancy),
     })
 }
 

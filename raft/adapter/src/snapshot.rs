@@ -14,6 +14,7 @@ use crate::codec::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, decode_snapshot};
 use crate::error::SnapshotError;
 use crate::type_config::SnapshotMeta;
 
+const SNAPSHOT_FILE: &str = "snapshot.bin";
 const MAGIC: [u8; 8] = *b"RDTHSNAP";
 const FORMAT_VERSION: u32 = 1;
 /// magic | version u32 | cluster [u8; 16] | length u64 | crc32c u32 of all other bytes; integers little-endian.
@@ -75,7 +76,7 @@ impl SnapshotStore {
     }
 
     fn file(&self) -> PathBuf {
-        self.dir.join("snapshot.bin")
+        self.dir.join(SNAPSHOT_FILE)
     }
 
     /// A crash leaves the old file or the new one, never a part: the new one is durable before it takes the name.
@@ -92,6 +93,19 @@ impl SnapshotStore {
         fs::rename(&new, &file).map_err(failed("rename"))?;
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed("sync the directory"))
     }
+}
+
+/// Up to which entry the snapshot in `dir` goes; none when there is none. It is checked whole, but for what the site has.
+pub(crate) fn index(dir: &Path, cluster: [u8; 16]) -> Result<Option<u64>, SnapshotError> {
+    let file = dir.join(SNAPSHOT_FILE);
+    let bytes = match fs::read(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| io_error(&file, "read", error))?,
+    };
+    let decoded = decode_snapshot(check_file(&file, &bytes, cluster)?);
+    let from = file.display().to_string();
+    let snapshot = decoded.map_err(|error| SnapshotError::Undecodable { from, error })?;
+    Ok(snapshot.meta.last_log_id.map(|id| id.index))
 }
 
 /// Decodes a snapshot and checks that nothing in it can make the ledger of this site panic.

@@ -1,6 +1,7 @@
 //! What a replica tells of itself.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use openraft::{RaftMetrics, ServerState};
@@ -47,6 +48,8 @@ pub struct Status {
     pub leadership_until: Option<Instant>,
     /// When it leads: how long ago a majority acknowledged it, or rather the sending of what they acknowledged.
     pub since_quorum_ack: Option<Duration>,
+    /// Its peers say that it is no member: it does not stand for election.
+    pub forgotten: bool,
     /// Why it takes no part any longer.
     pub stopped: Option<String>,
 }
@@ -56,6 +59,8 @@ pub struct Status {
 pub struct Peer {
     /// Whether it votes; a learner only receives the log.
     pub votes: bool,
+    /// Where it listens for its peers, by the log.
+    pub address: SocketAddr,
     /// Where this replica leads: how many entries the member is behind; none where nothing is known of it.
     pub lag_entries: Option<u64>,
     /// Where this replica leads: how long ago the member last acknowledged something; none when it never has.
@@ -69,6 +74,7 @@ pub(crate) struct Beside {
     pub(crate) lease: Duration,
     /// The term in which this replica has handed leadership over.
     pub(crate) ceded_term: Option<u64>,
+    pub(crate) forgotten: bool,
     pub(crate) stopped: Option<String>,
 }
 
@@ -90,6 +96,7 @@ impl Status {
             lag_entries: if leads { lag(metrics) } else { BTreeMap::new() },
             leadership_until: acked.filter(|_| !ceded).and_then(|at| at.checked_add(beside.lease)),
             since_quorum_ack: acked.map(|at| at.elapsed()),
+            forgotten: beside.forgotten,
             stopped,
         }
     }
@@ -99,6 +106,12 @@ impl Status {
 fn moment(at: openraft::TokioInstant) -> Option<Instant> {
     let now = Instant::now();
     now.checked_sub(openraft::Instant::elapsed(&at))
+}
+
+/// How long ago a majority acknowledged this replica as its leader; none where it leads nothing.
+pub(crate) fn quorum_acked_ago(metrics: &RaftMetrics<TypeConfig>) -> Option<Duration> {
+    let acked = metrics.last_quorum_acked.filter(|_| metrics.state == ServerState::Leader)?;
+    Some(openraft::Instant::elapsed(&acked.into_inner()))
 }
 
 fn role(state: ServerState) -> Role {
@@ -117,13 +130,13 @@ pub(crate) fn peers(metrics: &RaftMetrics<TypeConfig>) -> BTreeMap<ReplicaId, Pe
     let voters: Vec<u64> = membership.voter_ids().collect();
     let lags = lag(metrics);
     let acked = |node: u64| metrics.heartbeat.as_ref()?.get(&node).copied().flatten();
-    let peers = membership.nodes().filter_map(|(&node, _)| {
+    let peers = membership.nodes().filter_map(|(&node, address)| {
         let id = replica(node)?;
         let own = node == metrics.id;
         let lag_entries = if own { Some(0) } else { lags.get(&id).copied() };
         let acked_ago =
             if own { Some(Duration::ZERO) } else { acked(node).map(|at| openraft::Instant::elapsed(&at.into_inner())) };
-        Some((id, Peer { votes: voters.contains(&node), lag_entries, acked_ago }))
+        Some((id, Peer { votes: voters.contains(&node), address: address.0, lag_entries, acked_ago }))
     });
     peers.collect()
 }

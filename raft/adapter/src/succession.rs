@@ -40,6 +40,7 @@ impl Succession {
         while changes.changed().await.is_ok() {
             // Neither way to an election asks whether elections are enabled.
             if self.voting.is_whole()
+                && !self.voting.is_forgotten()
                 && let Some(vote) = self.vacant()
             {
                 self.follow(vote).await;

@@ -63,6 +63,14 @@ impl Vacancy {
             .send_if_modified(|seen| seen.met.get(&peer).copied().unwrap_or(0) == meetings && seen.gone.insert(peer));
     }
 
+    /// The peer is no member any longer, or listens elsewhere: what was seen of it says nothing.
+    pub(crate) fn forget(&self, peer: u64) {
+        self.seen.send_if_modified(|seen| {
+            *seen.met.entry(peer).or_default() += 1;
+            seen.gone.remove(&peer)
+        });
+    }
+
     /// The leader of a term has handed over.
     pub(crate) fn ceded(&self, term: u64) {
         self.seen.send_if_modified(|seen| {

@@ -11,6 +11,7 @@
 //!   or until every peer says that nothing was ever committed, which is how a cluster is founded.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -27,11 +28,23 @@ pub(crate) struct Voting {
     whole: AtomicBool,
     /// Index that was committed when a leader was first heard.
     target: AtomicU64,
+    begun: Instant,
+    /// When a leader was last heard, in milliseconds since the beginning.
+    heard_ms: AtomicU64,
+    /// Peers say that this replica is no member.
+    forgotten: AtomicBool,
 }
 
 impl Voting {
     pub(crate) fn new(silent_until: Instant, whole: bool) -> Self {
-        Self { silent_until, whole: AtomicBool::new(whole), target: AtomicU64::new(NOT_HEARD) }
+        Self {
+            silent_until,
+            whole: AtomicBool::new(whole),
+            target: AtomicU64::new(NOT_HEARD),
+            begun: Instant::now(),
+            heard_ms: AtomicU64::new(NOT_HEARD),
+            forgotten: AtomicBool::new(false),
+        }
     }
 
     /// Why this vote is not given, if it is not for openraft to decide.
@@ -46,6 +59,8 @@ impl Voting {
 
     /// Notes how far a leader's log was committed when it was first heard.
     pub(crate) fn heard_leader(&self, committed: Option<LogId>) {
+        // Read alone; nothing else is published by it.
+        self.heard_ms.store(self.now_ms(), Ordering::Relaxed);
         if let Some(committed) = committed {
             // Pairs with the Acquire in `target`; only the first leader's word counts, the target need not move.
             let _ = self.target.compare_exchange(NOT_HEARD, committed.index, Ordering::Release, Ordering::Relaxed);
@@ -64,6 +79,27 @@ impl Voting {
         self.whole.load(Ordering::Acquire)
     }
 
+    /// Whether a leader was heard so lately.
+    pub(crate) fn heard_within(&self, span: Duration) -> bool {
+        let heard_ms = self.heard_ms.load(Ordering::Relaxed);
+        heard_ms != NOT_HEARD && u128::from(self.now_ms().saturating_sub(heard_ms)) <= span.as_millis()
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(NOT_HEARD - 1)
+    }
+
+    /// Whether peers say that this replica is no member.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        // Read alone; nothing else is published by it.
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// What peers say of this replica's membership now.
+    pub(crate) fn set_forgotten(&self, forgotten: bool) {
+        self.forgotten.store(forgotten, Ordering::Relaxed);
+    }
+
     /// From now on, this replica votes.
     pub(crate) fn now_whole(&self) {
         // Pairs with the Acquire in `is_whole`.
@@ -76,7 +112,6 @@ mod tests {
     use super::*;
     use crate::leader_id::{Elected, LeaderId};
     use crate::type_config::Vote;
-    use std::time::Duration;
 
     fn request(leadership_transfer: bool) -> VoteRequest {
         let vote = Vote { leader_id: LeaderId { term: 2, node: 2 }, committed: false };

@@ -20,7 +20,7 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
             Action::End(of) => *of == rack,
             Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
             Action::ManualOn | Action::ManualOff => true,
-            Action::Model(_) | Action::HandOver(_) => false,
+            Action::Model(_) | Action::HandOver(_) | Action::Members(_) => false,
         },
     }
 }
@@ -33,9 +33,12 @@ pub fn devices(record: &Record) -> Vec<DeviceId> {
         Command::Operation(operation) => match &operation.action {
             Action::Transfer(grant, ..) => grant.devices().collect(),
             Action::Hold(device) | Action::Resume(device) => vec![*device],
-            Action::End(_) | Action::ManualOn | Action::ManualOff | Action::Model(_) | Action::HandOver(_) => {
-                Vec::new()
-            }
+            Action::End(_)
+            | Action::ManualOn
+            | Action::ManualOff
+            | Action::Model(_)
+            | Action::HandOver(_)
+            | Action::Members(_) => Vec::new(),
         },
         Command::Found(_) | Command::ModelRefused(_) | Command::Forecasts(_) => Vec::new(),
     }

@@ -82,6 +82,7 @@ pub const WALL_UNIX_MS: i64 = 1_760_000_000_000;
 
 /// A log as it grows.
 pub struct Growing {
+    cluster: [u8; 16],
     ledger: Ledger,
     entries: Vec<(Position, Entry)>,
 }
@@ -89,16 +90,25 @@ pub struct Growing {
 impl Growing {
     /// A log with its founding entry, number 1.
     pub fn founded() -> Self {
+        Self::founded_in([7; 16])
+    }
+
+    fn founded_in(cluster: [u8; 16]) -> Self {
         let site = Arc::new(Site::parse("site.toml", SITE).expect("a good site"));
         let site_hash = site.hash;
-        let mut log = Self { ledger: Ledger::new(site), entries: Vec::new() };
-        log.commit(0, Command::Found(Founding { cluster: [7; 16], site_hash }));
+        let mut log = Self { cluster, ledger: Ledger::new(site), entries: Vec::new() };
+        log.commit(0, Command::Found(Founding { cluster, site_hash }));
         log
     }
 
     /// A log with an entry of nearly every kind, numbers 1 to 10, each a second after the one before.
     pub fn eventful() -> Self {
-        let mut log = Self::founded();
+        Self::eventful_in([7; 16])
+    }
+
+    /// The same in a cluster of its own.
+    pub fn eventful_in(cluster: [u8; 16]) -> Self {
+        let mut log = Self::founded_in(cluster);
         log.commit(1_000, granting(4_000));
         log.commit(2_000, heard(2, &[DeviceId::Kesm(KesmId(0)), DeviceId::Tie(TieId(0))]));
         log.commit(3_000, release(ReleaseReason::ForecastFell));
@@ -134,7 +144,7 @@ impl Growing {
     pub fn write(self, dir: &Path) {
         let begins = (Position { term: 2, leader: ReplicaId(1), index: 0 }, None);
         let entries = self.entries.into_iter().map(|(at, entry)| (at, Some(entry)));
-        write_log(dir, [7; 16], std::iter::once(begins).chain(entries));
+        write_log(dir, self.cluster, std::iter::once(begins).chain(entries));
         std::fs::write(dir.join("site.toml"), SITE).expect("room for a test");
     }
 

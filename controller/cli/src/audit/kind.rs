@@ -46,7 +46,7 @@ pub enum Kind {
     Divergence,
     /// A new leader begins a term, or an operator wants one to hand over.
     Leader,
-    /// The members of the cluster.
+    /// The members of the cluster, and what operators ask of them.
     Membership,
 }
 
@@ -125,6 +125,7 @@ fn of_operation(operation: &Operation) -> Vec<Kind> {
         Action::Hold(_) | Action::Resume(_) | Action::ManualOn | Action::ManualOff => Kind::Hold,
         Action::Model(_) => Kind::Model,
         Action::HandOver(_) => Kind::Leader,
+        Action::Members(_) => Kind::Membership,
     };
     vec![Kind::Operation, what]
 }

@@ -183,6 +183,11 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
     }
 }
 
+/// What does not hold of the log of one replica, in words, as `ridectl audit verify` tells it.
+pub fn faults(dir: &Path) -> Result<Vec<String>> {
+    Ok(verify::faults(&open::open(&Source { dir: vec![dir.to_owned()], site: None })?))
+}
+
 /// A log that is not what was signed is not replayed: whatever it would say is forged.
 fn verify(source: &Source, witnesses: &[WitnessKey], records: Option<&Path>, output: Output) -> Result<bool> {
     let tree = tree::verify(&source.dir, witnesses)?;

@@ -38,7 +38,8 @@ pub fn run(opened: &Opened, tree: Option<Tree>, records: Option<&Path>, output: 
     Ok(report.verified)
 }
 
-fn report(opened: &Opened, tree: Option<Tree>, records: Option<Checked>) -> Report {
+/// What does not hold of the logs by themselves.
+pub fn faults(opened: &Opened) -> Vec<String> {
     let replay = &opened.replay;
     let mut faults = opened.forks.clone();
     if let Some(divergence) = replay.divergence {
@@ -51,6 +52,12 @@ fn report(opened: &Opened, tree: Option<Tree>, records: Option<Checked>) -> Repo
     if replay.ledger.founding().is_none() {
         faults.push("no founding entry for this site: is this the site file that the cluster runs on?".into());
     }
+    faults
+}
+
+fn report(opened: &Opened, tree: Option<Tree>, records: Option<Checked>) -> Report {
+    let replay = &opened.replay;
+    let mut faults = faults(opened);
     faults.extend(records.iter().flat_map(|checked| checked.faults.iter().cloned()));
     let refused = replay.records.iter().filter(|record| matches!(record.effect, Effect::Refused(_))).count();
     Report {

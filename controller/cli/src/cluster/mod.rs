@@ -1,12 +1,17 @@
-//! `ridectl cluster`: who is in the cluster, who leads, and who is to lead instead.
+//! `ridectl cluster`: who is in the cluster, who leads, who is to lead instead, who joins and leaves; backups.
 
+mod backup;
+mod members;
 mod status;
 mod transfer;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use ridethrough_core::device::Fence;
+use serde_json::json;
 
 use crate::output::Output;
 
@@ -32,6 +37,71 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Make a dead replica no member any longer, so that the others need its vote no more.
+    ///
+    /// Ask the leader. It writes the wish into the log and then changes the members; a forgotten replica that comes back is
+    /// refused by all others and does not stand for election.
+    Forget {
+        #[command(flatten)]
+        of: Of,
+        /// The number of the replica.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        replica: u16,
+        /// Forget it even where it is alive and heard.
+        #[arg(long)]
+        although_alive: bool,
+        /// Why, for the log. The log names whoever runs this command, too.
+        #[arg(long)]
+        reason: String,
+        /// Only say whether it would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make a replica a member: it receives the log first, and votes once it has it.
+    ///
+    /// Ask the leader, while the new replica runs with an empty data folder and all members among its [[peer]]s. What is left
+    /// half-done is completed by saying the same again, or taken back by `forget`.
+    Add {
+        #[command(flatten)]
+        of: Of,
+        /// The number of the replica.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        replica: u16,
+        /// Where it listens for its peers.
+        #[arg(long, value_name = "IP:PORT")]
+        address: SocketAddr,
+        /// Why, for the log. The log names whoever runs this command, too.
+        #[arg(long)]
+        reason: String,
+        /// Only say whether it would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Copy the folder of a replica, running or stopped, so that a lost cluster can be restored from it. Keys are not copied.
+    Backup {
+        #[command(flatten)]
+        of: Of,
+        /// The folder to make.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Put a backup where a replica will look: only when ALL replicas are lost, and then for each of them.
+    ///
+    /// Every sum is checked and the log is replayed before anything has its place. runbooks/restore-from-a-backup.md.
+    Restore {
+        /// The backup's folder.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The replica's configuration file: it names the cluster and the data folder, which must be empty.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Go on above this term, which a device has obeyed.
+        #[arg(long, value_name = "TERM", requires = "above_index")]
+        above_term: Option<u64>,
+        /// Go on above this index, which a device has obeyed.
+        #[arg(long, value_name = "INDEX", requires = "above_term")]
+        above_index: Option<u64>,
+    },
 }
 
 /// Which replica is asked.
@@ -48,6 +118,24 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
         Command::Status(of) => status::show(&of.data_dir, output),
         Command::Transfer { of, to, reason, dry_run } => {
             transfer::transfer(&of.data_dir, *to, reason, *dry_run, output)
+        }
+        Command::Forget { of, replica, although_alive, reason, dry_run } => {
+            let request = json!({
+                "command": "forget", "replica": replica, "although_alive": although_alive, "reason": reason,
+                "dry_run": dry_run,
+            });
+            members::change(&of.data_dir, &request, output)
+        }
+        Command::Add { of, replica, address, reason, dry_run } => {
+            let request = json!({
+                "command": "add", "replica": replica, "address": address, "reason": reason, "dry_run": dry_run,
+            });
+            members::change(&of.data_dir, &request, output)
+        }
+        Command::Backup { of, to } => backup::take(&of.data_dir, to, output),
+        Command::Restore { from, config, above_term, above_index } => {
+            let above = above_term.zip(*above_index).map(|(term, index)| Fence { term, index });
+            backup::restore::restore(from, config, above, output)
         }
     }
 }

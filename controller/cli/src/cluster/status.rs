@@ -18,8 +18,10 @@ pub fn show(data_dir: &Path, output: Output) -> Result<bool> {
 fn words(told: &Value) -> String {
     let number = |name: &str| told[name].as_u64().map_or_else(|| "-".into(), |value| value.to_string());
     let leader = told["leader"].as_u64().map_or_else(|| "nobody".into(), |id| format!("n{id}"));
+    let forgotten =
+        if told["forgotten"] == true { ", FORGOTTEN by its peers: it does not stand for election" } else { "" };
     let mut words = format!(
-        "replica   n{}, {}\nleader    {leader}, term {}\nlog       last {}, committed {}, applied {}, snapshot {}\n",
+        "replica   n{}, {}{forgotten}\nleader    {leader}, term {}\nlog       last {}, committed {}, applied {}, snapshot {}\n",
         number("replica"),
         told["role"].as_str().unwrap_or("-"),
         number("term"),
@@ -28,6 +30,12 @@ fn words(told: &Value) -> String {
         number("applied_index"),
         number("snapshot_index"),
     );
+    if let (Some(term), Some(index)) = (told["devices_ahead"]["term"].as_u64(), told["devices_ahead"]["index"].as_u64())
+    {
+        words += &format!(
+            "fences    AHEAD OF THE LOG: devices have obeyed term {term}, index {index}, and refuse what stands below\n"
+        );
+    }
     for member in told["members"].as_array().into_iter().flatten() {
         words += &member_line(member);
     }
@@ -39,7 +47,9 @@ fn member_line(member: &Value) -> String {
     let lag = member["lag_entries"].as_u64().map(|entries| format!(", {entries} entries behind"));
     let heard = member["acked_ms_ago"].as_f64().map(|ms| format!(", acknowledged {ms:.1} ms ago"));
     let leads = if member["leads"] == true { ", leads" } else { "" };
-    format!("member    n{} {part}{leads}{}{}\n", member["replica"], lag.unwrap_or_default(), heard.unwrap_or_default())
+    let at = member["address"].as_str().map(|address| format!(" at {address}")).unwrap_or_default();
+    let (lag, heard) = (lag.unwrap_or_default(), heard.unwrap_or_default());
+    format!("member    n{}{at} {part}{leads}{lag}{heard}\n", member["replica"])
 }
 
 #[cfg(test)]
@@ -52,15 +62,15 @@ mod tests {
             "replica": 2, "role": "leader", "term": 7, "leader": 2, "last_index": 90, "committed_index": 89,
             "applied_index": 89, "snapshot_index": null,
             "members": [
-                { "replica": 1, "votes": true, "leads": false, "lag_entries": 1, "acked_ms_ago": 0.4 },
-                { "replica": 2, "votes": true, "leads": true, "lag_entries": 0, "acked_ms_ago": 0.0 },
-                { "replica": 3, "votes": false, "leads": false, "lag_entries": null, "acked_ms_ago": null },
+                { "replica": 1, "address": "10.0.0.1:7301", "votes": true, "leads": false, "lag_entries": 1, "acked_ms_ago": 0.4 },
+                { "replica": 2, "address": "10.0.0.2:7301", "votes": true, "leads": true, "lag_entries": 0, "acked_ms_ago": 0.0 },
+                { "replica": 3, "address": "10.0.0.3:7301", "votes": false, "leads": false, "lag_entries": null, "acked_ms_ago": null },
             ],
         });
         let expected = "replica   n2, leader\nleader    n2, term 7\nlog       last 90, committed 89, applied 89, snapshot -\n\
-                        member    n1 votes, 1 entries behind, acknowledged 0.4 ms ago\n\
-                        member    n2 votes, leads, 0 entries behind, acknowledged 0.0 ms ago\n\
-                        member    n3 learns\n";
+                        member    n1 at 10.0.0.1:7301 votes, 1 entries behind, acknowledged 0.4 ms ago\n\
+                        member    n2 at 10.0.0.2:7301 votes, leads, 0 entries behind, acknowledged 0.0 ms ago\n\
+                        member    n3 at 10.0.0.3:7301 learns\n";
         assert_eq!(words(&told), expected);
     }
 }

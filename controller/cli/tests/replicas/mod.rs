@@ -103,6 +103,7 @@ fn config(root: &Path, id: u16, site: &Arc<Site>, authority: &Authority) -> Repl
         dir: dir(root, id),
         listen: peers[&ReplicaId(id)],
         peers,
+        moved: std::collections::BTreeSet::new(),
         heartbeat: Duration::from_millis(20),
         election: start..start + Duration::from_millis(40),
         site: Arc::clone(site),

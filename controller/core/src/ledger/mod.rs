@@ -381,7 +381,7 @@ impl Ledger {
             // `operate::check` has asked the same question.
             Action::Model(action) => self.models = self.models.after(*action).unwrap_or(self.models),
             // What follows from it is consensus's.
-            Action::HandOver(_) => {}
+            Action::HandOver(_) | Action::Members(_) => {}
         }
         Effect::Admitted { orders: self.derive_orders(at) }
     }

@@ -6,7 +6,9 @@
 
 mod audited;
 mod fallbacks;
+mod fences;
 mod handover;
+mod members;
 mod meters;
 mod operations;
 mod outlets;
@@ -33,7 +35,9 @@ use ridethrough_raft::{Replica, Role, Status};
 
 use self::audited::Audited;
 use self::fallbacks::Fallbacks;
+use self::fences::FencesHeard;
 use self::handover::Leaving;
+pub use self::members::MEMBERS_DEADLINE;
 use self::meters::Meters;
 pub use self::operations::Operators;
 use self::outlets::OutletWatch;
@@ -93,6 +97,7 @@ pub struct ControlThread {
     fallbacks: Fallbacks,
     audited: Option<Audited>,
     leaving: Option<Leaving>,
+    fences: FencesHeard,
     /// Where Raft runs, and whatever waits for it.
     runtime: tokio::runtime::Handle,
 }
@@ -116,6 +121,7 @@ impl ControlThread {
             fallbacks: Fallbacks::new(),
             audited: Audited::new(parts.replica.audit()),
             leaving: None,
+            fences: FencesHeard::default(),
             runtime: runtime.clone(),
             clock,
             parts,
@@ -160,6 +166,7 @@ impl ControlThread {
         while let Some(heard) = self.parts.link.poll() {
             match heard {
                 FromLink::Telemetry(said) => {
+                    self.fences.hear(said.fence);
                     self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
                 }
                 FromLink::Ack { ack, in_force, rtt_us, .. } => {
@@ -380,8 +387,10 @@ impl ControlThread {
 
 fn standing(status: &Status) -> Standing {
     let left = status.leadership_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+    // Whose log says nothing new any more, or decides nothing, endorses nothing: no term is followed.
+    let counts = status.role != Role::Learner && !status.forgotten;
     Standing {
-        term: status.term,
+        term: if counts { status.term } else { 0 },
         leads: status.role == Role::Leader,
         last_index: status.last_index,
         applied_index: status.applied_index,

@@ -5,14 +5,16 @@ use std::time::Instant;
 use ridethrough_core::command::{Action, Command, ModelRefused, Operation};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Effect;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelFault;
 use ridethrough_core::operate;
 use ridethrough_core::units::Millis;
-use ridethrough_raft::{HandoverRefusal, ProposeError, Response};
+use ridethrough_raft::{ProposeError, Response, Status};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ControlThread;
 use super::handover::Wish;
+use super::members::Asked;
 use crate::operator::{Ask, Question, Told, cluster};
 
 /// The operators' end of the control thread.
@@ -28,10 +30,31 @@ pub struct Operators {
 /// An operation on its way.
 #[derive(Debug)]
 struct Waiting {
-    /// Who is to lead once it is committed, if it is about that.
-    hand_over: Option<ReplicaId>,
+    /// What consensus does once it is committed.
+    then: Then,
     asked_at: Instant,
     answer: oneshot::Sender<Told>,
+}
+
+/// What consensus does once an operation is committed.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// Nothing: it was carried out when it was applied.
+    Nothing,
+    /// This replica is to lead.
+    HandOver(ReplicaId),
+    /// The members change.
+    Members(MemberChange),
+}
+
+impl Then {
+    const fn of(operation: &Operation) -> Self {
+        match operation.action {
+            Action::HandOver(to) => Self::HandOver(to),
+            Action::Members(change) => Self::Members(change),
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Operators {
@@ -44,14 +67,17 @@ impl Operators {
 impl ControlThread {
     /// Answers whoever waits with what became of his operation, or goes on with it.
     pub(super) fn hear_operation(&mut self, result: &Result<Response, ProposeError>) {
-        let Some(Waiting { hand_over, asked_at, answer }) = self.operators.waiting.take() else { return };
+        let Some(Waiting { then, asked_at, answer }) = self.operators.waiting.take() else { return };
         let told = match result {
-            Ok(response) => match (&response.effect, hand_over) {
-                (Some(Effect::Admitted { .. }), Some(to)) => {
+            Ok(response) => match (&response.effect, then) {
+                (Some(Effect::Admitted { .. }), Then::HandOver(to)) => {
                     let wish = Wish { to, index: response.at.index, asked_at, answer };
                     return self.begin_to_leave(wish, self.clock.now());
                 }
-                (Some(Effect::Admitted { .. }), None) => Told::Done { index: response.at.index },
+                (Some(Effect::Admitted { .. }), Then::Members(change)) => {
+                    return self.change_members(Asked { change, index: response.at.index, asked_at, answer });
+                }
+                (Some(Effect::Admitted { .. }), Then::Nothing) => Told::Done { index: response.at.index },
                 (Some(Effect::Refused(refusal)), _) => {
                     Told::Refused { why: refusal.describe(&self.parts.site), index: Some(response.at.index) }
                 }
@@ -67,13 +93,16 @@ impl ControlThread {
         while let Ok(Ask { what, answer }) = self.operators.asks.try_recv() {
             let told = match what {
                 Question::Models => self.models(),
-                Question::Cluster => Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0)),
+                Question::Cluster => {
+                    let ahead = |status: &Status| self.fences.ahead_of(status.term, status.last_index);
+                    Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, ahead))
+                }
                 Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
                 Question::Do(operation) => match self.judge(&operation, now) {
                     Ok(()) => {
-                        let (hand_over, asked_at) = (heir(&operation), Instant::now());
+                        let (then, asked_at) = (Then::of(&operation), Instant::now());
                         if self.leaving.is_none() && self.send_proposal(Command::Operation(operation), now) {
-                            self.operators.waiting = Some(Waiting { hand_over, asked_at, answer });
+                            self.operators.waiting = Some(Waiting { then, asked_at, answer });
                             continue;
                         }
                         Told::Failed { why: "another operation is on its way: try again".into() }
@@ -99,13 +128,18 @@ impl ControlThread {
         if self.leadership.acting().is_none() {
             return Err(Box::new(Told::NotLeader { leader: self.status.leader.map(|leader| leader.0) }));
         }
-        if let Some(to) = heir(operation) {
-            let refused = |refusal: HandoverRefusal| Box::new(Told::Refused { why: refusal.to_string(), index: None });
-            self.parts.replica.may_hand_over(to).map_err(refused)?;
+        let refused = |why: String| Box::new(Told::Refused { why, index: None });
+        match Then::of(operation) {
+            Then::HandOver(to) => {
+                self.parts.replica.may_hand_over(to).map_err(|refusal| refused(refusal.to_string()))?;
+            }
+            Then::Members(change) => {
+                self.parts.replica.may_change(&change).map_err(|refusal| refused(refusal.to_string()))?;
+            }
+            Then::Nothing => {}
         }
         let ledger = self.control.ledger().at(self.control.ledger_at(now));
-        operate::check(&ledger, operation)
-            .map_err(|refusal| Box::new(Told::Refused { why: refusal.describe(&self.parts.site), index: None }))
+        operate::check(&ledger, operation).map_err(|refusal| refused(refusal.describe(&self.parts.site)))
     }
 
     /// A leader says in the log that it forecasts by the rule because of its model: once in its leadership, and again
@@ -125,13 +159,5 @@ impl ControlThread {
 
     pub(super) fn forget_what_was_said(&mut self) {
         self.operators.said = None;
-    }
-}
-
-/// Who is to lead, where that is what is asked for.
-const fn heir(operation: &Operation) -> Option<ReplicaId> {
-    match operation.action {
-        Action::HandOver(to) => Some(to),
-        _ => None,
     }
 }

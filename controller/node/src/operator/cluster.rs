@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
-use ridethrough_raft::{Peer, Replica, Role};
+use ridethrough_raft::{Peer, Replica, Role, Status};
 use serde_json::{Value, json};
 
-/// How a cluster is, as one replica sees it.
-pub fn status(replica: &Replica, own: u16) -> Value {
+/// What devices have obeyed that the log does not reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// The highest term.
+    pub term: u64,
+    /// The highest index.
+    pub index: u64,
+}
+
+/// How a cluster is, as one replica sees it; `ahead` says what devices have obeyed that its log does not reach.
+pub fn status(replica: &Replica, own: u16, ahead: impl Fn(&Status) -> Option<Ahead>) -> Value {
     let status = replica.status();
     let leads = status.role == Role::Leader;
     let members = replica.peers();
@@ -14,6 +23,7 @@ pub fn status(replica: &Replica, own: u16) -> Value {
         json!({
             "replica": id.0,
             "votes": peer.votes,
+            "address": peer.address.to_string(),
             "leads": status.leader == Some(*id),
             "lag_entries": peer.lag_entries.filter(|_| leads),
             "acked_ms_ago": peer.acked_ago.filter(|_| leads).map(millis),
@@ -23,11 +33,13 @@ pub fn status(replica: &Replica, own: u16) -> Value {
         "replica": own,
         "role": role_name(status.role),
         "term": status.term,
+        "forgotten": status.forgotten,
         "leader": status.leader.map(|leader| leader.0),
         "last_index": status.last_index,
         "committed_index": status.committed_index,
         "applied_index": status.applied_index,
         "snapshot_index": status.snapshot_index,
+        "devices_ahead": ahead(&status).filter(|_| leads).map(|ahead| json!({ "term": ahead.term, "index": ahead.index })),
         "members": members.iter().map(member).collect::<Vec<_>>(),
     })
 }

@@ -5,6 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use ridethrough_core::site::Site;
+use ridethrough_pki::{Authority, Validity};
+use ridethrough_raft::{PeerPems, PeerTls};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,7 +32,8 @@ impl Socket {
         let site = Site::parse("demo", include_str!("../../../../fault-injection/scenarios/demo/site.toml"))
             .expect("the demo's site is good");
         let wonders = Wonders { site: Arc::new(site), queue: Arc::new(ArrayQueue::new(1)) };
-        let desk = Desk { library, arrivals: Arc::new(ArrayQueue::new(1)), asks, control: thread::current(), wonders };
+        let (arrivals, control, prober) = (Arc::new(ArrayQueue::new(1)), thread::current(), prober());
+        let desk = Desk { library, arrivals, asks, control, prober, wonders };
         runtime.block_on(async { open(home.path(), desk) });
         Self { _runtime: runtime, home, asked }
     }
@@ -57,6 +60,14 @@ impl Socket {
     }
 }
 
+/// A caller of a cluster that nobody else belongs to.
+fn prober() -> Prober {
+    let authority = Authority::found([7; 16], Validity::days(2)).expect("founded");
+    let own = authority.issue(1, Validity::days(1)).expect("issued");
+    let (ca, certificate, key) = (authority.certificate_pem(), &own.certificate_pem, &own.key_pem);
+    Prober::new(PeerTls::new([7; 16], ReplicaId(1), PeerPems { ca, certificate, key, revoked: None }).expect("it fits"))
+}
+
 fn answer_of(mut caller: Caller) -> Value {
     let mut line = String::new();
     // A caller whose words were not all read is cut off after the answer.
@@ -79,6 +90,11 @@ fn what_is_no_request_is_refused_in_words() {
     socket.check(b"{\"command\":\"shadow\",\"model\":\"x\",\"dry_run\":false}\n", "missing field `reason`");
     socket.check(b"{\"command\":\"cluster\",\"of\":1}\n", "no request");
     socket.check(b"{\"command\":\"handover\",\"to\":2,\"dry_run\":false}\n", "missing field `reason`");
+    socket.check(
+        b"{\"command\":\"add\",\"replica\":4,\"address\":\"n4\",\"reason\":\"x\",\"dry_run\":true}\n",
+        "no request",
+    );
+    socket.check(b"{\"command\":\"forget\",\"replica\":4,\"reason\":\"x\",\"dry_run\":true}\n", "although_alive");
     socket.check(b"{\"command\":\"handover\",\"to\":70000,\"reason\":\"x\",\"dry_run\":false}\n", "no request");
 }
 
@@ -92,6 +108,38 @@ fn a_wish_for_another_leader_names_who_asks_and_is_answered_with_how_long_it_too
     let told = Told::HandedOver { index: 9, leader: 3, term: 4, took: Duration::from_micros(2_520) };
     answer.send(told).expect("it waits");
     assert_eq!(answer_of(caller).to_string(), r#"{"index":9,"leader":3,"term":4,"took_ms":2.52}"#);
+}
+
+#[test]
+fn a_wish_about_members_is_waited_for_longer_and_answered_with_who_votes() {
+    let mut socket = Socket::open();
+    let mut caller = socket.call();
+    let wish = b"{\"command\":\"forget\",\"replica\":3,\"although_alive\":false,\"reason\":\"x\",\"dry_run\":false}\n";
+    caller.write_all(wish).expect("it reads");
+    let Some(Ask { what: Question::Do(wish), answer }) = socket.asked.blocking_recv() else { panic!("a wish") };
+    let forget = MemberChange::Forget { replica: ReplicaId(3), although_alive: false };
+    assert_eq!(wish.action, Action::Members(forget));
+    assert!(members::deadline(&Question::Do(wish)) > Some(ANSWER_DEADLINE));
+    let changed = Changed { index: 11, voters: vec![ReplicaId(1), ReplicaId(2)] };
+    answer.send(Told::Members { index: 9, changed, took: Duration::from_millis(3) }).expect("it waits");
+    let told = answer_of(caller).to_string();
+    assert_eq!(told, r#"{"index":9,"membership_index":11,"took_ms":3.0,"voters":[1,2]}"#);
+}
+
+#[test]
+fn who_is_to_be_a_member_is_called_before_anything_is_written() {
+    let mut socket = Socket::open();
+    let mut caller = socket.call();
+    // Nobody listens at the port of echo here.
+    let wish = b"{\"command\":\"add\",\"replica\":4,\"address\":\"127.0.0.1:7\",\"reason\":\"x\",\"dry_run\":false}\n";
+    caller.write_all(wish).expect("it reads");
+    let Some(Ask { what: Question::Check(_), answer }) = socket.asked.blocking_recv() else { panic!("a check") };
+    answer.send(Told::Would).expect("it waits");
+    let Some(Ask { what: Question::Cluster, answer }) = socket.asked.blocking_recv() else { panic!("the members") };
+    answer.send(Told::Cluster(serde_json::json!({ "members": [{ "replica": 1 }] }))).expect("it waits");
+    let told = answer_of(caller);
+    assert!(told["refused"].as_str().is_some_and(|why| why.starts_with("n4 at 127.0.0.1:7: ")), "{told}");
+    assert!(socket.asked.try_recv().is_err(), "nothing was asked for");
 }
 
 #[test]

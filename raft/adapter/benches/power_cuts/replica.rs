@@ -82,6 +82,7 @@ impl Life {
             dir: dir(&self.root, self.id),
             listen: self.address(self.id),
             peers: MEMBERS.map(|id| (ReplicaId(id), self.address(id))).collect(),
+            moved: std::collections::BTreeSet::new(),
             tls: identity(CLUSTER, self.id, &text("ca.pem".into())?, &issued, None),
             heartbeat: BRISK.heartbeat,
             election: start..start + CALM.width,

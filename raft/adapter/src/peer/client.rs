@@ -1,8 +1,6 @@
 //! openraft's network: turns its requests into calls over the links.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -12,7 +10,8 @@ use openraft::error::{RPCError, ReplicationClosed, StreamingError, Timeout, Unre
 use openraft::network::{Backoff, RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{AppendEntriesResponse, SnapshotResponse, StreamAppendResult};
 
-use super::link::{CallError, Link};
+use super::link::CallError;
+use super::links::Links;
 use crate::codec::wire::{
     Answer, AppendAnswer, AppendRequest, Request, SnapshotPart, TransferAnswer, TransferRequest, VoteAnswer,
     VoteRequest, decode_answer, encode_request,
@@ -35,55 +34,30 @@ type Snapshot = openraft::type_config::alias::SnapshotOf<TypeConfig, Vec<u8>>;
 type RpcError = RPCError<TypeConfig>;
 type Appended = Result<StreamAppendResult<TypeConfig>, RpcError>;
 
-/// All links of a replica.
-#[derive(Clone)]
-pub(crate) struct Links {
-    own: u64,
-    links: Arc<BTreeMap<u64, Link>>,
-}
-
 /// The way to one peer, for one of openraft's tasks.
 pub struct Client {
-    own: u64,
     target: u64,
-    links: Arc<BTreeMap<u64, Link>>,
-}
-
-impl Links {
-    pub(crate) fn new(own: u64, links: BTreeMap<u64, Link>) -> Self {
-        Self { own, links: Arc::new(links) }
-    }
-
-    /// The shortest election timeout of any peer that has been reached.
-    pub(crate) fn election_min(&self) -> Option<Duration> {
-        self.links.values().filter_map(Link::election).min()
-    }
-
-    /// Whether every peer has been reached and knows of no committed entry.
-    pub(crate) fn all_unfounded(&self) -> bool {
-        self.links.values().all(Link::is_unfounded)
-    }
+    links: Links,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Links {
     type Network = Client;
 
     async fn new_client(&mut self, target: u64, _: &PeerAddress) -> Client {
-        Client { own: self.own, target, links: Arc::clone(&self.links) }
+        Client { target, links: self.clone() }
     }
 }
 
 impl Client {
     async fn call(&self, request: &Request, action: RPCTypes, deadline: Duration) -> Result<Answer, RpcError> {
-        let link = self.links.get(&self.target).ok_or_else(|| unreachable(&CallError::NotConnected))?;
         let body = encode_request(request).map_err(|error| unreachable(&error))?;
-        match link.call(body, deadline).await {
+        match self.links.call(self.target, body, deadline).await {
             Ok(answer) => match decode_answer(&answer).map_err(|error| unreachable(&error))? {
                 Answer::Failed(reason) => Err(unreachable(&io::Error::other(reason))),
                 answer => Ok(answer),
             },
             Err(CallError::Deadline) => {
-                let (id, target) = (self.own, self.target);
+                let (id, target) = (self.links.own(), self.target);
                 Err(RPCError::Timeout(Timeout { action, id, target, timeout: deadline }))
             }
             Err(error) => Err(unreachable(&error)),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -69,6 +69,8 @@ struct Known {
     election_ms: AtomicU64,
     /// 0 while unknown, 1 when it knows of no committed entry, 2 when it does.
     founded: AtomicU8,
+    /// Whether it said, when it was last called, that this replica is no member.
+    refused: AtomicBool,
 }
 
 struct Call {
@@ -85,17 +87,24 @@ impl Link {
         Self { calls, known, task }
     }
 
-    /// Sends a request and waits for the answer to it.
-    pub(crate) async fn call(&self, body: Vec<u8>, deadline: Duration) -> Result<Vec<u8>, CallError> {
+    /// Sends a request; what it returns waits for the answer to it, and outlives the link.
+    pub(crate) fn call(
+        &self,
+        body: Vec<u8>,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>, CallError>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.calls.try_send(Call { body, answer }).map_err(|error| match error {
+        let sent = self.calls.try_send(Call { body, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CallError::Busy,
             mpsc::error::TrySendError::Closed(_) => CallError::NotConnected,
-        })?;
-        match timeout(deadline, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(CallError::Broken),
-            Err(_) => Err(CallError::Deadline),
+        });
+        async move {
+            sent?;
+            match timeout(deadline, answered).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(CallError::Broken),
+                Err(_) => Err(CallError::Deadline),
+            }
         }
     }
 
@@ -113,6 +122,12 @@ impl Link {
         // Pairs with the Release in `Known::note`.
         self.known.founded.load(Ordering::Acquire) == 1
     }
+
+    /// Whether the peer said, when it was last called, that this replica is no member.
+    pub(crate) fn is_refused(&self) -> bool {
+        // Read alone; nothing else is published by it.
+        self.known.refused.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Link {
@@ -126,6 +141,7 @@ impl Known {
         // Both pair with the Acquire of their readers; the two values are read apart.
         self.election_ms.store(welcome.election_ms, Ordering::Release);
         self.founded.store(if welcome.founded { 2 } else { 1 }, Ordering::Release);
+        self.refused.store(false, Ordering::Relaxed);
     }
 }
 
@@ -170,6 +186,9 @@ async fn keep_up(
                     vacancy.gone(route.to, meetings);
                     at_once = 0;
                 }
+                if matches!(error, ConnectError::Refused(HelloRefusal::UnknownCaller)) {
+                    known.refused.store(true, Ordering::Relaxed);
+                }
                 pause = if error.needs_a_person() { REFUSED_PAUSE } else { pause };
                 // A peer that stays away is told once, not fifty times a second.
                 let text = error.to_string();
@@ -205,7 +224,7 @@ async fn refusing<T>(calls: &mut mpsc::Receiver<Call>, work: impl Future<Output 
 }
 
 #[derive(Debug)]
-enum ConnectError {
+pub(super) enum ConnectError {
     Deadline,
     Io(io::Error),
     Refused(HelloRefusal),
@@ -255,7 +274,8 @@ impl fmt::Display for ConnectError {
                 f.write_str("another replica listens there: check the addresses of the peers")
             }
             Self::Refused(HelloRefusal::UnknownCaller) => {
-                f.write_str("it does not have this replica among its peers: check its configuration")
+                f.write_str("it does not have this replica among its members: ")?;
+                f.write_str("it was forgotten, or is not added yet (`ridectl cluster add` at the leader)")
             }
             Self::Refused(HelloRefusal::Certificate) => {
                 f.write_str("it says that this replica's certificate names another: check peer_tls")
@@ -267,7 +287,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-async fn connect(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), ConnectError> {
+pub(super) async fn connect(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), ConnectError> {
     timeout(GREETING_DEADLINE, greet(route, tls)).await.unwrap_or(Err(ConnectError::Deadline))
 }
 
@@ -291,7 +311,7 @@ async fn greet(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), Con
     }
 }
 
-struct Connection {
+pub(super) struct Connection {
     frames: FrameReader<Source>,
     sink: Sink,
     pending: BTreeMap<u64, oneshot::Sender<Result<Vec<u8>, CallError>>>,

@@ -15,6 +15,8 @@ pub(crate) mod doorman;
 pub(crate) mod expiry;
 pub(crate) mod frame;
 pub(crate) mod link;
+pub(crate) mod links;
+pub(crate) mod probe;
 pub(crate) mod refusal;
 pub(crate) mod server;
 pub(crate) mod tls;

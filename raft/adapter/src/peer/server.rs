@@ -1,6 +1,5 @@
 //! The called side: greets peers and hands their requests to openraft.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use crate::codec::wire::{
     encode_answer, encode_greeting,
 };
 use crate::log_store::LogStore;
+use crate::membership::{LEADER_HEARD, Members, leads_since};
 use crate::snapshot::decode_for;
 use crate::state_machine::StateMachine;
 use crate::type_config::{TypeConfig, Vote};
@@ -45,7 +45,7 @@ pub(crate) struct Service {
     pub(crate) raft: openraft::Raft<TypeConfig, StateMachine>,
     pub(crate) cluster: [u8; 16],
     pub(crate) own: u64,
-    pub(crate) peers: BTreeSet<u64>,
+    pub(crate) members: Arc<Members>,
     pub(crate) tls: PeerTls,
     pub(crate) refusals: Refusals,
     pub(crate) election_ms: u64,
@@ -140,7 +140,15 @@ impl Service {
         if hello.from != certified {
             return Err(HelloRefusal::Certificate);
         }
-        if self.peers.contains(&hello.from) { Ok(hello.from) } else { Err(HelloRefusal::UnknownCaller) }
+        if self.knows(hello.from) { Ok(hello.from) } else { Err(HelloRefusal::UnknownCaller) }
+    }
+
+    /// Whether this peer may say anything. A member may; while no leader is heard, so may any other replica of the cluster,
+    /// for this one's log may be older than that replica's membership. Raft judges what it then says.
+    fn knows(&self, peer: u64) -> bool {
+        let hears =
+            || self.voting.heard_within(LEADER_HEARD) || leads_since(&self.raft).is_some_and(|ago| ago <= LEADER_HEARD);
+        self.members.contains(peer) || (self.members.is_founded() && !hears())
     }
 
     /// Lets openraft answer.
@@ -248,6 +256,10 @@ impl Connection {
             }
             Kind::Request => {
                 let request = decode_request(&frame.body).map_err(io::Error::other)?;
+                // Who was forgotten since calls again, and is told so.
+                if !self.service.knows(self.peer) {
+                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the peer is no member any longer"));
+                }
                 self.begin(frame.id, request);
                 Ok(())
             }

@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,7 +38,10 @@ pub fn site() -> Arc<Site> {
 pub struct Cluster {
     pub root: TempDir,
     pub replicas: BTreeMap<u16, Replica>,
-    peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// Where each of them listens, and further replicas may.
+    pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    /// Who of them has moved since the log was told.
+    pub moved: BTreeSet<ReplicaId>,
     /// Who each of them is to its peers.
     pub identities: BTreeMap<u16, PeerTls>,
     pub pace: Pace,
@@ -89,7 +92,17 @@ impl Cluster {
             (ReplicaId(id), SocketAddr::from((Ipv4Addr::new(127, high, low, host), 7301)))
         });
         let root = tempfile::tempdir().expect("a directory");
-        Self { root, replicas: BTreeMap::new(), peers: peers.collect(), identities: identities(CLUSTER), pace }
+        let (replicas, moved) = (BTreeMap::new(), BTreeSet::new());
+        Self { root, replicas, peers: peers.collect(), moved, identities: identities(CLUSTER), pace }
+    }
+
+    /// Where the replica listens that may join the three, or one of them after it has moved.
+    pub fn fourth_address(&self) -> SocketAddr {
+        let mut address = self.peers[&ReplicaId(1)];
+        let IpAddr::V4(ip) = address.ip() else { panic!("an address of 127.0.0.0/8") };
+        let [a, b, c, host] = ip.octets();
+        address.set_ip(Ipv4Addr::new(a, b, c, host + 3).into());
+        address
     }
 
     /// A cluster of three that runs.
@@ -113,6 +126,7 @@ impl Cluster {
             dir: self.dir(id),
             listen: self.peers[&ReplicaId(id)],
             peers: self.peers.clone(),
+            moved: self.moved.clone(),
             tls: self.identities[&id].clone(),
             heartbeat: self.pace.heartbeat,
             election: start..start + self.pace.width,
@@ -183,14 +197,14 @@ impl Cluster {
     }
 }
 
-/// Three replicas under one new authority.
+/// Three replicas, and one more that may join them, under one new authority.
 pub fn identities(cluster: [u8; 16]) -> BTreeMap<u16, PeerTls> {
     let authority = Authority::found(cluster, Validity::days(2)).expect("founded");
     let identity = |id| {
         let issued = authority.issue(id, Validity::days(1)).expect("issued");
         (id, identity(cluster, id, authority.certificate_pem(), &issued, None))
     };
-    (1..=3).map(identity).collect()
+    (1..=4).map(identity).collect()
 }
 
 /// A replica with this certificate.

@@ -97,6 +97,7 @@ async fn start(setup: Setup) -> Result<Replica> {
         dir,
         listen: *peers.get(&id).context("it is not among its peers")?,
         peers: peers.into_iter().map(|(id, address)| (ReplicaId(id), address)).collect(),
+        moved: std::collections::BTreeSet::new(),
         tls: PeerTls::new(cluster, ReplicaId(id), pems)?,
         heartbeat: Duration::from_millis(50),
         election: first..first + Duration::from_millis(150),

@@ -3,6 +3,7 @@
 use ridethrough_core::command::{Action, ModelRefused, Operation, Outcome, TimedAck, TransferId};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::RuleReason;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::{ModelAction, ModelId};
 use ridethrough_core::site::{RowId, Site};
 use serde::Serialize;
@@ -48,6 +49,12 @@ pub(super) struct OperationFacts<'a> {
     minimum_version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leader: Option<String>,
+    /// Who is to be a member, or no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
+    /// Where a new member listens for its peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +121,8 @@ impl<'a> OperationFacts<'a> {
             model: None,
             minimum_version: None,
             leader: None,
+            member: None,
+            address: None,
         };
         match &operation.action {
             Action::Transfer(grant, stored, loads) => {
@@ -130,6 +139,12 @@ impl<'a> OperationFacts<'a> {
             }
             Action::Model(ModelAction::Rollback { minimum }) => facts.minimum_version = *minimum,
             Action::HandOver(replica) => facts.leader = Some(replica.to_string()),
+            Action::Members(change) => {
+                facts.member = Some(change.replica().to_string());
+                if let MemberChange::Add { address, .. } = change {
+                    facts.address = Some(address.to_string());
+                }
+            }
         }
         facts
     }
@@ -147,6 +162,8 @@ const fn action(action: &Action) -> &'static str {
         Action::Model(ModelAction::Promote { .. }) => "model_promote",
         Action::Model(ModelAction::Rollback { .. }) => "model_rollback",
         Action::HandOver(_) => "hand_over",
+        Action::Members(MemberChange::Forget { .. }) => "forget",
+        Action::Members(MemberChange::Add { .. }) => "add",
     }
 }
 

@@ -11,6 +11,7 @@ use ridethrough_core::command::{
 use ridethrough_core::device::{DeviceId, ReplicaId};
 use ridethrough_core::fallback::ForecastNote;
 use ridethrough_core::ledger::Effect;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
@@ -128,8 +129,17 @@ fn operation_line(index: u64, operation: &Operation, site: &Site) -> String {
         Action::ManualOff => "plan the whole site again".into(),
         Action::Model(action) => model_words(*action),
         Action::HandOver(replica) => format!("let {replica} lead"),
+        Action::Members(change) => member_words(*change),
     };
     format!("operation by {}: {what}; {}", names::quoted(&operation.actor), names::quoted(&operation.reason))
+}
+
+fn member_words(change: MemberChange) -> String {
+    match change {
+        MemberChange::Forget { replica, although_alive: false } => format!("forget {replica}"),
+        MemberChange::Forget { replica, although_alive: true } => format!("forget {replica}, although it may be alive"),
+        MemberChange::Add { replica, address } => format!("add {replica} at {address}"),
+    }
 }
 
 fn model_words(action: ModelAction) -> String {
@@ -236,6 +246,13 @@ mod tests {
         check(operated(Action::ManualOn), &[&told("leave the whole site alone")]);
         check(operated(Action::ManualOff), &[&told("plan the whole site again")]);
         check(operated(Action::HandOver(ReplicaId(3))), &[&told("let n3 lead")]);
+        let replica = ReplicaId(3);
+        let forget = |although_alive| Action::Members(MemberChange::Forget { replica, although_alive });
+        check(operated(forget(false)), &[&told("forget n3")]);
+        check(operated(forget(true)), &[&told("forget n3, although it may be alive")]);
+        let address = "10.0.0.3:7301".parse().expect("an address");
+        let add = Action::Members(MemberChange::Add { replica, address });
+        check(operated(add), &[&told("add n3 at 10.0.0.3:7301")]);
         check(
             operated(Action::End(RackId(0))),
             &[&told("end the transfer to A1"), "REFUSED, nothing changed: rack A1 has no transfer"],

@@ -3,14 +3,17 @@
 use bincode::{Decode, Encode};
 use ridethrough_core::command::{Action, Operation};
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::RackId;
 
+use super::AddressV2;
 use super::grant::GrantV2;
 use super::model::ModelIdV2;
 use super::numbers::device;
 use super::plan::{RackLoadV2, StoredEnergyV2};
 use crate::codec::CodecError;
+use crate::type_config::PeerAddress;
 
 #[derive(Encode, Decode)]
 pub(super) struct OperationV2 {
@@ -32,6 +35,8 @@ enum ActionV2 {
     ModelPromote { model: ModelIdV2, minimum: Option<u64> },
     ModelRollback { minimum: Option<u64> },
     HandOver { replica: u16 },
+    Forget { replica: u16, although_alive: bool },
+    Add { replica: u16, address: AddressV2 },
 }
 
 impl From<&Operation> for OperationV2 {
@@ -68,6 +73,12 @@ impl From<&Action> for ActionV2 {
             }
             Action::Model(ModelAction::Rollback { minimum }) => Self::ModelRollback { minimum: *minimum },
             Action::HandOver(replica) => Self::HandOver { replica: replica.0 },
+            Action::Members(MemberChange::Forget { replica, although_alive }) => {
+                Self::Forget { replica: replica.0, although_alive: *although_alive }
+            }
+            Action::Members(MemberChange::Add { replica, address }) => {
+                Self::Add { replica: replica.0, address: (&PeerAddress(*address)).into() }
+            }
         }
     }
 }
@@ -93,6 +104,13 @@ impl TryFrom<ActionV2> for Action {
             }
             ActionV2::ModelRollback { minimum } => Self::Model(ModelAction::Rollback { minimum }),
             ActionV2::HandOver { replica } => Self::HandOver(ReplicaId(replica)),
+            ActionV2::Forget { replica, although_alive } => {
+                Self::Members(MemberChange::Forget { replica: ReplicaId(replica), although_alive })
+            }
+            ActionV2::Add { replica, address } => {
+                let PeerAddress(address) = address.into();
+                Self::Members(MemberChange::Add { replica: ReplicaId(replica), address })
+            }
         })
     }
 }

@@ -12,6 +12,7 @@ use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, O
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
 use ridethrough_core::site::{FeedId, KesmId, RackId, RowId, TieId};
@@ -320,6 +321,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(Action::ManualOff),
         model_action().prop_map(Action::Model),
         any::<u16>().prop_map(|replica| Action::HandOver(ReplicaId(replica))),
+        (any::<u16>(), any::<bool>()).prop_map(|(replica, although_alive)| {
+            Action::Members(MemberChange::Forget { replica: ReplicaId(replica), although_alive })
+        }),
+        (any::<u16>(), any::<std::net::SocketAddrV4>()).prop_map(|(replica, address)| {
+            Action::Members(MemberChange::Add { replica: ReplicaId(replica), address: address.into() })
+        }),
     ];
     (words(), words(), action).prop_map(|(actor, reason, action)| Operation { actor, reason, action })
 }

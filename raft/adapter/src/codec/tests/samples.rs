@@ -14,6 +14,7 @@ use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, O
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
 use ridethrough_core::site::{FeedId, KesmId, RackId, RowId, TieId};
@@ -130,9 +131,22 @@ pub(super) fn notes() -> Vec<LogEntry> {
     [note, ForecastNote::default()].map(Command::Forecasts).map(normal).into()
 }
 
-/// Entries about who leads, which came last.
+/// Entries about who leads, which came then.
 pub(super) fn handovers() -> Vec<LogEntry> {
     vec![normal(Command::Operation(operation(Action::HandOver(ReplicaId(3)))))]
+}
+
+/// Entries about who belongs to the cluster, which came last.
+pub(super) fn members() -> Vec<LogEntry> {
+    let replica = ReplicaId(3);
+    let add = |address: &str| MemberChange::Add { replica, address: address.parse().expect("an address") };
+    let changes = [
+        MemberChange::Forget { replica, although_alive: true },
+        MemberChange::Forget { replica, although_alive: false },
+        add("10.0.0.3:7301"),
+        add("[fd00::3]:7301"),
+    ];
+    changes.map(|change| normal(Command::Operation(operation(Action::Members(change))))).into()
 }
 
 fn model(version: u64) -> ModelId {
