@@ -32,6 +32,7 @@
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
 //! | [`dispatch`] | which committed orders may go out now |
+//! | [`crosscheck`] | what a follower thinks of what its leader had committed |
 //! | [`control`] | all of the above at work in one replica: events in, commands out |
 //! | [`audit`] | replays a log and explains its decisions |
 
@@ -43,6 +44,7 @@ pub mod capping;
 mod cases;
 pub mod command;
 pub mod control;
+pub mod crosscheck;
 pub mod dispatch;
 pub mod electrical;
 pub mod envelope;

@@ -12,6 +12,7 @@
 //! The caller owns consensus, the link, the forecast and the clock. The same code runs on a node's control thread and
 //! in a simulation on virtual time. `now` is always the replica's own monotonic clock in milliseconds.
 
+mod crosschecking;
 mod devices;
 mod endorsing;
 mod leadership;
@@ -23,13 +24,16 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use self::crosschecking::Judgements;
 pub use self::leadership::{Duty, Leadership, Standing};
 
+use self::crosschecking::{CrossChecking, Known};
 use self::devices::Devices;
 use self::endorsing::Endorsing;
 use self::ledger_clock::LedgerClock;
 use self::supervision::Supervision;
 use crate::command::{Command, Entry, Founding, Outcome, Plan, Stamp, TimedAck, TransferId};
+use crate::crosscheck::Disputed;
 use crate::device::{Ack, DeviceId, Fence, Order, Reading, ReplicaId, Setpoint};
 use crate::dispatch::{self, InForce};
 use crate::envelope::{self, Refusal};
@@ -54,6 +58,7 @@ pub struct Control {
     /// Transfers whose outcome is on its way or in the log, so that it is proposed once.
     noted: BTreeSet<TransferId>,
     endorsing: Endorsing,
+    crosschecking: CrossChecking,
 }
 
 impl Control {
@@ -69,6 +74,7 @@ impl Control {
             supervision: Supervision::new(ledger.site()),
             noted: BTreeSet::new(),
             endorsing: Endorsing::default(),
+            crosschecking: CrossChecking::new(&ledger),
             ledger,
         }
     }
@@ -196,16 +202,54 @@ impl Control {
 
     /// Hands every committed order that this replica has not endorsed yet in its present term to `send`, with the time
     /// for which it is still valid; none while it leads. `send` says whether it took the order. When an order may go is
-    /// for the leader to say: an endorsement alone moves nothing.
+    /// for the leader to say: an endorsement alone moves nothing. What carries out a transfer that this replica doubts or disputes is
+    /// withheld for as long as it does.
     pub fn endorse_orders(&mut self, now: Millis, send: &mut dyn FnMut(&Committed<Order>, Millis) -> bool) {
         let ledger = Arc::clone(&self.ledger);
         let ledger_now = self.clock.at(now);
         for order in ledger.orders() {
             let valid_for = order.get().until.saturating_sub(ledger_now);
-            if valid_for > Millis::ZERO && self.endorsing.is_new(order.get()) && send(order, valid_for) {
+            let withheld = || self.crosschecking.withholds(&ledger, order.get().device);
+            let due = valid_for > Millis::ZERO && self.endorsing.is_new(order.get()) && !withheld();
+            if due && send(order, valid_for) {
                 self.endorsing.endorsed(order.get());
             }
         }
+    }
+
+    /// Judges by this replica's own numbers the transfers that are new in the ledger; call it before [`Self::endorse_orders`]. A
+    /// replica that acts as leader judges nothing.
+    pub fn cross_check(&mut self, leads: bool, now: Millis) {
+        let ledger = Arc::clone(&self.ledger);
+        if leads {
+            return self.crosschecking.lead(&ledger);
+        }
+        let known = Known { ledger: &ledger, view: &self.view, now, ledger_now: self.clock.at(now) };
+        self.crosschecking.judge_new(&known);
+    }
+
+    /// Takes in what this tick measured and foresaw, whoever leads, and judges again what is doubted or disputed; returns what is
+    /// disputed from now on, each once.
+    pub fn cross_check_again(&mut self, now: Millis) -> Vec<Disputed> {
+        let ledger = Arc::clone(&self.ledger);
+        let known = Known { ledger: &ledger, view: &self.view, now, ledger_now: self.clock.at(now) };
+        self.crosschecking.note(&known, &self.forecasts, &self.devices);
+        self.crosschecking.judge_again(&known)
+    }
+
+    /// Whether more transfers are new than one turn judges.
+    pub const fn cross_check_goes_on(&self) -> bool {
+        self.crosschecking.has_more()
+    }
+
+    /// Transfers in force that this replica disputes.
+    pub fn disputed(&self) -> impl Iterator<Item = &Disputed> {
+        self.crosschecking.disputed()
+    }
+
+    /// What has come of all judgements since the start.
+    pub const fn judgements(&self) -> Judgements {
+        self.crosschecking.judgements()
     }
 
     /// What devices made of the orders of each transfer, once all of them have answered or one of them has not in time;

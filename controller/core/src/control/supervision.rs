@@ -60,6 +60,12 @@ impl Supervision {
         record.quarantined.filter(|(_, until)| *until > now).map(|(fault, _)| fault)
     }
 
+    /// Whether anything is held against a device now, or it is in quarantine.
+    pub fn suspects(&self, site: &Site, device: DeviceId, now: Millis) -> bool {
+        let record = site.device_slot(device).and_then(|slot| self.records.get(slot));
+        record.is_some_and(|record| record.suspected.is_some()) || self.quarantined(site, device, now).is_some()
+    }
+
     /// Every device in quarantine, and why.
     pub fn all_quarantined(&self, site: &Site, now: Millis) -> Vec<(DeviceId, Fault)> {
         site.devices().filter_map(|device| Some((device, self.quarantined(site, device, now)?))).collect()

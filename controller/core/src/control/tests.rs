@@ -243,3 +243,47 @@ fn an_entry_carries_ledger_time_on_from_what_was_applied() {
     other.follow(Arc::clone(run.control.ledger()), Millis::new(7));
     assert_eq!(other.ledger_at(Millis::new(257)), run.control.ledger_at(later));
 }
+
+#[test]
+fn a_follower_endorses_no_order_for_what_it_doubts() {
+    let mut run = Run::new();
+    let mut follower = Control::new(Arc::clone(run.control.ledger()));
+    let site = site();
+    let mut hear = |follower: &mut Control, run: &mut Run, own: &[RackForecast]| {
+        run.pass(1_000);
+        for (slot, device) in site.devices().enumerate() {
+            if let Some((reading, _)) = run.world.view.latest(slot, run.world.now) {
+                follower.observe(device, reading, Fence::default(), None, run.world.now);
+            }
+        }
+        follower.set_forecasts(own.to_vec());
+        follower.follow(Arc::new(run.world.ledger.clone()), run.world.now);
+        follower.cross_check_again(run.world.now).len()
+    };
+    let mut own = run.world.forecasts.clone();
+    for _ in 0..=61 {
+        assert_eq!(hear(&mut follower, &mut run, &own), 0);
+    }
+    run.world.forecasts[RACK] = forecast(32_000);
+    assert_eq!(run.tick(), Some(Effect::Admitted { orders: 3 }));
+    follower.follow(Arc::new(run.world.ledger.clone()), run.world.now);
+    let standing =
+        Standing { term: 1, leads: false, last_index: Some(2), applied_index: Some(2), confirmed_for: Millis::ZERO };
+    assert_eq!(follower.follow_standing(standing), Some(1));
+    let endorsed = |follower: &mut Control, run: &Run| {
+        let mut devices = Vec::new();
+        follower.cross_check(false, run.world.now);
+        follower.endorse_orders(run.world.now, &mut |order, _| {
+            devices.push(order.get().device);
+            true
+        });
+        devices
+    };
+    assert_eq!(endorsed(&mut follower, &run), [], "nothing that it foresees asks for it");
+    assert_eq!(hear(&mut follower, &mut run, &own), 1);
+    assert_eq!(endorsed(&mut follower, &run), []);
+    assert_eq!(follower.disputed().count(), 1);
+    own[RACK] = forecast(32_000);
+    assert_eq!(hear(&mut follower, &mut run, &own), 0);
+    assert_eq!(endorsed(&mut follower, &run), [SOURCE, NEAR, FAR], "it has come to see the same");
+}

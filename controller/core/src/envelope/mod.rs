@@ -56,6 +56,16 @@ pub fn admit<'a>(ledger: &Ledger, plan: &'a Plan) -> Result<Admitted<'a>, Refusa
     if check.violations.is_empty() { Ok(Admitted(plan)) } else { Err(Refusal { violations: check.violations }) }
 }
 
+/// The limits that this plan breaks by its evidence alone (what modules store, what racks take, how hot breakers are), when it is
+/// carried out over this ledger: what is left to ask of a plan that was admitted with somebody else's evidence. A rack of which
+/// neither the plan nor the ledger tells anything ends the judgement of single failures.
+pub fn broken_by_evidence(ledger: &Ledger, plan: &Plan) -> Vec<Violation> {
+    let mut check = Check { site: ledger.site(), violations: Vec::new() };
+    check.reserves(&Usage::after(ledger, plan), plan);
+    let insecure = security::insecurities(ledger, plan).unwrap_or_default();
+    check.violations.into_iter().chain(insecure.into_iter().map(Violation::NotSecure)).collect()
+}
+
 struct Check<'a> {
     site: &'a Site,
     violations: Vec<Violation>,
@@ -199,6 +209,10 @@ impl Check<'_> {
             let rated = self.site.kesm(id).rated;
             self.require(planned <= rated, Violation::KesmOverRating { kesm: id, planned, rated });
         }
+        self.reserves(usage, plan);
+    }
+
+    fn reserves(&mut self, usage: &Usage, plan: &Plan) {
         let granted: BTreeSet<KesmId> = plan.grants.iter().flat_map(|grant| &grant.legs).map(|leg| leg.kesm).collect();
         let told: BTreeMap<KesmId, Joules> = plan.stored.iter().map(|told| (told.kesm, told.stored)).collect();
         for id in granted {

@@ -5,5 +5,6 @@ mod cover;
 mod day;
 mod least_loss;
 mod random_site;
+mod second_opinion;
 mod single_failures;
 mod steps;
