@@ -44,6 +44,9 @@ pub struct Snapshot {
     pub kesms: Vec<KesmView>,
     /// Transfers in force.
     pub transfers: Vec<TransferView>,
+    /// Transfers in force that this replica's own numbers do not bear out; at most 64.
+    #[serde(default)]
+    pub disputed: Vec<DisputeView>,
     /// What the feeds are doing, in the site's order.
     #[serde(default)]
     pub feeds: Vec<FeedView>,
@@ -62,8 +65,24 @@ pub struct Snapshot {
     /// Which models decide and are tried.
     #[serde(default)]
     pub models: ModelsView,
+    /// The newest plans that this replica proposed and that were committed, at most 16, the newest last.
+    #[serde(default)]
+    pub plans: Vec<PlanView>,
     /// What has been counted since this replica started.
     pub counters: Counters,
+}
+
+/// When a plan passed which stage, in nanoseconds of the machine's monotonic clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// Its place in the log.
+    pub index: Option<u64>,
+    /// The tick began that decided it.
+    pub tick_at_ns: i64,
+    /// It was handed to consensus.
+    pub proposed_at_ns: i64,
+    /// It was known to be committed and applied.
+    pub committed_at_ns: i64,
 }
 
 /// What a server draws.
@@ -179,6 +198,17 @@ pub struct TransferView {
     pub phase: String,
 }
 
+/// A transfer that this replica's own numbers do not bear out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeView {
+    /// Its name in the log.
+    pub transfer: String,
+    /// Who receives.
+    pub rack: String,
+    /// Why.
+    pub why: String,
+}
+
 /// A feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedView {
@@ -252,6 +282,12 @@ mod tests {
             }],
             caps: vec![CapView { rack, cap_watts: 18_000, tiers_kept: 3, reason, left_ms: 4_000 }],
             transfers: vec![TransferView { phase: "held".into(), ..TransferView::default() }],
+            disputed: vec![DisputeView {
+                transfer: "184.0".into(),
+                rack: "A2".into(),
+                why: "K1 stores too little".into(),
+            }],
+            plans: vec![PlanView { index: Some(184), tick_at_ns: 1, proposed_at_ns: 2, committed_at_ns: 3 }],
             held: vec!["kesm K1".into()],
             manual: true,
             servers_heard: 5,
@@ -273,9 +309,20 @@ mod tests {
     fn what_an_older_replica_publishes_is_read_with_nothing_in_what_it_does_not_tell() {
         let mut value = serde_json::to_value(snapshot()).expect("serializes");
         let fields = value.as_object_mut().expect("an object");
-        for name in
-            ["feeds", "caps", "held", "manual", "quarantined", "models", "servers_heard", "servers", "outlets_doubted"]
-        {
+        let later = [
+            "feeds",
+            "caps",
+            "held",
+            "manual",
+            "quarantined",
+            "models",
+            "servers_heard",
+            "servers",
+            "outlets_doubted",
+            "disputed",
+            "plans",
+        ];
+        for name in later {
             assert!(fields.remove(name).is_some(), "{name} is published");
         }
         assert!(fields["transfers"][0].as_object_mut().expect("an object").remove("phase").is_some());

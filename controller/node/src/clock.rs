@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use nix::time::{ClockId, clock_gettime};
 use ridethrough_core::units::Millis;
 
 /// Milliseconds since this replica started; never steps.
@@ -25,4 +26,11 @@ impl Clock {
 /// Unix time in milliseconds, for people. Nothing is decided by it.
 pub fn wall_unix_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The system's monotonic clock in nanoseconds, the same for every process of a machine: to tell how long stages took, also to
+/// others. Nothing is decided by it.
+pub fn monotonic_ns() -> i64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |time| time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec()))
 }

@@ -39,6 +39,10 @@ fn words(told: &Value) -> String {
     for member in told["members"].as_array().into_iter().flatten() {
         words += &member_line(member);
     }
+    for one in told["disputed"].as_array().into_iter().flatten() {
+        let text = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
+        words += &format!("DISPUTED  transfer {} to {}: {}\n", text("transfer"), text("rack"), text("why"));
+    }
     words
 }
 
@@ -66,11 +70,13 @@ mod tests {
                 { "replica": 2, "address": "10.0.0.2:7301", "votes": true, "leads": true, "lag_entries": 0, "acked_ms_ago": 0.0 },
                 { "replica": 3, "address": "10.0.0.3:7301", "votes": false, "leads": false, "lag_entries": null, "acked_ms_ago": null },
             ],
+            "disputed": [{ "transfer": "84.0", "rack": "A2", "why": "it stores too little" }],
         });
         let expected = "replica   n2, leader\nleader    n2, term 7\nlog       last 90, committed 89, applied 89, snapshot -\n\
                         member    n1 at 10.0.0.1:7301 votes, 1 entries behind, acknowledged 0.4 ms ago\n\
                         member    n2 at 10.0.0.2:7301 votes, leads, 0 entries behind, acknowledged 0.0 ms ago\n\
-                        member    n3 at 10.0.0.3:7301 learns\n";
+                        member    n3 at 10.0.0.3:7301 learns\n\
+                        DISPUTED  transfer 84.0 to A2: it stores too little\n";
         assert_eq!(words(&told), expected);
     }
 }

@@ -5,6 +5,7 @@
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
 mod audited;
+mod crosschecks;
 mod fallbacks;
 mod fences;
 mod handover;
@@ -12,6 +13,7 @@ mod members;
 mod meters;
 mod operations;
 mod outlets;
+mod plan_times;
 mod proposals;
 mod publish;
 
@@ -34,6 +36,7 @@ use ridethrough_protocol::Orders;
 use ridethrough_raft::{Replica, Role, Status};
 
 use self::audited::Audited;
+use self::crosschecks::CrossChecks;
 use self::fallbacks::Fallbacks;
 use self::fences::FencesHeard;
 use self::handover::Leaving;
@@ -41,6 +44,7 @@ pub use self::members::MEMBERS_DEADLINE;
 use self::meters::Meters;
 pub use self::operations::Operators;
 use self::outlets::OutletWatch;
+use self::plan_times::PlanTimes;
 use self::proposals::{About, Proposals, Proposed};
 use crate::baselines::Baselines;
 use crate::clock::{Clock, wall_unix_ms};
@@ -95,6 +99,8 @@ pub struct ControlThread {
     outlets: OutletWatch,
     operators: Operators,
     fallbacks: Fallbacks,
+    crosschecks: CrossChecks,
+    plan_times: PlanTimes,
     audited: Option<Audited>,
     leaving: Option<Leaving>,
     fences: FencesHeard,
@@ -119,6 +125,8 @@ impl ControlThread {
             outlets: OutletWatch::new(&parts.site),
             operators,
             fallbacks: Fallbacks::new(),
+            crosschecks: CrossChecks::new(Arc::clone(&parts.site)),
+            plan_times: PlanTimes::default(),
             audited: Audited::new(parts.replica.audit()),
             leaving: None,
             fences: FencesHeard::default(),
@@ -137,6 +145,7 @@ impl ControlThread {
             self.follow_leadership(now);
             self.go_on_leaving(now);
             self.serve_operators(now);
+            self.cross_check(now);
             // First what stands: a new leader decides in the turn in which it begins, and no device should wait for that.
             self.command();
             if now >= self.next_tick {
@@ -157,6 +166,9 @@ impl ControlThread {
     }
 
     fn rest(&self) -> Duration {
+        if self.control.cross_check_goes_on() {
+            return Duration::ZERO;
+        }
         let left = self.next_tick.saturating_sub(self.clock.now()).or_zero();
         let rest = self.leadership.refresh().map_or(left, |refresh| left.min(refresh));
         Duration::from_millis(rest.get().unsigned_abs())
@@ -188,6 +200,9 @@ impl ControlThread {
     fn hear_raft(&mut self, proposed: &Proposed) {
         if proposed.about == About::Operation {
             self.hear_operation(&proposed.result);
+        }
+        if proposed.about == About::Plan {
+            self.plan_times.answered(proposed.result.as_ref().ok().map(|response| response.at.index));
         }
         match &proposed.result {
             Ok(response) => {
@@ -248,11 +263,13 @@ impl ControlThread {
 
     fn tick(&mut self, now: Millis) {
         let begun = Instant::now();
+        self.plan_times.begin_tick();
         self.schedule_next(now);
         self.counters.ticks += 1;
         let view = self.control.view();
         self.outlets.tick(&self.parts.site, |rack| view.load(rack, now), &self.parts.power);
         self.forecast(now);
+        self.tell_crosschecks(now);
         if self.leadership.acting().is_some() {
             self.propose(now);
             self.say_what_is_refused(now);
@@ -299,6 +316,9 @@ impl ControlThread {
                 let plans = matches!(command, Command::Plan(_));
                 let sent = self.send_proposal(command, now);
                 self.counters.plans_proposed += u64::from(plans && sent);
+                if plans && sent {
+                    self.plan_times.proposed();
+                }
             }
             Some(Err(refusal)) => {
                 self.counters.plans_refused += 1;
@@ -373,12 +393,14 @@ impl ControlThread {
             racks,
             kesms: publish::kesms(site, view, now),
             transfers: publish::transfers(&ledger, ledger_now),
+            disputed: crosschecks::disputes(&self.control, site),
             feeds: publish::feeds(&ledger, ledger_now),
             caps: publish::caps(&ledger, ledger_now),
             held: ledger.held().map(|device| site.device_name(device)).collect(),
             manual: ledger.is_manual(),
             quarantined,
             models: publish::models(ledger.models(), &self.parts.forecasting.serving()),
+            plans: self.plan_times.committed(),
             counters: self.counters,
         };
         self.parts.shown.store(Arc::new(snapshot));

@@ -13,6 +13,7 @@ use ridethrough_raft::{ProposeError, Response, Status};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ControlThread;
+use super::crosschecks::disputes;
 use super::handover::Wish;
 use super::members::Asked;
 use crate::operator::{Ask, Question, Told, cluster};
@@ -95,7 +96,8 @@ impl ControlThread {
                 Question::Models => self.models(),
                 Question::Cluster => {
                     let ahead = |status: &Status| self.fences.ahead_of(status.term, status.last_index);
-                    Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, ahead))
+                    let disputed = disputes(&self.control, &self.parts.site);
+                    Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, ahead, &disputed))
                 }
                 Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
                 Question::Do(operation) => match self.judge(&operation, now) {

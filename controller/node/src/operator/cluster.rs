@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ridethrough_dashboard::DisputeView;
 use ridethrough_raft::{Peer, Replica, Role, Status};
 use serde_json::{Value, json};
 
@@ -14,8 +15,14 @@ pub struct Ahead {
     pub index: u64,
 }
 
-/// How a cluster is, as one replica sees it; `ahead` says what devices have obeyed that its log does not reach.
-pub fn status(replica: &Replica, own: u16, ahead: impl Fn(&Status) -> Option<Ahead>) -> Value {
+/// How a cluster is, as one replica sees it; `ahead` says what devices have obeyed that its log does not reach, `disputed`
+/// which transfers this replica disputes.
+pub fn status(
+    replica: &Replica,
+    own: u16,
+    ahead: impl Fn(&Status) -> Option<Ahead>,
+    disputed: &[DisputeView],
+) -> Value {
     let status = replica.status();
     let leads = status.role == Role::Leader;
     let members = replica.peers();
@@ -41,6 +48,7 @@ pub fn status(replica: &Replica, own: u16, ahead: impl Fn(&Status) -> Option<Ahe
         "snapshot_index": status.snapshot_index,
         "devices_ahead": ahead(&status).filter(|_| leads).map(|ahead| json!({ "term": ahead.term, "index": ahead.index })),
         "members": members.iter().map(member).collect::<Vec<_>>(),
+        "disputed": disputed,
     })
 }
 
