@@ -9,6 +9,7 @@
 //! | [`realtime`] | the plant on the real clock: one socket per device |
 //! | [`demo`] | real replicas and the plant as processes, a leader killed, a verdict |
 //! | [`failover`] | leaders killed and frozen again and again: how long no device was commanded |
+//! | [`reaction`] | from a PDU's sample over its limit to a module's ack, on a whole site |
 //! | [`outcome`] | the yardstick: scenarios under several policies, and what each was worth |
 //! | [`report`] | what a run says about itself, as JSON and for people |
 
@@ -17,6 +18,7 @@ pub mod failover;
 pub mod field;
 pub mod outcome;
 pub mod plant;
+pub mod reaction;
 pub mod realtime;
 pub mod report;
 pub mod scenario;

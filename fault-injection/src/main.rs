@@ -20,6 +20,8 @@ enum Command {
     Demo(commands::demo::Demo),
     /// Kills and freezes the leader again and again: how long is no device commanded?
     Failover(commands::failover::Failover),
+    /// Steps racks over their limits: how long until a module has acknowledged the order that answers it?
+    Reaction(commands::reaction::Reaction),
     /// Runs scenarios under several policies and prints what each was worth.
     Outcome(commands::outcome::OutcomeCommand),
     /// Runs the plant of a scenario in simulated time, without a controller.
@@ -43,6 +45,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(demo) => demo.run(),
         Command::Failover(failover) => failover.run(),
+        Command::Reaction(reaction) => reaction.run(),
         Command::Outcome(outcome) => outcome.run().map(|()| ExitCode::SUCCESS),
         Command::Simulate(simulate) => simulate.run().map(|()| ExitCode::SUCCESS),
         Command::Plant(plant) => plant.run().map(|()| ExitCode::SUCCESS),

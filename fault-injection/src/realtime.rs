@@ -8,6 +8,8 @@
 //!
 //! Physics is never skipped: when the machine is late, the world takes all its steps later, and the lag is told.
 
+mod surges;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,8 +27,10 @@ pub use ridethrough_core::device::ReplicaId;
 pub use ridethrough_protocol::{Keyring, Orders};
 use serde::Serialize;
 
-use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Record, RecordFile, Reply};
+use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Misled, Record, RecordFile, Reply};
 use crate::plant::World;
+pub use crate::realtime::surges::Surge;
+use crate::realtime::surges::Surges;
 use crate::report::{Summary, Verdict};
 use crate::scenario::Scenario;
 
@@ -128,13 +132,17 @@ pub struct Plant {
     tally: Tally,
     out: Datagram,
     witness: Option<SyncSender<Witnessed>>,
+    misled: Option<Misled>,
+    surges: Option<Surges>,
 }
 
 /// An order that a device has judged, and when.
 #[derive(Clone, Debug)]
 pub struct Witnessed {
-    /// When.
+    /// When its answer had been sent.
     pub at: Instant,
+    /// Which device.
+    pub device: DeviceId,
     /// What the device wrote into its record.
     pub act: Act,
 }
@@ -264,6 +272,8 @@ impl Plant {
             tally: Tally::default(),
             out: Datagram::new(),
             witness: None,
+            misled: None,
+            surges: None,
         })
     }
 
@@ -275,6 +285,16 @@ impl Plant {
     /// Tells somebody at once of every order that a device judges; what he does not take in time is not told.
     pub fn tell(&mut self, witness: SyncSender<Witnessed>) {
         self.witness = Some(witness);
+    }
+
+    /// Tells one replica something else than the others from now on.
+    pub fn mislead(&mut self, misled: Misled) {
+        self.misled = Some(misled);
+    }
+
+    /// Tells somebody at once of every first sample over its rack's limit; what he does not take in time is not told.
+    pub fn tell_surges(&mut self, to: SyncSender<Surge>) {
+        self.surges = Some(Surges::new(self.world.site(), to));
     }
 
     /// The world.
@@ -376,7 +396,8 @@ impl Plant {
         self.send(slot, reply);
         if let (Some(witness), Some(act)) = (&self.witness, acts) {
             // Whoever has gone away or is behind misses it.
-            let _ = witness.try_send(Witnessed { at: Instant::now(), act });
+            let device = self.stations[slot].device.device();
+            let _ = witness.try_send(Witnessed { at: Instant::now(), device, act });
         }
         Ok(())
     }
@@ -435,7 +456,14 @@ impl Plant {
         for index in 0..self.replicas.len() {
             let replica = self.replicas[index].id;
             let world = self.shown.as_ref().map_or(&self.world, |(world, _)| world);
-            let reply = self.stations[slot].device.telemetry(replica, now_ms, world, &mut self.out);
+            let station = &mut self.stations[slot];
+            let device = station.device.device();
+            let Some(measured) = world.read(device) else { return Ok(()) };
+            if let Some(surges) = &mut self.surges {
+                surges.look(device, &measured);
+            }
+            let told = self.misled.map_or(measured, |misled| misled.hears(replica, device, measured));
+            let reply = station.device.tell(replica, &told, now_ms, world, &mut self.out);
             self.send(slot, reply);
         }
         Ok(())

@@ -23,11 +23,13 @@ pub struct Play {
     pub model: [PathBuf; 3],
     /// A folder with further models.
     pub models: Option<PathBuf>,
+    /// How many replicas' word the devices demand.
+    pub orders: Orders,
 }
 
 impl Default for Play {
     fn default() -> Self {
-        Self { scenario: demo_scenario(), model: model_files(), models: None }
+        Self { scenario: demo_scenario(), model: model_files(), models: None, orders: Orders::One }
     }
 }
 
@@ -50,7 +52,7 @@ impl Stage {
             programs: programs(),
             site: play.scenario.join("site.toml"),
             model: Some(play.model.clone()),
-            orders: Orders::One,
+            orders: play.orders,
             pace: Pace::STEADY,
         };
         let mut cluster = Cluster::prepare(&setup).expect("configurations can be written");
@@ -64,7 +66,7 @@ impl Stage {
             drill: program("drill"),
             scenario: &play.scenario,
             replicas: cluster.nodes.iter().map(|node| node.dpcn).collect(),
-            orders: Orders::One,
+            orders: play.orders,
             replicas_b: cluster.nodes.iter().map(|node| node.dpcn_b).collect(),
             secret: &cluster.secret.clone(),
             records: &home.join("records"),

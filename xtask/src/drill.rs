@@ -1,4 +1,5 @@
-//! `cargo demo`, `cargo outcome` and ours of `cargo bench-failover`: set up, build in release mode, hand over to `drill`.
+//! `cargo demo`, `cargo outcome`, `cargo bench-reaction` and ours of `cargo bench-failover`: set up, build in release mode, hand over to
+//! `drill`.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -30,6 +31,12 @@ pub fn prepared(command: &str, options: &[String]) -> Result<Command> {
 pub fn short_failover(programs: &Path) -> Result<()> {
     let mut drill = Command::new(programs.join("drill"));
     step("short failovers", drill.args(["failover", "--quick", "--pace", "steady"]).current_dir(root()))
+}
+
+/// A few racks of a small site over their limits; the programs must have been built.
+pub fn short_reaction() -> Result<()> {
+    let mut drill = Command::new(target().join("release/drill"));
+    step("short reactions", drill.args(["reaction", "--quick"]).current_dir(root()))
 }
 
 /// Builds `ridethroughd`, `ridectl` and `drill` in release mode. Always the whole workspace: another choice of packages

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, root, step};
-use crate::{commit, fuzz, runtime};
+use crate::{commit, drill, fuzz, runtime};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
@@ -64,6 +64,7 @@ pub fn run(options: &[String]) -> Result<()> {
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
+    drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
     commit::short()?;
     step("short bench of inference", &mut cargo(&["bench-inference", "--quick"]))?;

@@ -4,4 +4,5 @@ pub mod demo;
 pub mod failover;
 pub mod outcome;
 pub mod plant;
+pub mod reaction;
 pub mod simulate;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use mio::Waker;
+use ridethrough_fault_injection::field::Misled;
 use ridethrough_fault_injection::realtime::{Plant, Setup};
 use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{Keyring, Orders};
@@ -17,7 +18,7 @@ use serde::Serialize;
 /// The plant in real time.
 ///
 /// Prints `ready` when every device has its socket, then one JSON line per second. Lines on stdin control it: `start`
-/// lets scenario time run, `stop` (or the end of stdin) ends the run with the verdict of the judges as its last line.
+/// lets scenario time run, `mislead 1 A3 9000` tells replica 1 of 9 kW more at rack A3 than the others, `stop` (or the end of stdin) ends the run with the verdict of the judges as its last line.
 #[derive(Args)]
 pub struct PlantCommand {
     /// The folder with the scenario.
@@ -46,6 +47,7 @@ pub struct PlantCommand {
 /// What a line on stdin asks for.
 enum Ask {
     Start,
+    Mislead(String),
     Stop,
 }
 
@@ -76,6 +78,10 @@ fn turn_until_stopped(plant: &mut Plant, asks: &Receiver<Ask>) -> Result<()> {
         plant.turn()?;
         match asks.try_recv() {
             Ok(Ask::Start) => plant.start(),
+            Ok(Ask::Mislead(words)) => match Misled::parse(&words, plant.world().site()) {
+                Ok(misled) => plant.mislead(misled),
+                Err(why) => eprintln!("{why}"),
+            },
             Ok(Ask::Stop) | Err(TryRecvError::Disconnected) => return Ok(()),
             Err(TryRecvError::Empty) => {}
         }
@@ -95,10 +101,15 @@ fn listen(waker: Waker) -> Receiver<Ask> {
                 Ok("start") => Ask::Start,
                 Ok("stop") | Err(_) => Ask::Stop,
                 Ok("") => continue,
-                Ok(other) => {
-                    eprintln!("`{other}` means nothing here, expected `start` or `stop`");
-                    continue;
-                }
+                Ok(other) => match other.strip_prefix("mislead ") {
+                    Some(words) => Ask::Mislead(words.to_owned()),
+                    None => {
+                        eprintln!(
+                            "`{other}` means nothing here, expected `start`, `mislead REPLICA RACK WATTS` or `stop`"
+                        );
+                        continue;
+                    }
+                },
             };
             if sender.send(ask).is_err() || waker.wake().is_err() {
                 return;

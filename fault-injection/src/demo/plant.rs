@@ -97,6 +97,11 @@ impl Plant {
         writeln!(self.input, "start").context("the plant does not listen")
     }
 
+    /// Tells one replica of more load at one rack than the others, from now on.
+    pub fn mislead(&mut self, replica: u16, rack: &str, more_watts: u32) -> Result<()> {
+        writeln!(self.input, "mislead {replica} {rack} {more_watts}").context("the plant does not listen")
+    }
+
     /// Reads what the plant has said since the last call.
     pub fn listen(&mut self) -> Result<()> {
         while let Ok(line) = self.lines.try_recv() {

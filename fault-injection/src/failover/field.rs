@@ -18,16 +18,36 @@ use crate::scenario::Scenario;
 /// Judged orders that may wait to be looked at.
 const WITNESSED_MAX: usize = 4_096;
 
+/// Over how many networks devices speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Networks {
+    /// Only the first.
+    One,
+    /// Both.
+    Two,
+}
+
+/// What stands where, who controls it and where it works.
+pub(crate) struct Site<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) home: &'a Path,
+}
+
 /// The plant on a thread of its own.
-pub(super) struct Field {
+pub(crate) struct Field {
     ending: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<(), RealtimeError>>>,
+    thread: Option<JoinHandle<Result<u64, RealtimeError>>>,
+    /// How late the plant was at worst, once it has ended.
+    lag_max_ms: u64,
     witnessed: Receiver<Witnessed>,
     records: PathBuf,
 }
 
 impl Field {
-    pub(super) fn start(scenario: &Scenario, cluster: &Cluster, home: &Path) -> Result<Self> {
+    /// Starts the plant and scenario time; `before` is called with the plant before that.
+    pub(crate) fn start(site: &Site<'_>, networks: Networks, before: impl FnOnce(&mut Plant)) -> Result<Self> {
+        let Site { scenario, cluster, home } = *site;
         let secret = std::fs::read_to_string(&cluster.secret).context("the site's secret")?;
         let keyring = Keyring::parse(&secret).context("the site's secret")?;
         let (records, nvm) = (home.join("records"), home.join("nvm"));
@@ -36,7 +56,7 @@ impl Field {
         let mut plant = Plant::bind(&Setup {
             scenario,
             replicas: &replicas,
-            replicas_b: &replicas_b,
+            replicas_b: if networks == Networks::Two { &replicas_b } else { &[] },
             keyring: &keyring,
             orders: Orders::One,
             records: &records,
@@ -44,6 +64,7 @@ impl Field {
         })?;
         let (sender, witnessed) = sync_channel(WITNESSED_MAX);
         plant.tell(sender);
+        before(&mut plant);
         plant.start();
         let ending = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ending);
@@ -52,14 +73,14 @@ impl Field {
             while !told.load(Ordering::Acquire) {
                 plant.turn()?;
             }
-            Ok(())
+            Ok(plant.ending().lag.max_ms)
         };
         let thread = std::thread::Builder::new().name("plant".into()).spawn(turn).context("the plant's thread")?;
-        Ok(Self { ending, thread: Some(thread), witnessed, records })
+        Ok(Self { ending, thread: Some(thread), lag_max_ms: 0, witnessed, records })
     }
 
     /// An error when the plant has ended by itself.
-    pub(super) fn check(&mut self) -> Result<()> {
+    pub(crate) fn check(&mut self) -> Result<()> {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
             self.join()?;
             bail!("the plant ended by itself");
@@ -70,6 +91,11 @@ impl Field {
     /// Forgets all that was witnessed until now.
     pub(super) fn forget(&self) {
         while self.witnessed.try_recv().is_ok() {}
+    }
+
+    /// All that was witnessed since the last call.
+    pub(crate) fn witnessed(&self) -> impl Iterator<Item = Witnessed> + '_ {
+        self.witnessed.try_iter()
     }
 
     /// When a device first obeyed a leader of a later term; none when nobody did in time.
@@ -85,8 +111,13 @@ impl Field {
         }
     }
 
+    /// How late the plant was at worst, in ms; nothing before its end.
+    pub(crate) fn lag_max_ms(&self) -> u64 {
+        self.lag_max_ms
+    }
+
     /// Ends the plant; returns where its devices' records lie.
-    pub(super) fn end(&mut self) -> Result<PathBuf> {
+    pub(crate) fn end(&mut self) -> Result<PathBuf> {
         // Pairs with the Acquire of the plant's thread.
         self.ending.store(true, Ordering::Release);
         self.join()?;
@@ -95,7 +126,10 @@ impl Field {
 
     fn join(&mut self) -> Result<()> {
         match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(ended)) => Ok(ended?),
+            Some(Ok(ended)) => {
+                self.lag_max_ms = ended?;
+                Ok(())
+            }
             Some(Err(_)) => bail!("the plant's thread panicked"),
             None => Ok(()),
         }

@@ -53,7 +53,7 @@ pub struct Figures {
 }
 
 impl Gaps {
-    fn note(&mut self, gap: Duration) {
+    pub(crate) fn note(&mut self, gap: Duration) {
         self.each_ms.push(gap.as_secs_f64() * 1e3);
         self.each_ms.sort_by(f64::total_cmp);
         let last = self.each_ms.len() - 1;
@@ -62,7 +62,7 @@ impl Gaps {
         (self.p50, self.p99, self.max) = (at(50), at(99), at(100));
     }
 
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let ms = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.1}"));
         format!("p50 {} ms, p99 {} ms, max {} ms", ms(self.p50), ms(self.p99), ms(self.max))
     }

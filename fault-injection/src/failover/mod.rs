@@ -9,7 +9,7 @@
 //!
 //! The same for a leader that hands over because an operator wishes it: there the clock runs from the wish.
 
-mod field;
+pub(crate) mod field;
 mod figures;
 mod wish;
 
@@ -22,7 +22,7 @@ use nix::sys::signal::Signal;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::Orders;
 
-use self::field::Field;
+use self::field::{Field, Networks, Site};
 use crate::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use crate::demo::{Home, SITE_FILE, audit};
 use crate::plant::random::mix;
@@ -134,7 +134,7 @@ impl Bench {
             pace: options.pace,
         };
         let mut cluster = Cluster::prepare(&setup)?;
-        let field = Field::start(&scenario, &cluster, home)?;
+        let field = Field::start(&Site { scenario: &scenario, cluster: &cluster, home }, Networks::Two, |_| {})?;
         (1..=REPLICAS).try_for_each(|id| cluster.start(id))?;
         Ok(Self { cluster, field, trials: 0 })
     }
@@ -249,7 +249,8 @@ impl Bench {
     }
 }
 
-fn programs() -> Result<PathBuf> {
+/// The folder of this program and those beside it.
+pub(crate) fn programs() -> Result<PathBuf> {
     let drill = std::env::current_exe().context("where is this program?")?;
     drill.parent().map(Path::to_owned).context("this program lies nowhere")
 }

@@ -1,6 +1,6 @@
 //! One field device.
 
-use ridethrough_core::device::{DeviceId, Fence, ReplicaId, Setpoint};
+use ridethrough_core::device::{DeviceId, Fence, Reading, ReplicaId, Setpoint};
 use ridethrough_core::units::Millis;
 use ridethrough_protocol::{
     BootNonce, Datagram, DeviceEndpoint, DeviceKeys, FenceMemory, Handled, Lan, Orders, OutletPage, Refusals,
@@ -127,12 +127,24 @@ impl<M: FenceMemory> FieldDevice<M> {
 
     /// Writes telemetry for one replica into `out`.
     pub fn telemetry(&mut self, replica: ReplicaId, true_ms: u64, world: &World, out: &mut Datagram) -> Reply {
-        let Some(reading) = world.read(self.device()) else { return Reply::Nothing };
+        let reading = world.read(self.device());
+        reading.map_or(Reply::Nothing, |reading| self.tell(replica, &reading, true_ms, world, out))
+    }
+
+    /// The same with this word of its meter, whatever the meter says.
+    pub fn tell(
+        &mut self,
+        replica: ReplicaId,
+        reading: &Reading,
+        true_ms: u64,
+        world: &World,
+        out: &mut Datagram,
+    ) -> Reply {
         let Life::On(endpoint) = &mut self.life else { return Reply::Nothing };
         if world.voice(self.keys.device()).mute {
             return Reply::Nothing;
         }
-        match endpoint.telemetry(replica, &reading, self.clock.at(true_ms), out) {
+        match endpoint.telemetry(replica, reading, self.clock.at(true_ms), out) {
             Ok(()) => Reply::Send(replica),
             Err(UnknownReplica(_)) => Reply::Nothing,
         }

@@ -7,9 +7,11 @@
 mod actuator;
 mod device;
 mod fence_file;
+mod misled;
 mod outlets;
 mod record;
 
 pub use device::{FieldDevice, Reply};
 pub use fence_file::{FenceFile, FenceFileError};
+pub use misled::Misled;
 pub use record::{Act, Record, RecordFile, SetpointRecord};

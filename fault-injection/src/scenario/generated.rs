@@ -51,10 +51,22 @@ pub fn large(
     seed: u64,
     data: &Path,
 ) -> Result<Scenario, ScenarioError> {
+    large_with_site(racks, servers_per_rack, kesms, seed, data).map(|(scenario, _)| scenario)
+}
+
+/// The same with the text of its site file, for replicas that control it.
+pub fn large_with_site(
+    racks: usize,
+    servers_per_rack: usize,
+    kesms: usize,
+    seed: u64,
+    data: &Path,
+) -> Result<(Scenario, String), ScenarioError> {
     let plan = Plan::new(racks, servers_per_rack, kesms);
     let (text, site) = (plan.scenario_text(), plan.site_text());
     let seed = Some(seed);
-    parse::scenario(&Source { file: "large.toml", text: &text, folder: data, site: Some(&site), seed })
+    let scenario = parse::scenario(&Source { file: "large.toml", text: &text, folder: data, site: Some(&site), seed })?;
+    Ok((scenario, site))
 }
 
 struct Plan {

@@ -1,0 +1,79 @@
+//! `drill reaction`: from a PDU's sample over its limit to the ack of the module that helps.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use ridethrough_fault_injection::reaction::{self, Options, data_folder};
+
+/// Runs three replicas with their forecasts over the emulated plant of a whole site, has one rack after another step over its limit,
+/// and tells how long it took from the sample that shows it to the module's ack. Exit status 0 only if at least half of
+/// the steps were answered.
+#[derive(Args)]
+pub struct Reaction {
+    /// Racks of the site.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    racks: usize,
+    /// How many racks step over their limits.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    steps: usize,
+    /// What all dice come from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// A small site and a few steps.
+    #[arg(long)]
+    quick: bool,
+    /// The folder with the model.
+    #[arg(long, value_name = "DIR", default_value = "model")]
+    model: PathBuf,
+    /// ONNX Runtime's shared library.
+    #[arg(long, value_name = "FILE", default_value = ".runtime/onnxruntime/libonnxruntime.so.1.28.0")]
+    runtime: PathBuf,
+    /// Work in this new folder and leave logs, records and configurations there.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// How to tell the result.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// One JSON object on standard output.
+    Json,
+}
+
+impl Reaction {
+    /// Runs the steps and prints what they came to.
+    pub fn run(&self) -> Result<ExitCode> {
+        let (racks, steps) = if self.quick { (100, 10) } else { (self.racks, self.steps) };
+        let options = Options {
+            racks,
+            steps,
+            seed: self.seed,
+            model: model(&self.model, &self.runtime)?,
+            data: data_folder(),
+            keep: self.keep.clone(),
+        };
+        let figures = reaction::run(&options, |line| eprintln!("{line}"))?;
+        match self.output {
+            Output::Text => print!("{}", figures.text()),
+            Output::Json => println!("{}", serde_json::to_string_pretty(&figures)?),
+        }
+        Ok(if figures.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The model's files, or none when one is missing: then the rule forecasts, and the result says so.
+fn model(folder: &Path, runtime: &Path) -> Result<Option<[PathBuf; 3]>> {
+    let files = [folder.join("forecast.onnx"), folder.join("forecast.json"), runtime.to_owned()];
+    if let Some(missing) = files.iter().find(|file| !file.exists()) {
+        eprintln!("{} is missing: forecasts come from the rule", missing.display());
+        return Ok(None);
+    }
+    let [model, manifest, runtime] = files;
+    Ok(Some([model.canonicalize()?, manifest.canonicalize()?, runtime.canonicalize()?]))
+}
