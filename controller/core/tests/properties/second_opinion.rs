@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use ridethrough_core::crosscheck::{Dispute, Heard, LOAD_TOLERANCE_PERMILLE, Opinion, judge};
+use ridethrough_core::device::DeviceId;
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::Transfer;
 use ridethrough_core::units::Watts;
@@ -48,6 +49,12 @@ proptest! {
             // The follower's tick comes after the commit, with its own forecasts.
             let own = own_forecasts(&day, off_permille);
             heard.note(&day.view, &own, day.now);
+            // It holds the same against meters as its leader.
+            for (device, _) in day.faults.iter().filter(|(_, fault)| fault.is_of_the_meter()) {
+                if let DeviceId::Pdu(rack) = device {
+                    heard.note_doubt(*rack, day.now);
+                }
+            }
             let index = day.ledger.seen().index;
             let ledger = day.ledger.at(day.now);
             let new: Vec<&Transfer> = ledger.transfers().filter(|transfer| transfer.id.index == index).collect();
