@@ -10,6 +10,9 @@ const LATELY: Millis = Millis::seconds(1);
 /// What a rack drew within the last minute, a forecast by the rule may foresee again.
 const MINUTE: Millis = Millis::seconds(60);
 
+/// A rack that was not heard for longer than this is as good as new; a frame or two that were lost matter to nobody.
+const GAP_MAX: Millis = Millis::seconds(10);
+
 /// A meter that was doubted here is not argued about for so long: the longest quarantine that a leader gives.
 const DOUBT: Millis = Millis::seconds(3_600);
 
@@ -47,8 +50,8 @@ fn join<T: Copy + Ord>(first: Option<(T, T)>, second: Option<(T, T)>) -> Option<
 /// One rack.
 #[derive(Clone, Copy, Debug, Default)]
 struct RackHeard {
-    /// Since when it has been heard without a gap; none while it is not.
-    since: Option<Millis>,
+    /// Since when it has been heard without a long gap, and when it was last heard; none before.
+    heard: Option<(Millis, Millis)>,
     lately: Window<Watts>,
     minute: Window<Watts>,
     foreseen: Window<Watts>,
@@ -92,11 +95,10 @@ impl Heard {
     pub fn note_rack(&mut self, rack: RackId, view: &View, now: Millis) {
         self.now = now;
         let Some(heard) = self.racks.get_mut(rack.index()) else { return };
-        let Some(load) = view.load(rack, now) else {
-            heard.since = None;
-            return;
-        };
-        heard.since.get_or_insert(now);
+        let Some(load) = view.load(rack, now) else { return };
+        let since =
+            heard.heard.filter(|(_, last)| now.saturating_sub(*last) <= GAP_MAX).map_or(now, |(since, _)| since);
+        heard.heard = Some((since, now));
         heard.lately.note(load, LATELY, now);
         heard.minute.note(load, MINUTE, now);
         if let Some(heat) = view.heat_permille(rack, now) {
@@ -128,18 +130,23 @@ impl Heard {
     }
 
     /// The most that a rack drew within a minute or is foreseen to come to draw (P99); none until it has been heard, and
-    /// foreseen, for a minute without a gap.
+    /// foreseen, for a minute without a gap of ten seconds, and while it is not heard.
     pub fn draw_most(&self, rack: RackId) -> Option<Watts> {
         let heard = self.racks.get(rack.index())?;
-        heard.since.filter(|since| self.now.saturating_sub(*since) >= MINUTE)?;
+        self.since(heard).filter(|since| self.now.saturating_sub(*since) >= MINUTE)?;
         Some(heard.minute.range()?.1.max(heard.foreseen.range()?.1))
     }
 
     /// The least that a rack drew within the last seconds, and the least heat of its breaker; none while it is not heard.
     pub fn load_least(&self, rack: RackId) -> Option<(Watts, u16)> {
         let heard = self.racks.get(rack.index())?;
-        heard.since?;
+        self.since(heard)?;
         Some((heard.lately.range()?.0, heard.heat.range()?.0))
+    }
+
+    /// Since when a rack has been heard, if it was heard lately.
+    fn since(&self, heard: &RackHeard) -> Option<Millis> {
+        heard.heard.filter(|(_, last)| self.now.saturating_sub(*last) <= LATELY).map(|(since, _)| since)
     }
 
     /// The most that a module stored within the last seconds; none while it is not heard or cannot act.

@@ -140,6 +140,16 @@ fn what_is_not_known_is_not_judged() {
     row.note();
     assert_eq!(row.opinion(), Opinion::Unjudged(Gap::RackUnheard), "heard for less than a minute");
     let mut row = Row::new();
+    let (lost, short, long) = (row.world.now, Millis::new(9_000), Millis::new(10_001));
+    row.world.now = lost.saturating_add(short);
+    row.world.pass(0);
+    row.note();
+    assert!(row.heard.draw_most(RackId(RACK)).is_some(), "lost frames are no reason");
+    row.world.now = row.world.now.saturating_add(long);
+    row.world.pass(0);
+    row.note();
+    assert_eq!(row.heard.draw_most(RackId(RACK)), None, "a long silence is");
+    let mut row = Row::new();
     let later = row.world.now.saturating_add(Millis::new(501));
     row.heard.note(&row.world.view, &row.world.forecasts, later);
     assert_eq!(row.opinion(), Opinion::Unjudged(Gap::KesmUnheard), "nobody is heard any more");
