@@ -31,6 +31,7 @@ fn acting(cluster: &Cluster) -> Option<u16> {
 }
 
 #[test]
+#[ignore = "two minutes: the nightly command runs it"]
 fn a_healthy_run_with_a_killed_leader_has_no_dispute() {
     let _alone = alone();
     let home = folder();
@@ -82,15 +83,21 @@ fn a_leader_with_a_wrong_picture_is_told_and_stopped_at_the_device() {
         assert!(run("ridectl", &words).stdout.contains("DISPUTED  transfer"), "n{id} tells it");
     }
     assert_eq!(judged(&stage.cluster, leader, "disputed"), 0, "the leader itself believes what it hears");
-    let (home, index) = (stage.home.clone(), dispute.transfer.split('.').next().expect("an entry").to_owned());
+    let (home, index) = (stage.home.clone(), entry_of(&dispute.transfer));
     stage.end();
     let devices: Vec<&str> =
         from.iter().flat_map(|one| one.split([' ', ','])).filter(|word| !word.is_empty()).collect();
-    assert_eq!(executed(&home.join("records"), &devices, &index), [""; 0], "{dispute:?} from {from:?}");
+    assert_eq!(executed(&home.join("records"), &devices, index), [""; 0], "{dispute:?} from {from:?}");
+}
+
+/// The entry that granted a transfer, as people see it.
+fn entry_of(transfer: &str) -> u64 {
+    let index = transfer.split('.').next().and_then(|index| index.parse().ok());
+    index.expect("a transfer begins with its entry")
 }
 
 /// Devices of these names that carried out an order of this entry, by their own records.
-fn executed(records: &Path, names: &[&str], index: &str) -> Vec<String> {
+fn executed(records: &Path, names: &[&str], index: u64) -> Vec<String> {
     let files = std::fs::read_dir(records).expect("devices keep records").flatten();
     let lines = files.map(|file| std::fs::read_to_string(file.path()).expect("a record can be read"));
     let mut all: Vec<Value> = Vec::new();
@@ -100,8 +107,8 @@ fn executed(records: &Path, names: &[&str], index: &str) -> Vec<String> {
     assert!(all.iter().any(|record| record["verdict"] == "executed"), "devices do obey what two replicas order");
     let of_entry = |record: &&Value| {
         let name = record["name"].as_str().unwrap_or_default();
-        let named = names.iter().any(|one| name.ends_with(&format!(" {one}")));
-        named && record["verdict"] == "executed" && record["fence_index"].to_string() == index
+        let is_one = names.iter().any(|one| name.ends_with(&format!(" {one}")));
+        is_one && record["verdict"] == "executed" && record["fence_index"] == index
     };
     all.iter().filter(of_entry).map(ToString::to_string).collect()
 }

@@ -63,6 +63,8 @@ pub fn run(options: &[String]) -> Result<()> {
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
+    let opinions = ["test", "--locked", "--package", "ridethrough-tests", "--test", "second_opinion"];
+    step("followers that agree", cargo(&opinions).args(["--", "--ignored"]))?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
