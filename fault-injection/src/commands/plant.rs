@@ -101,15 +101,15 @@ fn listen(waker: Waker) -> Receiver<Ask> {
                 Ok("start") => Ask::Start,
                 Ok("stop") | Err(_) => Ask::Stop,
                 Ok("") => continue,
-                Ok(other) => match other.strip_prefix("mislead ") {
-                    Some(words) => Ask::Mislead(words.to_owned()),
-                    None => {
+                Ok(other) => {
+                    let Some(words) = other.strip_prefix("mislead ") else {
                         eprintln!(
                             "`{other}` means nothing here, expected `start`, `mislead REPLICA RACK WATTS` or `stop`"
                         );
                         continue;
-                    }
-                },
+                    };
+                    Ask::Mislead(words.to_owned())
+                }
             };
             if sender.send(ask).is_err() || waker.wake().is_err() {
                 return;

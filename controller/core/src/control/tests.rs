@@ -249,7 +249,7 @@ fn a_follower_endorses_no_order_for_what_it_doubts() {
     let mut run = Run::new();
     let mut follower = Control::new(Arc::clone(run.control.ledger()));
     let site = site();
-    let mut hear = |follower: &mut Control, run: &mut Run, own: &[RackForecast]| {
+    let hear = |follower: &mut Control, run: &mut Run, own: &[RackForecast]| {
         run.pass(1_000);
         for (slot, device) in site.devices().enumerate() {
             if let Some((reading, _)) = run.world.view.latest(slot, run.world.now) {
