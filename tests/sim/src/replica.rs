@@ -113,6 +113,8 @@ pub struct Replica {
     next_tick: Millis,
     next_second: Millis,
     endpoint_due: Millis,
+    /// Whether something came in that the control thread is woken for, as in the node: Raft's word or an ack.
+    woken: bool,
     /// Its own clock, which never goes back.
     clock: Millis,
     /// Until when the field's end of it believes that it leads.
@@ -148,6 +150,7 @@ impl Replica {
             next_tick: Millis::ZERO,
             next_second: Millis::ZERO,
             endpoint_due: Millis::ZERO,
+            woken: false,
             clock: Millis::ZERO,
             leads_until: Millis::ZERO,
             dice,
@@ -193,13 +196,14 @@ impl Replica {
     pub fn is_due(&self, now_ms: u64) -> bool {
         let now = self.local(now_ms);
         let refresh = self.leadership.refresh().map_or(self.next_tick, |refresh| self.clock.saturating_add(refresh));
-        now >= self.node.due().min(self.next_tick).min(self.endpoint_due).min(refresh)
+        self.woken || now >= self.node.due().min(self.next_tick).min(self.endpoint_due).min(refresh)
     }
 
     /// A peer says something.
     pub fn hear_peer(&mut self, from: ReplicaId, word: Word, now_ms: u64) {
         let now = self.tell_time(now_ms);
         self.node.hear(from, word, now);
+        self.woken = true;
     }
 
     /// A device says something.
@@ -210,7 +214,12 @@ impl Replica {
                 Some(Event::Telemetry(said)) => {
                     self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
                 }
-                Some(Event::Ack { ack, in_force, .. }) => self.control.answered(ack, in_force, 1_000, now),
+                Some(Event::Ack { ack, in_force, .. }) => {
+                    self.control.answered(ack, in_force, 1_000, now);
+                    self.woken = true;
+                }
+                // A device that greets is offered a session.
+                Some(Event::Greeting { .. }) => self.woken = true,
                 _ => {}
             }
         }
@@ -219,6 +228,7 @@ impl Replica {
     /// Everything that is due, after whatever came in.
     pub fn turn(&mut self, now_ms: u64) -> Given {
         let now = self.tell_time(now_ms);
+        self.woken = false;
         let mut given = Given::default();
         self.node.sync_ms = 1 + self.ailments.slow_disk_ms;
         self.node.poll(now);

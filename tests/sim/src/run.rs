@@ -227,7 +227,6 @@ impl<'a> Run<'a> {
             Packet::Report { bytes, lan, .. } => replica.hear_device(&bytes, lan, now_ms),
             Packet::Order { .. } => {}
         }
-        self.turn(seat);
     }
 
     fn turn(&mut self, seat: usize) {
