@@ -59,7 +59,7 @@ pub enum Command {
     },
     /// Make a replica a member: it receives the log first, and votes once it has it.
     ///
-    /// Ask the leader, while the new replica runs with an empty data folder and all members among its [[peer]]s. What is left
+    /// Ask the leader, while the new replica runs with an empty data folder and all members among its `[[peer]]`s. What is left
     /// half-done is completed by saying the same again, or taken back by `forget`.
     Add {
         #[command(flatten)]
