@@ -52,7 +52,7 @@ mod tests {
         let text = "name = 's'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
                     stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n[[feed]]\nid = 'u'\nlimit_watts = 90000\n[[row]]\nid = 'A'\nfeed = 'u'\nlimit_watts = 90000\n\
                     bus_volts = 800\n[[rack]]\nid = 'A1'\nrow = 'A'\nlimit_watts = 20000\n[[server]]\nid = 's'\nrack = 'A1'\n\
-                    rated_watts = 30000\n";
+                    rated_watts = 20000\n";
         let site = Site::parse("s.toml", text).expect("a small site");
         let (to, told) = sync_channel(8);
         let mut surges = Surges::new(&site, to);

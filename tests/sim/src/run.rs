@@ -101,7 +101,7 @@ enum Struck {
 }
 
 /// How long a lying disk takes for what it says that it has done.
-const LIE_MS: u64 = 50;
+const LIE_MS: u64 = 400;
 
 struct Run<'a> {
     plan: &'a Plan,

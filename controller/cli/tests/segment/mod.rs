@@ -36,18 +36,20 @@ impl Record {
 pub fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Record>)) {
     let file = only_segment(dir);
     let bytes = fs::read(&file).expect("a segment");
-    let (header, mut rest) = bytes.split_at(HEADER_BYTES);
-    let mut records = Vec::new();
-    while let Some(length) = rest.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes) as usize) {
+    assert_eq!(bytes[8], 2, "the version of the format that is written here");
+    let (mut at, mut records) = (HEADER_BYTES, Vec::new());
+    while let Some(record) = bytes.get(start(at)..) {
+        let length = record.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
         if length == 0 {
             break;
         }
-        records.push(Record { kind: rest[8], body: rest[17..8 + length].to_vec() });
-        rest = &rest[8 + length..];
+        records.push(Record { kind: record[8], body: record[17..8 + length].to_vec() });
+        at = start(at) + 8 + length;
     }
     change(&mut records);
-    let mut out = header.to_vec();
+    let mut out = bytes[..HEADER_BYTES].to_vec();
     for (sequence, record) in (1u64..).zip(&records) {
+        out.resize(start(out.len()), 0);
         let content = [&[record.kind][..], &sequence.to_le_bytes(), &record.body].concat();
         out.extend_from_slice(&u32::try_from(content.len()).expect("short").to_le_bytes());
         out.extend_from_slice(&crc32c::crc32c(&content).to_le_bytes());
@@ -55,6 +57,12 @@ pub fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Record>)) {
     }
     out.resize(out.len().max(bytes.len()), 0);
     fs::write(file, out).expect("room");
+}
+
+/// Where a record begins that follows what ends here: not in the last seven bytes of a sector.
+fn start(end: usize) -> usize {
+    let left = 512 - end % 512;
+    if left < 8 { end + left } else { end }
 }
 
 /// Where the entry with this index is among the records.

@@ -122,8 +122,8 @@ fn a_wish_about_members_is_waited_for_longer_and_answered_with_who_votes() {
     assert!(members::deadline(&Question::Do(wish)) > Some(ANSWER_DEADLINE));
     let changed = Changed { index: 11, voters: vec![ReplicaId(1), ReplicaId(2)] };
     answer.send(Told::Members { index: 9, changed, took: Duration::from_millis(3) }).expect("it waits");
-    let told = answer_of(caller).to_string();
-    assert_eq!(told, r#"{"index":9,"membership_index":11,"took_ms":3.0,"voters":[1,2]}"#);
+    let told = serde_json::json!({ "index": 9, "membership_index": 11, "took_ms": 3.0, "voters": [1, 2] });
+    assert_eq!(answer_of(caller), told);
 }
 
 #[test]
