@@ -56,6 +56,7 @@ fn a_healthy_run_with_a_killed_leader_has_no_dispute() {
 }
 
 #[test]
+#[ignore = "more than a minute: the nightly command runs it"]
 fn a_leader_with_a_wrong_picture_is_told_and_stopped_at_the_device() {
     let _alone = alone();
     let home = folder();

@@ -64,7 +64,7 @@ pub fn run(options: &[String]) -> Result<()> {
     let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
     let opinions = ["test", "--locked", "--package", "ridethrough-tests", "--test", "second_opinion"];
-    step("followers that agree", cargo(&opinions).args(["--", "--ignored"]))?;
+    step("followers that judge their leader", cargo(&opinions).args(["--", "--ignored"]))?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
