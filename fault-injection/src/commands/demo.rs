@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ridethrough_fault_injection::demo::{self, Options, Orders};
+
+use super::Output;
 
 /// The demo. Exit status 0 only if no breaker tripped, nothing uncommitted ran and the audit verified.
 #[derive(Args)]
@@ -36,14 +38,6 @@ pub struct Demo {
     one_word: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// One JSON object on standard output.
-    Json,
-}
-
 impl Demo {
     /// Runs the demo and prints its summary.
     pub fn run(&self) -> Result<ExitCode> {
@@ -59,10 +53,7 @@ impl Demo {
             kill_leader: !self.no_kill,
             orders: if self.one_word { Orders::One } else { Orders::TwoOfThree },
         })?;
-        match self.output {
-            Output::Text => print!("\n{}", summary.text()),
-            Output::Json => println!("{}", serde_json::to_string_pretty(&summary)?),
-        }
+        self.output.print(&format!("\n{}", summary.text()), &summary)?;
         Ok(if summary.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

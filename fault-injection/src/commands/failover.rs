@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use ridethrough_fault_injection::demo::cluster::Pace;
 use ridethrough_fault_injection::failover::{self, Options};
 
+use super::Output;
+
 /// Kills, freezes and transfers the leadership of three replicas again and again, and tells how long no device was commanded. Exit status
 /// 0 only if nothing uncommitted ran, nothing ran twice and the audit verified.
 #[derive(Args)]
@@ -42,14 +44,6 @@ pub struct Failover {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// One JSON object on standard output.
-    Json,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum PaceName {
     /// Heartbeats every 2 ms, elections from 5 ms on: for real-time threads.
     Fast,
@@ -76,10 +70,7 @@ impl Failover {
             keep: self.keep.clone(),
         };
         let figures = failover::run(&options, |line| eprintln!("{line}"))?;
-        match self.output {
-            Output::Text => print!("{}", figures.text()),
-            Output::Json => println!("{}", serde_json::to_string_pretty(&figures)?),
-        }
+        self.output.print(&figures.text(), &figures)?;
         Ok(if figures.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

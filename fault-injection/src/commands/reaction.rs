@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ridethrough_fault_injection::reaction::{self, Options, data_folder};
+
+use super::Output;
 
 /// Runs three replicas with their forecasts over the emulated plant of a whole site, has one rack after another step over its limit,
 /// and tells how long it took from the sample that shows it to the module's ack. Exit status 0 only if at least half of
@@ -38,14 +40,6 @@ pub struct Reaction {
     output: Output,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// One JSON object on standard output.
-    Json,
-}
-
 impl Reaction {
     /// Runs the steps and prints what they came to.
     pub fn run(&self) -> Result<ExitCode> {
@@ -59,10 +53,7 @@ impl Reaction {
             keep: self.keep.clone(),
         };
         let figures = reaction::run(&options, |line| eprintln!("{line}"))?;
-        match self.output {
-            Output::Text => print!("{}", figures.text()),
-            Output::Json => println!("{}", serde_json::to_string_pretty(&figures)?),
-        }
+        self.output.print(&figures.text(), &figures)?;
         Ok(if figures.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::plant::energy::ERROR_SHARE_MAX;
 use ridethrough_fault_injection::report::Verdict;
 use ridethrough_fault_injection::scenario::Scenario;
+
+use super::Output;
 
 /// A run in simulated time.
 #[derive(Args)]
@@ -23,14 +25,6 @@ pub struct Simulate {
     output: Output,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// One JSON object.
-    Json,
-}
-
 impl Simulate {
     /// Runs and prints what the judges saw.
     pub fn run(&self) -> Result<()> {
@@ -38,10 +32,7 @@ impl Simulate {
         let mut world = World::new(&scenario);
         world.run_ms(self.seconds * 1_000);
         let verdict = Verdict::of(&world);
-        match self.output {
-            Output::Text => print!("{}", verdict.text()),
-            Output::Json => println!("{}", serde_json::to_string_pretty(&verdict)?),
-        }
+        self.output.print(&verdict.text(), &verdict)?;
         // Honesty rule 1: a run whose energy does not close is worth nothing.
         let error_share = verdict.energy.error_share;
         ensure!(

@@ -121,8 +121,6 @@ pub struct Replica {
     leads_until: Millis,
     dice: Dice,
     forecasts: Vec<RackForecast>,
-    /// How many plans it has proposed.
-    pub plans: u64,
 }
 
 impl Replica {
@@ -155,7 +153,6 @@ impl Replica {
             leads_until: Millis::ZERO,
             dice,
             forecasts: Vec::new(),
-            plans: 0,
         }
     }
 
@@ -360,7 +357,6 @@ impl Replica {
             return;
         }
         if let Some(Ok(command)) = self.control.proposal(now, founding) {
-            self.plans += u64::from(matches!(command, Command::Plan(_)));
             self.propose(command, now);
         }
     }

@@ -91,8 +91,7 @@ impl Disk {
     /// Time passes: syncs end. Says whether any did.
     pub fn settle(&mut self, now: Millis) -> bool {
         let before = self.synced;
-        while let Some(&(at, upto)) = self.syncing.front().filter(|(at, _)| *at <= now) {
-            debug_assert!(at <= now);
+        while let Some(&(_, upto)) = self.syncing.front().filter(|(at, _)| *at <= now) {
             self.synced = self.synced.max(upto);
             self.syncing.pop_front();
         }
