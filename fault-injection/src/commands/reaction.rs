@@ -1,10 +1,11 @@
 //! `drill reaction`: from a PDU's sample over its limit to the ack of the module that helps.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use ridethrough_fault_injection::demo::model_files;
 use ridethrough_fault_injection::reaction::{self, Options, data_folder};
 
 use super::Output;
@@ -48,7 +49,7 @@ impl Reaction {
             racks,
             steps,
             seed: self.seed,
-            model: model(&self.model, &self.runtime)?,
+            model: model_files(&self.model, &self.runtime)?,
             data: data_folder(),
             keep: self.keep.clone(),
         };
@@ -56,15 +57,4 @@ impl Reaction {
         self.output.print(&figures.text(), &figures)?;
         Ok(if figures.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-/// The model's files, or none when one is missing: then the rule forecasts, and the result says so.
-fn model(folder: &Path, runtime: &Path) -> Result<Option<[PathBuf; 3]>> {
-    let files = [folder.join("forecast.onnx"), folder.join("forecast.json"), runtime.to_owned()];
-    if let Some(missing) = files.iter().find(|file| !file.exists()) {
-        eprintln!("{} is missing: forecasts come from the rule", missing.display());
-        return Ok(None);
-    }
-    let [model, manifest, runtime] = files;
-    Ok(Some([model.canonicalize()?, manifest.canonicalize()?, runtime.canonicalize()?]))
 }

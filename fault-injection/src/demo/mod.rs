@@ -124,7 +124,7 @@ impl Demo {
             home: home.to_owned(),
             programs,
             site: options.scenario.join(SITE_FILE).canonicalize()?,
-            model: model(options)?,
+            model: model_files(&options.model, &options.runtime)?,
             orders: options.orders,
             pace: Pace::STEADY,
         };
@@ -289,8 +289,10 @@ impl Demo {
     }
 }
 
-fn model(options: &Options) -> Result<Option<[PathBuf; 3]>> {
-    let files = [options.model.join("forecast.onnx"), options.model.join("forecast.json"), options.runtime.clone()];
+/// The model in this folder, its manifest and the runtime library; none when one of them is missing, which is said: then
+/// the rule forecasts.
+pub fn model_files(folder: &Path, runtime: &Path) -> Result<Option<[PathBuf; 3]>> {
+    let files = [folder.join("forecast.onnx"), folder.join("forecast.json"), runtime.to_owned()];
     if let Some(missing) = files.iter().find(|file| !file.exists()) {
         eprintln!(
             "{} is missing (`cargo xtask setup` fetches the runtime): forecasts come from the rule",
