@@ -10,6 +10,7 @@ use crate::command::{
     RackLoad, ReleaseReason, Risk, StoredEnergy,
 };
 use crate::device::{Direction, GeneratorDuty, Order, Setpoint, Verdict};
+use crate::drill::{DrillNote, DrillStage};
 use crate::fallback::{ForecastNote, Part};
 use crate::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use crate::members::MemberChange;
@@ -259,7 +260,24 @@ impl Canon {
                 self.unsigned(9);
                 self.member_change(*change);
             }
+            Action::Drill(note) => {
+                self.unsigned(10);
+                self.drill(note);
+            }
         }
+    }
+
+    fn drill(&mut self, note: &DrillNote) {
+        self.count(note.drill.len());
+        self.bytes(note.drill.as_bytes());
+        self.unsigned(note.seed);
+        self.unsigned(match note.stage {
+            DrillStage::Begun => 1,
+            DrillStage::Refused => 2,
+            DrillStage::Held => 3,
+            DrillStage::Failed => 4,
+            DrillStage::Aborted => 5,
+        });
     }
 
     fn member_change(&mut self, change: MemberChange) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::device::{Ack, DeviceId, Direction, GeneratorDuty, ReplicaId};
+use crate::drill::DrillNote;
 use crate::fallback::ForecastNote;
 use crate::forecast::RackForecast;
 use crate::members::MemberChange;
@@ -364,6 +365,8 @@ pub enum Action {
     HandOver(ReplicaId),
     /// Who belongs to the cluster. A record: consensus does it, once this is committed.
     Members(MemberChange),
+    /// Somebody causes faults on purpose, or was refused to. A record.
+    Drill(DrillNote),
 }
 
 /// Usable energy of a module, as measured.

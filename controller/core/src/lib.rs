@@ -20,6 +20,7 @@
 //! | [`view`] | the newest reading of every device, with its age |
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
+//! | [`drill`] | faults that people cause on purpose, as the log keeps them |
 //! | [`members`] | who belongs to the cluster, as operators wish it |
 //! | [`model`] | which model decides, which is tried beside it |
 //! | [`mode`] | what a feed is doing: normal, ride-through, generator, shutdown, recovery |
@@ -46,6 +47,7 @@ pub mod command;
 pub mod control;
 pub mod crosscheck;
 pub mod dispatch;
+pub mod drill;
 pub mod electrical;
 pub mod envelope;
 #[cfg(test)]

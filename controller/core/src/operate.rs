@@ -33,11 +33,13 @@ pub struct Denied {
 /// Whether the operation may be carried out. A transfer is judged by the envelope besides.
 pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
     let words = [("actor", &operation.actor), ("reason", &operation.reason)];
-    if let Some((what, _)) = words.iter().find(|(_, text)| text.trim().is_empty() || text.len() > WORDS_BYTES_MAX) {
-        return Err(Refusal::one(Violation::BadWords { what, bytes_max: WORDS_BYTES_MAX }));
+    if let Some((what, _)) = words.iter().find(|(_, text)| is_bad(text)) {
+        return Err(bad_words(what));
     }
     let broken = match &operation.action {
         Action::Transfer(..) | Action::ManualOn | Action::ManualOff | Action::HandOver(_) | Action::Members(_) => None,
+        Action::Drill(note) if is_bad(&note.drill) => return Err(bad_words("drill")),
+        Action::Drill(_) => None,
         Action::End(rack) => known_rack(ledger.site(), *rack)
             .or_else(|| ledger.transfer(*rack).is_none().then_some(Violation::NoTransfer(*rack))),
         Action::Hold(device) => {
@@ -48,6 +50,14 @@ pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
         Action::Model(action) => ledger.models().after(*action).err().map(Violation::Model),
     };
     broken.map_or(Ok(()), |violation| Err(Refusal::one(violation)))
+}
+
+fn is_bad(words: &str) -> bool {
+    words.trim().is_empty() || words.len() > WORDS_BYTES_MAX
+}
+
+fn bad_words(what: &'static str) -> Refusal {
+    Refusal::one(Violation::BadWords { what, bytes_max: WORDS_BYTES_MAX })
 }
 
 /// The transfer that would serve this request now, found by the planner and admitted by the envelope; or every

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::peer_tls::PeerTlsFiles;
+use crate::operator::Drilled;
 
 /// At most so many keys are trusted to sign models.
 const TRUSTED_MAX: usize = 8;
@@ -36,6 +37,8 @@ pub struct Config {
     pub replica: ReplicaId,
     /// The cluster's id, made from its name.
     pub cluster: [u8; 16],
+    /// What it is to whoever wants to drill it.
+    pub drilled: Drilled,
     /// The site file.
     pub site: PathBuf,
     /// Where the log lives.
@@ -154,6 +157,8 @@ impl std::error::Error for ConfigError {}
 struct RawConfig {
     replica: Spanned<u16>,
     cluster: Spanned<String>,
+    #[serde(default)]
+    demo: bool,
     site: PathBuf,
     data_dir: PathBuf,
     raft: RawRaft,
@@ -315,6 +320,7 @@ impl Checker<'_> {
         Ok(Config {
             replica: ReplicaId(*raw.replica.get_ref()),
             cluster,
+            drilled: Drilled { cluster: name.clone(), demo: raw.demo },
             site: self.beside(&raw.site),
             data_dir: self.beside(&raw.data_dir),
             peers,

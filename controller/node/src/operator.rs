@@ -2,6 +2,7 @@
 //! on a line, one answer on a line, then it is closed. Whoever asks is named by the system (`SO_PEERCRED`), not by himself.
 
 pub mod cluster;
+mod drill;
 pub mod explain;
 mod members;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use crossbeam::queue::ArrayQueue;
 use ridethrough_core::command::{Action, Operation};
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::drill::DrillNote;
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::{ModelAction, ModelId, Models};
 use ridethrough_model::SignedModel;
@@ -26,6 +28,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use self::cluster::Ahead;
+pub use self::drill::Drilled;
 use self::explain::Wonders;
 use crate::serving::{Library, Shelved};
 
@@ -137,6 +140,7 @@ enum Request {
     Handover { to: u16, reason: String, dry_run: bool },
     Forget { replica: u16, although_alive: bool, reason: String, dry_run: bool },
     Add { replica: u16, address: SocketAddr, reason: String, dry_run: bool },
+    Drill { drill: String, seed: u64, stage: drill::Stage, cluster: Option<String>, reason: String },
     Explain { rack: String },
     Shadow { model: String, reason: String, dry_run: bool },
     Promote { model: String, minimum: Option<u64>, reason: String, dry_run: bool },
@@ -146,7 +150,9 @@ enum Request {
 impl Request {
     const fn is_about_models(&self) -> bool {
         match self {
-            Self::Cluster {} | Self::Handover { .. } | Self::Forget { .. } | Self::Add { .. } => false,
+            Self::Cluster {} | Self::Handover { .. } | Self::Forget { .. } | Self::Add { .. } | Self::Drill { .. } => {
+                false
+            }
             Self::List {}
             | Self::Explain { .. }
             | Self::Shadow { .. }
@@ -170,6 +176,8 @@ pub struct Desk {
     pub prober: Prober,
     /// Where explanations of forecasts come from.
     pub wonders: Wonders,
+    /// Whether it may be drilled.
+    pub drilled: Drilled,
 }
 
 /// Opens the socket on this runtime's context. A replica whose socket cannot be opened runs without it.
@@ -269,6 +277,10 @@ async fn answer(line: &[u8], caller: u32, desk: &Desk) -> serde_json::Value {
         Request::Add { replica, address, reason, dry_run } => {
             let replica = ReplicaId(replica);
             (Ok(Action::Members(MemberChange::Add { replica, address })), reason, dry_run)
+        }
+        Request::Drill { drill, seed, stage, cluster, reason } => {
+            let note = DrillNote { drill, seed, stage: stage.into() };
+            return told(drill::note(note, cluster.as_deref(), reason, caller, desk).await, desk);
         }
         Request::List {} => return told(ask(Question::Models, desk).await, desk),
         Request::Explain { rack } => return explain::explain(&rack, &desk.wonders).await,

@@ -204,6 +204,7 @@ pub fn run(file: &Path) -> Result<()> {
         asks,
         control: std::thread::current(),
         wonders,
+        drilled: config.drilled.clone(),
     };
     web.block_on(async { operator::open(&config.data_dir, desk) });
     let ending = end_on_signal(&web)?;

@@ -316,7 +316,7 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], files: &Files) -> Stri
     let [min, max] = election_ms[usize::from(id - 1)];
     let (site, data, secret) = (quoted(&setup.site), quoted(&files.data), quoted(&files.secret));
     let mut text = format!(
-        "replica = {id}\ncluster = {}\nsite = {site}\ndata_dir = {data}\n\n\
+        "replica = {id}\ncluster = {}\ndemo = true\nsite = {site}\ndata_dir = {data}\n\n\
          [raft]\nheartbeat_ms = {heartbeat_ms}\nelection_ms = [{min}, {max}]\n\n",
         quoted(Path::new(cluster_name(setup))),
     );

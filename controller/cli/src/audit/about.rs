@@ -20,7 +20,7 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
             Action::End(of) => *of == rack,
             Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
             Action::ManualOn | Action::ManualOff => true,
-            Action::Model(_) | Action::HandOver(_) | Action::Members(_) => false,
+            Action::Model(_) | Action::HandOver(_) | Action::Members(_) | Action::Drill(_) => false,
         },
     }
 }
@@ -38,7 +38,8 @@ pub fn devices(record: &Record) -> Vec<DeviceId> {
             | Action::ManualOff
             | Action::Model(_)
             | Action::HandOver(_)
-            | Action::Members(_) => Vec::new(),
+            | Action::Members(_)
+            | Action::Drill(_) => Vec::new(),
         },
         Command::Found(_) | Command::ModelRefused(_) | Command::Forecasts(_) => Vec::new(),
     }

@@ -48,6 +48,8 @@ pub enum Kind {
     Leader,
     /// The members of the cluster, and what operators ask of them.
     Membership,
+    /// Faults that somebody caused on purpose, or was refused to.
+    Drill,
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             Self::Divergence => "divergence",
             Self::Leader => "leader",
             Self::Membership => "membership",
+            Self::Drill => "drill",
         }
     }
 
@@ -126,6 +129,7 @@ fn of_operation(operation: &Operation) -> Vec<Kind> {
         Action::Model(_) => Kind::Model,
         Action::HandOver(_) => Kind::Leader,
         Action::Members(_) => Kind::Membership,
+        Action::Drill(_) => Kind::Drill,
     };
     vec![Kind::Operation, what]
 }

@@ -382,6 +382,8 @@ impl Ledger {
             Action::Model(action) => self.models = self.models.after(*action).unwrap_or(self.models),
             // What follows from it is consensus's.
             Action::HandOver(_) | Action::Members(_) => {}
+            // What follows from it is whoever drills'.
+            Action::Drill(_) => {}
         }
         Effect::Admitted { orders: self.derive_orders(at) }
     }

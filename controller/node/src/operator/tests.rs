@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream as Caller;
 use std::thread;
 use std::time::Instant;
 
+use ridethrough_core::drill::DrillStage;
 use ridethrough_core::site::Site;
 use ridethrough_pki::{Authority, Validity};
 use ridethrough_raft::{PeerPems, PeerTls};
@@ -33,7 +34,8 @@ impl Socket {
             .expect("the demo's site is good");
         let wonders = Wonders { site: Arc::new(site), queue: Arc::new(ArrayQueue::new(1)) };
         let (arrivals, control, prober) = (Arc::new(ArrayQueue::new(1)), thread::current(), prober());
-        let desk = Desk { library, arrivals, asks, control, prober, wonders };
+        let drilled = Drilled { cluster: "hall-7".into(), demo: false };
+        let desk = Desk { library, arrivals, asks, control, prober, wonders, drilled };
         runtime.block_on(async { open(home.path(), desk) });
         Self { _runtime: runtime, home, asked }
     }
@@ -95,6 +97,8 @@ fn what_is_no_request_is_refused_in_words() {
         "no request",
     );
     socket.check(b"{\"command\":\"forget\",\"replica\":4,\"reason\":\"x\",\"dry_run\":true}\n", "although_alive");
+    let drill = b"{\"command\":\"drill\",\"drill\":\"x\",\"seed\":1,\"stage\":\"refused\",\"reason\":\"x\"}\n";
+    socket.check(drill, "unknown variant `refused`");
     socket.check(b"{\"command\":\"handover\",\"to\":70000,\"reason\":\"x\",\"dry_run\":false}\n", "no request");
 }
 
@@ -188,4 +192,20 @@ fn questions_that_the_control_thread_does_not_take_are_answered_nevertheless() {
     }
     socket.check(LIST, "too many operators ask at once");
     assert!(socket.asked.try_recv().is_ok_and(|ask| ask.answer.is_closed()));
+}
+
+#[test]
+fn a_drill_of_a_cluster_that_is_no_demo_is_refused_and_written_down() {
+    let mut socket = Socket::open();
+    let mut caller = socket.call();
+    let begin =
+        b"{\"command\":\"drill\",\"drill\":\"kill-leader\",\"seed\":42,\"stage\":\"begun\",\"reason\":\"Tuesday\"}\n";
+    caller.write_all(begin).expect("it reads");
+    let Some(Ask { what: Question::Do(wish), answer }) = socket.asked.blocking_recv() else { panic!("a wish") };
+    let Action::Drill(note) = &wish.action else { panic!("{wish:?}") };
+    assert_eq!((note.drill.as_str(), note.seed, note.stage), ("kill-leader", 42, DrillStage::Refused));
+    assert!(wish.actor.contains("uid ") && wish.reason == "Tuesday", "{wish:?}");
+    answer.send(Told::Done { index: 7 }).expect("it waits");
+    let told = answer_of(caller);
+    assert!(told["index"] == 7 && told["refused"].as_str().is_some_and(|why| why.contains("no demo")), "{told}");
 }

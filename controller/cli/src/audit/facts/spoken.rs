@@ -1,6 +1,7 @@
 //! What devices answered, operators asked for, and replicas told of models and forecasts.
 
 use ridethrough_core::command::{Action, ModelRefused, Operation, Outcome, TimedAck, TransferId};
+use ridethrough_core::drill::DrillNote;
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::RuleReason;
 use ridethrough_core::members::MemberChange;
@@ -55,6 +56,15 @@ pub(super) struct OperationFacts<'a> {
     /// Where a new member listens for its peers.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drill: Option<DrillFacts<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DrillFacts<'a> {
+    name: &'a str,
+    seed: u64,
+    stage: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +133,7 @@ impl<'a> OperationFacts<'a> {
             leader: None,
             member: None,
             address: None,
+            drill: None,
         };
         match &operation.action {
             Action::Transfer(grant, stored, loads) => {
@@ -145,6 +156,7 @@ impl<'a> OperationFacts<'a> {
                     facts.address = Some(address.to_string());
                 }
             }
+            Action::Drill(note) => facts.drill = Some(DrillFacts::of(note)),
         }
         facts
     }
@@ -164,6 +176,13 @@ const fn action(action: &Action) -> &'static str {
         Action::HandOver(_) => "hand_over",
         Action::Members(MemberChange::Forget { .. }) => "forget",
         Action::Members(MemberChange::Add { .. }) => "add",
+        Action::Drill(_) => "drill",
+    }
+}
+
+impl<'a> DrillFacts<'a> {
+    fn of(note: &'a DrillNote) -> Self {
+        Self { name: &note.drill, seed: note.seed, stage: note.stage.as_str() }
     }
 }
 

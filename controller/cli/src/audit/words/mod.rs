@@ -9,6 +9,7 @@ use ridethrough_core::command::{
     Shortfall,
 };
 use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::fallback::ForecastNote;
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::members::MemberChange;
@@ -130,8 +131,20 @@ fn operation_line(index: u64, operation: &Operation, site: &Site) -> String {
         Action::Model(action) => model_words(*action),
         Action::HandOver(replica) => format!("let {replica} lead"),
         Action::Members(change) => member_words(*change),
+        Action::Drill(note) => drill_words(note),
     };
     format!("operation by {}: {what}; {}", names::quoted(&operation.actor), names::quoted(&operation.reason))
+}
+
+fn drill_words(note: &DrillNote) -> String {
+    let (drill, seed) = (names::quoted(&note.drill), note.seed);
+    match note.stage {
+        DrillStage::Begun => format!("drill {drill} begins, with seed {seed}"),
+        DrillStage::Refused => format!("drill {drill} was refused"),
+        DrillStage::Held => format!("drill {drill} is over, and all held"),
+        DrillStage::Failed => format!("drill {drill} is over, and something did not hold"),
+        DrillStage::Aborted => format!("drill {drill} was broken off"),
+    }
 }
 
 fn member_words(change: MemberChange) -> String {
@@ -253,6 +266,12 @@ mod tests {
         let address = "10.0.0.3:7301".parse().expect("an address");
         let add = Action::Members(MemberChange::Add { replica, address });
         check(operated(add), &[&told("add n3 at 10.0.0.3:7301")]);
+        let drill = |stage| Action::Drill(DrillNote { drill: "kill-leader".into(), seed: 42, stage });
+        check(operated(drill(DrillStage::Begun)), &[&told("drill \"kill-leader\" begins, with seed 42")]);
+        check(
+            operated(drill(DrillStage::Failed)),
+            &[&told("drill \"kill-leader\" is over, and something did not hold")],
+        );
         check(
             operated(Action::End(RackId(0))),
             &[&told("end the transfer to A1"), "REFUSED, nothing changed: rack A1 has no transfer"],

@@ -44,9 +44,14 @@ pub(crate) fn check_grant(grant: &Grant) -> Result<(), CodecError> {
 fn check_operation(operation: &Operation) -> Result<(), CodecError> {
     within("bytes of an actor", operation.actor.len(), WORDS_BYTES_MAX)?;
     within("bytes of a reason", operation.reason.len(), WORDS_BYTES_MAX)?;
-    let Action::Transfer(grant, stored, loads) = &operation.action else { return Ok(()) };
-    check_evidence(stored, loads)?;
-    check_grant(grant)
+    match &operation.action {
+        Action::Transfer(grant, stored, loads) => {
+            check_evidence(stored, loads)?;
+            check_grant(grant)
+        }
+        Action::Drill(note) => within("bytes of a drill's name", note.drill.len(), WORDS_BYTES_MAX),
+        _ => Ok(()),
+    }
 }
 
 fn check_note(note: &ForecastNote) -> Result<(), CodecError> {

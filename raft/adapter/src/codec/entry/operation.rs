@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use ridethrough_core::command::{Action, Operation};
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::RackId;
@@ -37,6 +38,16 @@ enum ActionV2 {
     HandOver { replica: u16 },
     Forget { replica: u16, although_alive: bool },
     Add { replica: u16, address: AddressV2 },
+    Drill { drill: String, seed: u64, stage: DrillStageV2 },
+}
+
+#[derive(Encode, Decode)]
+enum DrillStageV2 {
+    Begun,
+    Refused,
+    Held,
+    Failed,
+    Aborted,
 }
 
 impl From<&Operation> for OperationV2 {
@@ -79,6 +90,7 @@ impl From<&Action> for ActionV2 {
             Action::Members(MemberChange::Add { replica, address }) => {
                 Self::Add { replica: replica.0, address: (&PeerAddress(*address)).into() }
             }
+            Action::Drill(note) => Self::Drill { drill: note.drill.clone(), seed: note.seed, stage: note.stage.into() },
         }
     }
 }
@@ -111,6 +123,31 @@ impl TryFrom<ActionV2> for Action {
                 let PeerAddress(address) = address.into();
                 Self::Members(MemberChange::Add { replica: ReplicaId(replica), address })
             }
+            ActionV2::Drill { drill, seed, stage } => Self::Drill(DrillNote { drill, seed, stage: stage.into() }),
         })
+    }
+}
+
+impl From<DrillStage> for DrillStageV2 {
+    fn from(stage: DrillStage) -> Self {
+        match stage {
+            DrillStage::Begun => Self::Begun,
+            DrillStage::Refused => Self::Refused,
+            DrillStage::Held => Self::Held,
+            DrillStage::Failed => Self::Failed,
+            DrillStage::Aborted => Self::Aborted,
+        }
+    }
+}
+
+impl From<DrillStageV2> for DrillStage {
+    fn from(v2: DrillStageV2) -> Self {
+        match v2 {
+            DrillStageV2::Begun => Self::Begun,
+            DrillStageV2::Refused => Self::Refused,
+            DrillStageV2::Held => Self::Held,
+            DrillStageV2::Failed => Self::Failed,
+            DrillStageV2::Aborted => Self::Aborted,
+        }
     }
 }

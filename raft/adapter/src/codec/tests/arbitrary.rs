@@ -9,6 +9,7 @@ use ridethrough_core::command::{
     StoredEnergy, TimedAck, TransferId, WORDS_BYTES_MAX,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
+use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
@@ -321,6 +322,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(Action::ManualOff),
         model_action().prop_map(Action::Model),
         any::<u16>().prop_map(|replica| Action::HandOver(ReplicaId(replica))),
+        (words(), any::<u64>(), select(DrillStage::ALL.to_vec()))
+            .prop_map(|(drill, seed, stage)| Action::Drill(DrillNote { drill, seed, stage })),
         (any::<u16>(), any::<bool>()).prop_map(|(replica, although_alive)| {
             Action::Members(MemberChange::Forget { replica: ReplicaId(replica), although_alive })
         }),

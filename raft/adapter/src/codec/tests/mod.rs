@@ -16,8 +16,8 @@ use ridethrough_core::site::RackId;
 use ridethrough_witness::Frontier;
 
 use self::samples::{
-    answers, entries, governance, grant, greetings, handovers, hello, marks, members, meta, normal, notes, outcome,
-    parts, parts_with_models, plan, requests, vote,
+    answers, drills, entries, governance, grant, greetings, handovers, hello, marks, members, meta, normal, notes,
+    outcome, parts, parts_with_models, plan, requests, vote,
 };
 use super::entry::{EntryV2, decode_entry, encode_entry};
 use super::snapshot::{Snapshot, decode_snapshot, encode_snapshot};
@@ -336,7 +336,14 @@ fn decode_all(bytes: &[u8]) {
 
 /// What there was first, then what came later.
 fn all_entries() -> Vec<LogEntry> {
-    entries().into_iter().chain(governance()).chain(notes()).chain(handovers()).chain(members()).collect()
+    entries()
+        .into_iter()
+        .chain(governance())
+        .chain(notes())
+        .chain(handovers())
+        .chain(members())
+        .chain(drills())
+        .collect()
 }
 
 /// A snapshot of the later version holds a choice, and one that a log can have made.
@@ -383,6 +390,7 @@ fn golden_now() -> String {
     lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_models(), Some(&tree()))));
     lines.extend(handovers().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.extend(members().iter().map(|entry| ("entry", encode_entry(entry))));
+    lines.extend(drills().iter().map(|entry| ("entry", encode_entry(entry))));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);

@@ -11,6 +11,7 @@ use ridethrough_core::command::{
     StoredEnergy, TimedAck, TransferId,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
+use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
@@ -136,7 +137,13 @@ pub(super) fn handovers() -> Vec<LogEntry> {
     vec![normal(Command::Operation(operation(Action::HandOver(ReplicaId(3)))))]
 }
 
-/// Entries about who belongs to the cluster, which came last.
+/// Entries about drills, which came last.
+pub(super) fn drills() -> Vec<LogEntry> {
+    let note = |stage| DrillNote { drill: "kill-leader".into(), seed: 42, stage };
+    DrillStage::ALL.map(|stage| normal(Command::Operation(operation(Action::Drill(note(stage)))))).into()
+}
+
+/// Entries about who belongs to the cluster, which came before that.
 pub(super) fn members() -> Vec<LogEntry> {
     let replica = ReplicaId(3);
     let add = |address: &str| MemberChange::Add { replica, address: address.parse().expect("an address") };
