@@ -47,6 +47,11 @@ pub struct Stage {
 impl Stage {
     /// Starts everything.
     pub fn start(home: &Path, play: &Play) -> Self {
+        Self::start_changed(home, play, |_| {})
+    }
+
+    /// The same with something changed in the configurations before.
+    fn start_changed(home: &Path, play: &Play, change: impl FnOnce(&Cluster)) -> Self {
         let setup = Setup {
             home: home.to_owned(),
             programs: programs(),
@@ -62,6 +67,7 @@ impl Stage {
             let mut config = OpenOptions::new().append(true).open(&node.config).expect("there");
             writeln!(config, "models = \"{}\"", models.display()).expect("room");
         }
+        change(&cluster);
         let plant = Plant::start(&PlantSetup {
             drill: program("drill"),
             scenario: &play.scenario,
@@ -79,7 +85,12 @@ impl Stage {
 
     /// Starts everything, and the scenario once a leader hears every device.
     pub fn begin(home: &Path, play: &Play) -> Self {
-        let mut stage = Self::start(home, play);
+        Self::begin_changed(home, play, |_| {})
+    }
+
+    /// The same with something changed in the configurations before.
+    pub fn begin_changed(home: &Path, play: &Play, change: impl FnOnce(&Cluster)) -> Self {
+        let mut stage = Self::start_changed(home, play, change);
         stage.wait_for("a leader that hears every device", |cluster| {
             let ready = cluster.snapshots().iter().flatten().any(|one| one.acting && one.devices_heard == one.devices);
             ready.then_some(())

@@ -66,6 +66,7 @@ pub fn run(options: &[String]) -> Result<()> {
     let opinions = ["test", "--locked", "--package", "ridethrough-tests", "--test", "second_opinion"];
     step("followers that judge their leader", cargo(&opinions).args(["--", "--ignored"]))?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
+    drill::all_drills()?;
     drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
     commit::short()?;
