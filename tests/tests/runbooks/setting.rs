@@ -7,8 +7,8 @@ use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS};
 use ridethrough_tests::{copy, demo_scenario, edit, root, run};
 
-/// The demo's racks on three feeds. The utility of the rows B and C fails, and the generator of C refuses; a module and a meter
-/// of row A are at fault.
+/// The demo's racks on three feeds. The utility of the rows B and C fails, and the generator of C refuses; a module of row A
+/// is locked.
 pub fn scenario(home: &Path) -> PathBuf {
     let folder = home.join("scenario");
     copy(&demo_scenario(), &folder);
