@@ -47,11 +47,11 @@ pub struct Stage {
 impl Stage {
     /// Starts everything.
     pub fn start(home: &Path, play: &Play) -> Self {
-        Self::start_changed(home, play, |_| {})
+        Self::start_with(home, play, |_| ())
     }
 
-    /// The same with something changed in the configurations before.
-    fn start_changed(home: &Path, play: &Play, change: impl FnOnce(&Cluster)) -> Self {
+    /// Starts everything, once this has changed what was written for the cluster.
+    pub fn start_with(home: &Path, play: &Play, change: impl FnOnce(&Cluster)) -> Self {
         let setup = Setup {
             home: home.to_owned(),
             programs: programs(),
@@ -85,18 +85,18 @@ impl Stage {
 
     /// Starts everything, and the scenario once a leader hears every device.
     pub fn begin(home: &Path, play: &Play) -> Self {
-        Self::begin_changed(home, play, |_| {})
+        let mut stage = Self::start(home, play);
+        stage.play();
+        stage
     }
 
-    /// The same with something changed in the configurations before.
-    pub fn begin_changed(home: &Path, play: &Play, change: impl FnOnce(&Cluster)) -> Self {
-        let mut stage = Self::start_changed(home, play, change);
-        stage.wait_for("a leader that hears every device", |cluster| {
+    /// Starts the scenario once a leader hears every device.
+    pub fn play(&mut self) {
+        self.wait_for("a leader that hears every device", |cluster| {
             let ready = cluster.snapshots().iter().flatten().any(|one| one.acting && one.devices_heard == one.devices);
             ready.then_some(())
         });
-        stage.plant.begin().expect("the plant begins");
-        stage
+        self.plant.begin().expect("the plant begins");
     }
 
     /// Waits until something is found, while every process runs.

@@ -96,10 +96,10 @@ fn a_drill_that_is_broken_off_ends_its_faults_and_says_so() {
 fn a_cluster_that_is_no_demo_refuses_whoever_does_not_name_it() {
     let _alone = alone();
     let home = folder();
-    let mut stage = Stage::begin_changed(home.path(), &Play::default(), |cluster| {
+    let mut stage = Stage::start_with(home.path(), &Play::default(), |cluster| {
         cluster.nodes.iter().for_each(|node| edit(&node.config, "demo = true\n", ""));
     });
-    stage.leader();
+    stage.play();
     let on = stage
         .cluster
         .nodes

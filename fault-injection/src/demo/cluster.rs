@@ -251,24 +251,16 @@ impl Cluster {
 
     /// Tells every replica to stop and waits for it.
     pub fn stop(&mut self) -> Result<()> {
-        for node in &self.nodes {
-            if let Some(child) = &node.child {
-                terminate(child);
-            }
-        }
+        self.nodes.iter().filter_map(|node| node.child.as_ref()).for_each(terminate);
         let deadline = Instant::now() + STOP_DEADLINE;
-        for node in &mut self.nodes {
-            let Some(mut child) = node.child.take() else { continue };
-            while child.try_wait()?.is_none() {
-                if Instant::now() > deadline {
-                    child.kill()?;
-                    child.wait()?;
-                    bail!("replica n{} did not stop in {} s and was killed", node.id, STOP_DEADLINE.as_secs());
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        Ok(())
+        self.nodes.iter_mut().try_for_each(|node| node.wait_for_end(deadline))
+    }
+
+    /// Tells one replica to stop and waits for it.
+    pub fn stop_one(&mut self, id: u16) -> Result<()> {
+        let node = self.node_mut(id)?;
+        node.child.as_ref().into_iter().for_each(terminate);
+        node.wait_for_end(Instant::now() + STOP_DEADLINE)
     }
 
     fn node_mut(&mut self, id: u16) -> Result<&mut Node> {
@@ -418,6 +410,20 @@ impl Node {
             child: None,
             attached: false,
         })
+    }
+
+    /// Waits for the end of a replica that was told to stop, if it runs; kills it when it does not end in time.
+    fn wait_for_end(&mut self, deadline: Instant) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        while child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                child.kill()?;
+                child.wait()?;
+                bail!("replica n{} did not stop in {} s and was killed", self.id, STOP_DEADLINE.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 }
 
