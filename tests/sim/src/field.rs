@@ -1,6 +1,7 @@
 //! The plant and its devices, each with its end of the protocol.
 
-use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_core::device::{DeviceId, ReplicaId, Setpoint};
+use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::field::{Act, FieldDevice, Record, Reply};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::scenario::Scenario;
@@ -18,7 +19,18 @@ pub struct Field {
     lans: &'static [Lan],
     out: Datagram,
     /// What devices did with orders since it was last taken.
-    acts: Vec<(usize, Act)>,
+    deeds: Vec<Deed>,
+}
+
+/// What a device did with an order.
+#[derive(Clone, Debug)]
+pub struct Deed {
+    /// Which device, by its place.
+    pub device: usize,
+    /// What it did.
+    pub act: Act,
+    /// The MAC of the frame that made it do that; none where time did.
+    pub frame: Option<u128>,
 }
 
 struct Station {
@@ -39,7 +51,7 @@ impl Field {
             Some(Station { device, telemetry_due_ms: period_ms * nth / count })
         };
         let stations = (0..).zip(&devices).filter_map(station).collect();
-        Self { world, stations, period_ms, lans, out: Datagram::new(), acts: Vec::new() }
+        Self { world, stations, period_ms, lans, out: Datagram::new(), deeds: Vec::new() }
     }
 
     /// The plant.
@@ -62,16 +74,27 @@ impl Field {
         self.stations[nth].device.in_force().is_some()
     }
 
-    /// What devices did with orders since this was last asked, by their places.
-    pub fn take_acts(&mut self) -> Vec<(usize, Act)> {
-        std::mem::take(&mut self.acts)
+    /// What is in force at a device; none while it follows its local safe rule.
+    pub fn in_force(&self, device: DeviceId) -> Option<Setpoint> {
+        let slot = self.world.site().device_slot(device)?;
+        self.stations.get(slot)?.device.in_force()
+    }
+
+    /// A device's own clock.
+    pub fn clock(&self, nth: usize, now_ms: u64) -> Millis {
+        self.stations[nth].device.now(now_ms)
+    }
+
+    /// What devices did with orders since this was last asked.
+    pub fn take_deeds(&mut self) -> Vec<Deed> {
+        std::mem::take(&mut self.deeds)
     }
 
     /// A datagram reaches a device.
     pub fn hear(&mut self, nth: usize, bytes: &[u8], lan: Lan, now_ms: u64, wires: &mut Wires) {
         for frame in frames(bytes).map_while(Result::ok) {
-            let (station, acts) = (&mut self.stations[nth], &mut self.acts);
-            let mut keep = |record: &Record| acts.push((nth, record.act.clone()));
+            let (station, deeds, mac) = (&mut self.stations[nth], &mut self.deeds, mac(frame));
+            let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: mac });
             let reply = station.device.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
             self.send(nth, reply, now_ms, wires);
         }
@@ -81,8 +104,8 @@ impl Field {
     pub fn step(&mut self, now_ms: u64, wires: &mut Wires) {
         self.world.run_ms(now_ms.saturating_sub(self.world.now_ms()));
         for nth in 0..self.stations.len() {
-            let (station, acts) = (&mut self.stations[nth], &mut self.acts);
-            let mut keep = |record: &Record| acts.push((nth, record.act.clone()));
+            let (station, deeds) = (&mut self.stations[nth], &mut self.deeds);
+            let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: None });
             station.device.poll(now_ms, &mut self.world, &mut keep);
             if station.telemetry_due_ms <= now_ms {
                 let times = u64::from(self.world.voice(station.device.device()).telemetry_times).max(1);
@@ -102,4 +125,9 @@ impl Field {
             wires.send(Packet::Report { device, to: slot(ReplicaId(id)), lan, bytes }, now_ms);
         }
     }
+}
+
+/// What no two frames have in common.
+fn mac(frame: &[u8]) -> Option<u128> {
+    frame.last_chunk().map(|bytes| u128::from_le_bytes(*bytes))
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ridethrough_core::device::DeviceId;
+use ridethrough_fault_injection::field::Act;
 use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening};
 use ridethrough_fault_injection::plant::random::mix;
 use ridethrough_fault_injection::scenario::Scenario;
@@ -15,9 +16,10 @@ use crate::consensus::{MEMBERS, slot};
 use crate::dice::Dice;
 use crate::faults::{self, Fault, Kind, What};
 use crate::field::Field;
-use crate::invariants::{Violation, Watch};
+use crate::invariants::liveness::Standing;
+use crate::invariants::{Held, Violation, Watch, energy, liveness};
 use crate::net::{Packet, Tally, Weather, Wires};
-use crate::replica::{Ailments, Replica, Setting};
+use crate::replica::{Ailments, Applied, Replica, Setting};
 
 /// So long before the end nothing is wrong any more, in ms: long enough for all to be well again.
 pub const CALM_MS: u64 = 12_000;
@@ -74,8 +76,7 @@ impl Plan {
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let what = panic.downcast_ref::<String>().map(String::as_str);
             let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned();
-            let violation = Violation { invariant: "panic", at_ms: 0, what };
-            Outcome { violations: vec![violation], ..Outcome::default() }
+            Outcome { violations: vec![Violation::of_panic(what)], ..Outcome::default() }
         })
     }
 }
@@ -135,7 +136,7 @@ impl<'a> Run<'a> {
         let field = Field::boot(&scenario, &keyring, orders, lans, &mut dice);
         let site = Arc::new(scenario.site.clone());
         let names = site.devices().map(|device| site.device_name(device)).collect();
-        let watch = Watch::new(field.devices(), site.policy.lease);
+        let watch = Watch::new(&site, field.devices(), orders, &plan.faults);
         let setting = Setting { site, keyring, orders };
         let seats = MEMBERS.map(|_| Seat {
             replica: None,
@@ -247,7 +248,11 @@ impl<'a> Run<'a> {
         let given = replica.turn(now_ms);
         for applied in &given.applied {
             self.outcome.trace = mix(self.outcome.trace ^ applied.index ^ now_ms << 32 ^ u64::from(applied.hash[0]));
-            self.watch.applied(seat, applied, now_ms);
+            let held = self.held(applied);
+            self.watch.applied(seat, applied, held, now_ms);
+        }
+        for relied in &given.relied {
+            self.watch.relied(relied, &self.field, now_ms);
         }
         for (to, word) in given.words {
             self.wires.send(Packet::Peer { from: seat, to: slot(to), word }, now_ms);
@@ -260,52 +265,48 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Who holds an entry, and would after a power cut.
+    fn held(&self, applied: &Applied) -> Held {
+        let disks = self.seats.iter().map(|at| at.replica.as_ref().map_or(&at.disk, |replica| replica.node().disk()));
+        let holds = |disk: &&Disk| disk.end_at(applied.index).term == applied.item.term;
+        let durably = |disk: &&Disk| disk.durable() >= applied.index;
+        Held { in_logs: disks.clone().filter(holds).count(), durably: disks.filter(holds).filter(durably).count() }
+    }
+
     /// Looks at everything, once a millisecond.
     fn look(&mut self) {
-        for (device, act) in self.field.take_acts() {
-            self.outcome.trace = mix(self.outcome.trace ^ device as u64 ^ self.now_ms << 20);
-            if matches!(act, ridethrough_fault_injection::field::Act::Order { verdict: "executed", .. }) {
-                self.outcome.executed += 1;
-            }
-            self.watch.acted(device, &self.names[device], &act, self.now_ms);
+        for deed in self.field.take_deeds() {
+            self.outcome.trace = mix(self.outcome.trace ^ deed.device as u64 ^ self.now_ms << 20);
+            self.outcome.executed += u64::from(matches!(deed.act, Act::Order { verdict: "executed", .. }));
+            self.watch.acted(&deed, &self.names[deed.device], &self.field, self.now_ms);
         }
-        let leads = |seat: &usize| {
-            let at = &self.seats[*seat];
-            at.replica.as_ref().is_some_and(|replica| replica.commands(self.now_ms).is_some())
-        };
-        let commanding: Vec<usize> = (0..3).filter(leads).collect();
+        let commanding: Vec<usize> = (0..3).filter(|seat| self.commands(*seat)).collect();
         if let Some(&leader) = commanding.first()
             && self.led_by != Some(leader)
         {
             self.outcome.failovers += u64::from(self.led_by.is_some());
             self.led_by = Some(leader);
         }
-        let in_force = (0..self.field.devices()).filter(|device| self.field.is_ordered(*device));
-        self.watch.passed(commanding.len(), in_force, self.now_ms);
+        self.watch.passed(commanding.len(), &self.field, &self.names, self.now_ms);
     }
 
-    /// With nothing wrong for a while, one leads, all have the same log, and the leader hears every device.
+    fn commands(&self, seat: usize) -> bool {
+        self.seats[seat].replica.as_ref().is_some_and(|replica| replica.commands(self.now_ms).is_some())
+    }
+
     fn judge_the_end(&mut self) {
-        let now_ms = self.now_ms;
-        let error = self.field.world().energy_error_share().abs();
-        if error >= 1e-6 {
-            self.watch.note("energy", now_ms, format!("the plant's energy is off by a share of {error:e}"));
-        }
-        let leads = |seat: &&Seat| seat.replica.as_ref().is_some_and(|replica| replica.commands(now_ms).is_some());
-        let leaders: Vec<&Seat> = self.seats.iter().filter(leads).collect();
-        let applied: Vec<u64> =
-            self.seats.iter().filter_map(|seat| seat.replica.as_ref()).map(Replica::applied).collect();
-        let live = leaders.first().and_then(|seat| seat.replica.as_ref()).map_or(0, Replica::live_devices);
-        let behind = applied.iter().any(|applied| *applied < self.due);
-        if leaders.len() != 1 || applied.len() != 3 || behind || live != self.field.devices() {
-            let what = format!(
-                "after {CALM_MS} ms without a fault {} lead, they have applied {applied:?} of {}, the leader hears {live} of {} devices",
-                leaders.len(),
-                self.due,
-                self.field.devices()
-            );
-            self.watch.note("liveness", now_ms, what);
-        }
+        self.watch.note("energy", self.now_ms, energy::adds_up(self.field.world()));
+        let leaders: Vec<usize> = (0..3).filter(|seat| self.commands(*seat)).collect();
+        let replica = |seat: usize| self.seats[seat].replica.as_ref();
+        let standing = Standing {
+            leaders: leaders.len(),
+            applied: (0..3).filter_map(replica).map(Replica::applied).collect(),
+            due: self.due,
+            heard: leaders.first().and_then(|seat| replica(*seat)).map_or(0, Replica::live_devices),
+            devices: self.field.devices(),
+            calm_ms: CALM_MS,
+        };
+        self.watch.note("liveness", self.now_ms, liveness::is_back(&standing));
     }
 
     fn do_faults(&mut self) {

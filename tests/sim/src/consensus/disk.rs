@@ -68,6 +68,12 @@ impl Disk {
         self.synced
     }
 
+    /// Entries that would be there after a power cut, whatever was said of them.
+    pub fn durable(&self) -> u64 {
+        let first_unsynced = self.syncing.front().map_or(self.last(), |(_, upto)| upto.saturating_sub(1));
+        if self.lies { first_unsynced.min(self.last()) } else { self.synced }
+    }
+
     /// Appends one; it is durable at `at` or, if syncs before it take longer, with them.
     pub fn push(&mut self, item: Item, at: Millis) {
         self.items.push(item);
@@ -105,8 +111,7 @@ impl Disk {
 
     /// The power goes: of what was not durable yet, some may have been stored.
     pub fn crash(&mut self, dice: &mut Dice) {
-        let first_unsynced = self.syncing.front().map_or(self.last(), |(_, upto)| upto.saturating_sub(1));
-        let durable = if self.lies { first_unsynced.min(self.last()) } else { self.synced };
+        let durable = self.durable();
         let kept = durable + dice.below(self.last() - durable + 1);
         self.items.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         self.syncing.clear();

@@ -130,6 +130,11 @@ impl Node {
         self.commit
     }
 
+    /// Its disk.
+    pub const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// An entry of its log.
     pub fn item(&self, index: u64) -> Option<&Item> {
         self.disk.get(index)
@@ -317,7 +322,7 @@ impl Node {
             match self.disk.get(index) {
                 Some(known) if known.term == item.term => continue,
                 Some(_) => {
-                    assert!(index > self.commit, "entry {index} is committed and another leader replaces it");
+                    assert!(index > self.commit, "I5: entry {index} is committed and another leader replaces it");
                     self.disk.truncate(index - 1);
                     self.pending.retain(|pending| pending.upto < index);
                 }

@@ -1,30 +1,59 @@
-//! What must hold at every moment of every run, whatever is wrong: one list for all of them (I1 to I9 of ARCHITECTURE.md).
+//! What must hold at every moment of every run, whatever is wrong: one file for each of ARCHITECTURE.md's list.
 //!
-//! | | what is looked at |
+//! | file | what is looked at |
 //! |---|---|
-//! | I1 | every order that a device executes is of an entry that is committed, in its term |
-//! | I2 | no device goes back behind a leader or an order |
-//! | I3, I9 | the ledger asserts limits and admits by single failures itself; a panic of any code is a violation |
-//! | I4 | no device executes the order of one entry twice |
-//! | I5 | what was once committed stays what it was, at every replica |
-//! | I6 | replicas that have applied the same entries have the same state, by its hash |
-//! | I7 | without a leader, every device is in its safe rule one lease later; never do two replicas command for long |
-//! | I8 | plans come whatever the forecast says: a run ends with a leader that serves |
+//! | [`i1_commit`] | what is applied stands in the logs of a majority; what a device executes is committed, in its term, and known to as many replicas as the device demands |
+//! | [`i2_fencing`] | no device goes back behind a leader or an order |
+//! | [`i3_envelope`] | sums over ties and modules, the reserve, the age of what plans rest on, supply before draw, and what modules truly give |
+//! | [`i4_once`] | no order is executed twice, no frame answered twice, no order obeyed beyond its expiry |
+//! | [`i5_durable`] | what is applied is durable on a majority of disks, and stays what it was at every replica |
+//! | [`i6_replay`] | a ledger that is replayed beside the replicas has the same state after every entry |
+//! | [`i7_alone`] | without a leader every device is alone one lease later; two replicas never command for long; no wall clock makes ledger time |
+//! | [`i8_forecast`] | whatever a forecast says, no rack is granted more than its servers can take |
+//! | [`i9_single_failures`] | after every plan each rack bears the loss of any module or tie, by the plant's own breakers |
+//! | [`energy`] | the plant's energy adds up |
+//! | [`liveness`] | with nothing wrong for a while one leads, all have the same log, and the leader hears every device |
 //!
-//! A device that lost its fence's memory is excused from what it did before.
+//! None of them asks the code that it judges: sums are made once more, breakers are the plant's. A device that lost its
+//! fence's memory is excused from what it did before. A panic of any code is a violation; one that says which invariant it
+//! stands for (`I3: …`) counts as that.
+
+pub mod energy;
+mod excuse;
+pub mod i1_commit;
+pub mod i2_fencing;
+pub mod i3_envelope;
+pub mod i4_once;
+pub mod i5_durable;
+pub mod i6_replay;
+pub mod i7_alone;
+pub mod i8_forecast;
+pub mod i9_single_failures;
+pub mod liveness;
 
 use std::fmt;
+use std::sync::Arc;
 
+use ridethrough_core::device::Fence;
+use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::field::Act;
+use ridethrough_protocol::Orders;
 use serde::Serialize;
 
-use crate::replica::Applied;
+use self::excuse::Excuses;
+use self::i1_commit::Commits;
+use self::i3_envelope::Envelope;
+use self::i4_once::Once;
+use self::i5_durable::Durable;
+use self::i6_replay::Replay;
+use self::i7_alone::Alone;
+use crate::faults::Fault;
+use crate::field::{Deed, Field};
+use crate::replica::{Applied, Relied};
 
-/// Beyond a lease, for clocks that differ and the millisecond that everything takes, in ms.
-const LEASE_SLACK_MS: u64 = 100;
-/// Two leaders may overlap by what their clocks may differ within a lease, in ms.
-const OVERLAP_MAX_MS: u64 = 3;
+/// Whether an invariant holds, and else what was seen.
+pub type Finding = Result<(), String>;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,39 +72,53 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What has been seen so far.
-#[derive(Debug)]
+impl Violation {
+    /// A panic of whatever code: of the invariant that it names, if it names one.
+    pub fn of_panic(what: String) -> Self {
+        const NAMED: [&str; 9] = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9"];
+        let named = NAMED.into_iter().find(|name| what.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')));
+        Self { invariant: named.unwrap_or("panic"), at_ms: 0, what }
+    }
+}
+
+/// In how many replicas' logs an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// At all.
+    pub in_logs: usize,
+    /// And would after a power cut.
+    pub durably: usize,
+}
+
+/// More than half of three.
+pub const MAJORITY: usize = 2;
+
+/// What has been seen so far, by every invariant.
 pub struct Watch {
-    lease_ms: u64,
-    committed: Vec<Known>,
-    devices: Vec<Obeyed>,
-    unled_ms: u64,
-    overlap_ms: u64,
+    commits: Commits,
+    envelope: Envelope,
+    once: Once,
+    durable: Durable,
+    replay: Replay,
+    alone: Alone,
+    excuses: Excuses,
+    /// Fences of the newest orders that devices have accepted.
+    obeyed: Vec<Fence>,
     found: Vec<Violation>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Known {
-    term: u64,
-    hash: [u8; 32],
-}
-
-/// The newest order that a device has accepted.
-#[derive(Clone, Copy, Debug, Default)]
-struct Obeyed {
-    leader_term: u64,
-    index: u64,
-}
-
 impl Watch {
-    /// Over so many devices with leases of this length.
-    pub fn new(devices: usize, lease: Millis) -> Self {
+    /// Over these devices, which demand so many replicas' word, while these faults happen.
+    pub fn new(site: &Arc<Site>, devices: usize, orders: Orders, faults: &[Fault]) -> Self {
         Self {
-            lease_ms: lease.get().unsigned_abs(),
-            committed: Vec::new(),
-            devices: vec![Obeyed::default(); devices],
-            unled_ms: 0,
-            overlap_ms: 0,
+            commits: Commits::new(orders),
+            envelope: Envelope::new(site),
+            once: Once::new(devices),
+            durable: Durable::default(),
+            replay: Replay::new(site),
+            alone: Alone::new(site.policy.lease),
+            excuses: Excuses::new(faults),
+            obeyed: vec![Fence::default(); devices],
             found: Vec::new(),
         }
     }
@@ -87,78 +130,78 @@ impl Watch {
 
     /// How many entries have been committed.
     pub fn committed(&self) -> usize {
-        self.committed.len()
+        self.durable.known().len()
     }
 
-    /// Something else that must not be.
-    pub fn note(&mut self, invariant: &'static str, at_ms: u64, what: String) {
-        self.found.push(Violation { invariant, at_ms, what });
+    /// Takes in what an invariant found.
+    pub fn note(&mut self, invariant: &'static str, at_ms: u64, finding: Finding) {
+        if let Err(what) = finding {
+            self.found.push(Violation { invariant, at_ms, what });
+        }
     }
 
-    /// A replica has applied an entry.
-    pub fn applied(&mut self, replica: usize, applied: &Applied, at_ms: u64) {
-        let Applied { index, item, hash, diverged } = applied;
-        let now = Known { term: item.term, hash: *hash };
-        if *diverged {
-            self.note("I6", at_ms, format!("n{}: the proposer of entry {index} had seen another state", replica + 1));
+    /// A replica has applied an entry that so many logs hold.
+    pub fn applied(&mut self, replica: usize, applied: &Applied, held: Held, at_ms: u64) {
+        let found = self.commits.applied(replica, applied, held);
+        self.note("I1", at_ms, found);
+        let (found, is_new) = self.durable.applied(replica, applied, held);
+        self.note("I5", at_ms, found);
+        let found = self.replay.applied(replica, applied);
+        self.note("I6", at_ms, found);
+        if is_new {
+            let found = i7_alone::ledger_time(self.replay.ledger().now(), at_ms);
+            self.note("I7", at_ms, found);
+            self.planned(applied, at_ms);
         }
-        let place = usize::try_from(index - 1).unwrap_or(usize::MAX);
-        match self.committed.get(place).copied() {
-            None if place == self.committed.len() => self.committed.push(now),
-            None => self.note("I5", at_ms, format!("n{} applied entry {index} before those before it", replica + 1)),
-            Some(known) if known.term != now.term => {
-                let what =
-                    format!("n{}: entry {index} was of term {} and is of term {}", replica + 1, known.term, now.term);
-                self.note("I5", at_ms, what);
-            }
-            Some(known) if known.hash != now.hash => {
-                self.note("I6", at_ms, format!("n{}: another state after entry {index}", replica + 1));
-            }
-            Some(_) => {}
+    }
+
+    /// An entry is committed: what now stands in the ledger.
+    fn planned(&mut self, applied: &Applied, at_ms: u64) {
+        let (ledger, plan) = (Arc::clone(self.replay.ledger()), applied.plan());
+        let found = self.envelope.committed(&ledger, plan);
+        self.note("I3", at_ms, found);
+        if plan.is_some() && applied.is_admitted() {
+            self.note("I8", at_ms, i8_forecast::judge(&ledger));
+            self.note("I9", at_ms, i9_single_failures::judge(&ledger));
         }
+    }
+
+    /// A replica is about to propose a plan that rests on this.
+    pub fn relied(&mut self, relied: &Relied, field: &Field, at_ms: u64) {
+        let found = self.envelope.relied(relied, field.world(), &self.excuses, at_ms);
+        self.note("I3", at_ms, found);
     }
 
     /// A device has judged an order, or let go.
-    pub fn acted(&mut self, device: usize, name: &str, act: &Act, at_ms: u64) {
-        let Act::Order { verdict: "executed", fence_term, fence_index, entry_term, .. } = act else { return };
-        let (leader_term, index) = (*fence_term, *fence_index);
-        let place = usize::try_from(index).unwrap_or(0).checked_sub(1);
-        let known = place.and_then(|place| self.committed.get(place)).map(|known| known.term);
-        if known != Some(*entry_term) {
-            let what = format!("{name} executed entry {index} of term {entry_term}; committed there: {known:?}");
-            self.note("I1", at_ms, what);
-        }
-        let before = self.devices[device];
-        if index == before.index {
-            self.note("I4", at_ms, format!("{name} executed entry {index} twice"));
-        } else if leader_term < before.leader_term || index < before.index {
-            let what = format!(
-                "{name} executed entry {index} of leader {leader_term} after entry {} of leader {}",
-                before.index, before.leader_term
-            );
-            self.note("I2", at_ms, what);
-        }
-        self.devices[device] = Obeyed { leader_term, index };
+    pub fn acted(&mut self, deed: &Deed, name: &str, field: &Field, at_ms: u64) {
+        let found = self.once.answered(deed, name);
+        self.note("I4", at_ms, found);
+        let Act::Order { verdict: "executed", fence_term, fence_index, entry_term, expires_ms, .. } = deed.act else {
+            return;
+        };
+        let (fence, before) = (Fence { term: fence_term, index: fence_index }, self.obeyed[deed.device]);
+        let found = self.commits.executed(name, fence, entry_term, self.durable.known());
+        self.note("I1", at_ms, found);
+        self.note("I2", at_ms, i2_fencing::executed(name, fence, before));
+        let found = self.once.executed(deed.device, name, fence, before, Millis::new(expires_ms));
+        self.note("I4", at_ms, found);
+        let found = self.envelope.executed(field.device(deed.device), name, fence.index);
+        self.note("I3", at_ms, found);
+        self.obeyed[deed.device] = fence;
     }
 
     /// A device has lost its fence.
     pub fn forgot(&mut self, device: usize) {
-        self.devices[device] = Obeyed::default();
+        self.obeyed[device] = Fence::default();
     }
 
-    /// A millisecond has passed in which so many replicas commanded, and these devices had orders in force.
-    pub fn passed(&mut self, commanding: usize, in_force: impl Iterator<Item = usize>, at_ms: u64) {
-        self.unled_ms = if commanding > 0 { 0 } else { self.unled_ms + 1 };
-        self.overlap_ms = if commanding > 1 { self.overlap_ms + 1 } else { 0 };
-        if self.overlap_ms == OVERLAP_MAX_MS + 1 {
-            self.note("I7", at_ms, format!("{commanding} replicas command"));
-        }
-        if self.unled_ms == self.lease_ms + LEASE_SLACK_MS {
-            let left: Vec<usize> = in_force.collect();
-            if !left.is_empty() {
-                let what = format!("{} ms without a leader, and devices {left:?} still obey", self.unled_ms);
-                self.note("I7", at_ms, what);
-            }
-        }
+    /// Time has passed in which so many replicas commanded.
+    pub fn passed(&mut self, commanding: usize, field: &Field, names: &[String], at_ms: u64) {
+        let found = self.alone.passed(commanding, field, names, at_ms);
+        self.note("I7", at_ms, found);
+        let found = self.once.passed(field, names, at_ms);
+        self.note("I4", at_ms, found);
+        let found = self.envelope.passed(field, &self.excuses, at_ms);
+        self.note("I3", at_ms, found);
     }
 }
