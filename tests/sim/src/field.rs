@@ -85,6 +85,25 @@ impl Field {
         self.stations[nth].device.now(now_ms)
     }
 
+    /// A device's clock jumps ahead.
+    pub fn step_clock(&mut self, device: DeviceId, by: Millis) {
+        if let Some(station) = self.station(device) {
+            station.device.step_clock(by);
+        }
+    }
+
+    /// A device's clock is fast by so many millionths from now on.
+    pub fn drift_clock(&mut self, device: DeviceId, ppm: i64, now_ms: u64) {
+        if let Some(station) = self.station(device) {
+            station.device.drift_clock(i32::try_from(ppm).unwrap_or(0), now_ms);
+        }
+    }
+
+    fn station(&mut self, device: DeviceId) -> Option<&mut Station> {
+        let slot = self.world.site().device_slot(device)?;
+        self.stations.get_mut(slot)
+    }
+
     /// What devices did with orders since this was last asked.
     pub fn take_deeds(&mut self) -> Vec<Deed> {
         std::mem::take(&mut self.deeds)

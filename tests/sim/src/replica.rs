@@ -50,6 +50,8 @@ pub struct Ailments {
     pub wall_off_ms: i64,
     /// Each sync of its disk takes so much longer, in ms.
     pub slow_disk_ms: u64,
+    /// Nothing more can be written to its disk.
+    pub full_disk: bool,
     /// Its forecast tells anything at all.
     pub forecast_lies: bool,
 }
@@ -199,6 +201,17 @@ impl Replica {
             (self.rated_from, self.rated_from_ms) = (self.tell_time(now_ms), now_ms);
         }
         self.ailments = ailments;
+        self.node.is_full = ailments.full_disk;
+    }
+
+    /// Whether a write has failed: its process ends.
+    pub const fn has_failed(&self) -> bool {
+        self.node.has_failed()
+    }
+
+    /// A peer was forgotten and added again, with an empty log.
+    pub fn forget(&mut self, peer: ReplicaId) {
+        self.node.forget(peer);
     }
 
     /// The log's end of it.

@@ -29,12 +29,56 @@ pub struct Disk {
     syncing: VecDeque<(Millis, u64)>,
     /// Whether syncs are believed before they are done: a disk that lies.
     lies: bool,
+    state: State,
+}
+
+/// Whether what a disk holds can be relied on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Whole,
+    /// It is damaged, and its checksums tell.
+    Rotten,
+    /// It was put in place of another, whose promises nobody knows. It is whole again once all is durable up to this index,
+    /// where a leader's log ended; none before one was heard.
+    Replaced(Option<u64>),
 }
 
 impl Disk {
     /// An empty one; one that lies says that a sync is done before it is.
     pub fn empty(lies: bool) -> Self {
         Self { lies, ..Self::default() }
+    }
+
+    /// One in place of another that has rotten.
+    pub fn replacement() -> Self {
+        Self { state: State::Replaced(None), ..Self::default() }
+    }
+
+    /// Bits flip in what it holds.
+    pub fn rot(&mut self) {
+        *self = Self { state: State::Rotten, ..Self::default() };
+    }
+
+    /// Whether it is damaged.
+    pub fn is_rotten(&self) -> bool {
+        self.state == State::Rotten
+    }
+
+    /// Whether it holds everything that its replica has ever said to be durable.
+    pub fn is_whole(&self) -> bool {
+        match self.state {
+            State::Whole => true,
+            State::Rotten | State::Replaced(None) => false,
+            State::Replaced(Some(upto)) => self.synced >= upto,
+        }
+    }
+
+    /// It holds all of a leader's log, which ends here.
+    pub fn has_all(&mut self, upto: u64) {
+        if !self.is_whole() {
+            self.state = State::Replaced(Some(upto));
+        }
     }
 
     /// Where the log ends.

@@ -1,24 +1,25 @@
 //! One run: a site, a seed, a span of virtual time.
 
+mod strike;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ridethrough_core::device::DeviceId;
 use ridethrough_fault_injection::field::Act;
-use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening};
 use ridethrough_fault_injection::plant::random::mix;
 use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{KeyEpoch, Keyring, Lan, Orders, SiteSecret};
 
+use self::strike::Struck;
 use crate::consensus::disk::Disk;
 use crate::consensus::{MEMBERS, slot};
 use crate::dice::Dice;
-use crate::faults::{self, Fault, Kind, What};
+use crate::faults::{self, Fault, Kind};
 use crate::field::Field;
 use crate::invariants::liveness::Standing;
 use crate::invariants::{Held, Violation, Watch, energy, liveness};
-use crate::net::{Packet, Tally, Weather, Wires};
+use crate::net::{Packet, Tally, Wires};
 use crate::replica::{Ailments, Applied, Replica, Setting};
 
 /// So long before the end nothing is wrong any more, in ms: long enough for all to be well again.
@@ -90,19 +91,15 @@ struct Seat {
     /// What arrives while it stands still, as sockets keep it.
     kept: Vec<Packet>,
     lives: u64,
+    /// When it is started again after it has ended by itself.
+    revive_at_ms: Option<u64>,
 }
 
 /// Packets that sockets keep while their owner stands still.
 const KEPT_MAX: usize = 2_000;
 
-/// Whom a fault struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Struck {
-    /// One replica.
-    Replica(usize),
-    /// The wires, the plant, or all replicas.
-    All,
-}
+/// A supervisor starts a replica that has ended by itself again after so long, in ms.
+const REVIVED_AFTER_MS: u64 = 500;
 
 /// How long a lying disk takes for what it says that it has done.
 const LIE_MS: u64 = 400;
@@ -145,6 +142,7 @@ impl<'a> Run<'a> {
             paused: false,
             kept: Vec::new(),
             lives: 0,
+            revive_at_ms: None,
         });
         let wires = Wires::new(Dice::new(plan.seed, u64::from(b'w')));
         let mut run = Self {
@@ -172,6 +170,7 @@ impl<'a> Run<'a> {
             self.now_ms += 1;
             self.undo_faults();
             self.do_faults();
+            self.revive();
             self.deliver();
             self.field.step(self.now_ms, &mut self.wires);
             (0..3).for_each(|seat| self.turn(seat));
@@ -209,6 +208,7 @@ impl<'a> Run<'a> {
             at.disk = replica.crash();
         }
         at.kept.clear();
+        at.revive_at_ms = None;
     }
 
     fn deliver(&mut self) {
@@ -246,6 +246,11 @@ impl<'a> Run<'a> {
             return;
         }
         let given = replica.turn(now_ms);
+        if replica.has_failed() {
+            self.kill(seat);
+            self.seats[seat].revive_at_ms = Some(now_ms + REVIVED_AFTER_MS);
+            return;
+        }
         for applied in &given.applied {
             self.outcome.trace = mix(self.outcome.trace ^ applied.index ^ now_ms << 32 ^ u64::from(applied.hash[0]));
             let held = self.held(applied);
@@ -265,11 +270,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn disk(&self, seat: usize) -> &Disk {
+        let at = &self.seats[seat];
+        at.replica.as_ref().map_or(&at.disk, |replica| replica.node().disk())
+    }
+
     /// Who holds an entry, and would after a power cut.
     fn held(&self, applied: &Applied) -> Held {
-        let disks = self.seats.iter().map(|at| at.replica.as_ref().map_or(&at.disk, |replica| replica.node().disk()));
-        let holds = |disk: &&Disk| disk.end_at(applied.index).term == applied.item.term;
-        let durably = |disk: &&Disk| disk.durable() >= applied.index;
+        let disks = (0..3).map(|seat| self.disk(seat));
+        // One that was lost may have held it: that is what a majority is for.
+        let holds = |disk: &&Disk| !disk.is_whole() || disk.end_at(applied.index).term == applied.item.term;
+        let durably = |disk: &&Disk| !disk.is_whole() || disk.durable() >= applied.index;
         Held { in_logs: disks.clone().filter(holds).count(), durably: disks.filter(holds).filter(durably).count() }
     }
 
@@ -307,143 +318,5 @@ impl<'a> Run<'a> {
             calm_ms: CALM_MS,
         };
         self.watch.note("liveness", self.now_ms, liveness::is_back(&standing));
-    }
-
-    fn do_faults(&mut self) {
-        while let Some(fault) =
-            self.plan.faults.get(self.next_fault).copied().filter(|fault| fault.at_ms <= self.now_ms)
-        {
-            self.next_fault += 1;
-            if let Some(struck) = self.begin(fault) {
-                *self.outcome.faults.entry(fault.kind).or_default() += 1;
-                self.begun.push((fault, struck));
-            }
-        }
-    }
-
-    fn undo_faults(&mut self) {
-        let (over, on): (Vec<_>, Vec<_>) = self.begun.drain(..).partition(|(fault, _)| fault.until_ms <= self.now_ms);
-        self.begun = on;
-        for (fault, struck) in over {
-            self.finish(fault, struck);
-        }
-    }
-
-    /// Whoever commands, or stands best to.
-    fn leader(&self) -> Option<usize> {
-        self.led_by.filter(|seat| self.seats[*seat].replica.is_some())
-    }
-
-    /// Begins a fault; none where it could not take effect, and else whom it struck.
-    fn begin(&mut self, fault: Fault) -> Option<Struck> {
-        match fault.what {
-            What::Kill(whom) => {
-                let seat = whom.or_else(|| self.leader()).filter(|seat| self.seats[*seat].replica.is_some())?;
-                self.kill(seat);
-                Some(Struck::Replica(seat))
-            }
-            What::KillAll => {
-                (0..3).for_each(|seat| self.kill(seat));
-                Some(Struck::All)
-            }
-            What::Pause(whom) => {
-                let seat = whom.or_else(|| self.leader()).filter(|seat| !self.seats[*seat].paused)?;
-                self.seats[seat].paused = true;
-                Some(Struck::Replica(seat))
-            }
-            What::Cut { from, to, both } => {
-                self.wires.cut[from][to] = true;
-                self.wires.cut[to][from] |= both;
-                Some(Struck::All)
-            }
-            What::Peers(weather) => {
-                self.wires.peers = weather;
-                Some(Struck::All)
-            }
-            What::Field(weather) => {
-                self.wires.field = weather;
-                Some(Struck::All)
-            }
-            What::LanDead(lan) => {
-                self.wires.dead[lan] = true;
-                Some(Struck::All)
-            }
-            What::Away(seat) => {
-                self.wires.away[seat] = true;
-                Some(Struck::All)
-            }
-            What::SlowDisk(seat, ms) => {
-                self.ail(seat, |ailments| ailments.slow_disk_ms = ms);
-                Some(Struck::Replica(seat))
-            }
-            What::Drift(seat, ppm) => {
-                self.ail(seat, |ailments| ailments.drift_ppm = ppm);
-                Some(Struck::Replica(seat))
-            }
-            What::WallOff(seat, ms) => {
-                self.ail(seat, |ailments| ailments.wall_off_ms = ms);
-                Some(Struck::Replica(seat))
-            }
-            What::Lies(seat) => {
-                self.ail(seat, |ailments| ailments.forecast_lies = true);
-                Some(Struck::Replica(seat))
-            }
-            What::Plant(Happening::Device { device, fault: DeviceFault::Reboot { keeps_memory: false } }) => {
-                self.forget(device);
-                Some(Struck::All)
-            }
-            What::Plant(_) => Some(Struck::All),
-        }
-    }
-
-    fn finish(&mut self, fault: Fault, struck: Struck) {
-        match (fault.what, struck) {
-            (What::Kill(_), Struck::Replica(seat)) => self.start_again(seat),
-            (What::Pause(_), Struck::Replica(seat)) => self.resume(seat),
-            (What::KillAll, _) => (0..3).for_each(|seat| self.start_again(seat)),
-            (what, _) => self.clear(what),
-        }
-    }
-
-    fn clear(&mut self, what: What) {
-        match what {
-            What::Cut { from, to, .. } => (self.wires.cut[from][to], self.wires.cut[to][from]) = (false, false),
-            What::Peers(_) => self.wires.peers = Weather::default(),
-            What::Field(_) => self.wires.field = Weather::default(),
-            What::LanDead(lan) => self.wires.dead[lan] = false,
-            What::Away(seat) => self.wires.away[seat] = false,
-            What::SlowDisk(seat, _) => self.ail(seat, |ailments| ailments.slow_disk_ms = 0),
-            What::Drift(seat, _) => self.ail(seat, |ailments| ailments.drift_ppm = 0),
-            What::WallOff(seat, _) => self.ail(seat, |ailments| ailments.wall_off_ms = 0),
-            What::Lies(seat) => self.ail(seat, |ailments| ailments.forecast_lies = false),
-            What::Kill(_) | What::KillAll | What::Pause(_) | What::Plant(_) => {}
-        }
-    }
-
-    fn ail(&mut self, seat: usize, change: impl FnOnce(&mut Ailments)) {
-        let (at, now_ms) = (&mut self.seats[seat], self.now_ms);
-        change(&mut at.ailments);
-        if let Some(replica) = &mut at.replica {
-            replica.suffer(at.ailments, now_ms);
-        }
-    }
-
-    fn start_again(&mut self, seat: usize) {
-        if self.seats[seat].replica.is_none() {
-            self.start(seat);
-        }
-    }
-
-    fn resume(&mut self, seat: usize) {
-        self.seats[seat].paused = false;
-        for packet in std::mem::take(&mut self.seats[seat].kept) {
-            self.hand(seat, packet);
-        }
-    }
-
-    fn forget(&mut self, device: DeviceId) {
-        if let Some(device) = self.setting.site.device_slot(device) {
-            self.watch.forgot(device);
-        }
     }
 }
