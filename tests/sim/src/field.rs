@@ -36,7 +36,12 @@ pub struct Deed {
 struct Station {
     device: FieldDevice<VolatileFence>,
     telemetry_due_ms: u64,
+    /// When it is polled again, whether or not an order is in force.
+    look_due_ms: u64,
 }
+
+/// Devices without orders are polled so often, in ms: a reboot is a little late then, and no lease is.
+const LOOK_EVERY_MS: u64 = 10;
 
 impl Field {
     /// Boots every device.
@@ -48,7 +53,7 @@ impl Field {
         let station = |(nth, &device): (u64, &DeviceId)| {
             let keys = keyring.device(device, &MEMBERS);
             let device = FieldDevice::boot(&world, keys, orders, dice.bits(), VolatileFence::default())?;
-            Some(Station { device, telemetry_due_ms: period_ms * nth / count })
+            Some(Station { device, telemetry_due_ms: period_ms * nth / count, look_due_ms: 0 })
         };
         let stations = (0..).zip(&devices).filter_map(station).collect();
         Self { world, stations, period_ms, lans, out: Datagram::new(), deeds: Vec::new() }
@@ -123,17 +128,34 @@ impl Field {
     pub fn step(&mut self, now_ms: u64, wires: &mut Wires) {
         self.world.run_ms(now_ms.saturating_sub(self.world.now_ms()));
         for nth in 0..self.stations.len() {
-            let (station, deeds) = (&mut self.stations[nth], &mut self.deeds);
-            let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: None });
-            station.device.poll(now_ms, &mut self.world, &mut keep);
-            if station.telemetry_due_ms <= now_ms {
-                let times = u64::from(self.world.voice(station.device.device()).telemetry_times).max(1);
-                station.telemetry_due_ms = now_ms + (self.period_ms / times).max(1);
-                for replica in MEMBERS {
-                    let reply = self.stations[nth].device.telemetry(replica, now_ms, &self.world, &mut self.out);
-                    self.send(nth, reply, now_ms, wires);
-                }
+            self.poll(nth, now_ms);
+            if self.stations[nth].telemetry_due_ms <= now_ms {
+                self.tell(nth, now_ms, wires);
             }
+        }
+    }
+
+    fn poll(&mut self, nth: usize, now_ms: u64) {
+        let (station, deeds) = (&mut self.stations[nth], &mut self.deeds);
+        // Nothing can lapse where nothing is in force; what is left is to be switched off and on.
+        if station.device.in_force().is_none() && station.look_due_ms > now_ms {
+            return;
+        }
+        station.look_due_ms = now_ms + LOOK_EVERY_MS;
+        let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: None });
+        station.device.poll(now_ms, &mut self.world, &mut keep);
+    }
+
+    fn tell(&mut self, nth: usize, now_ms: u64, wires: &mut Wires) {
+        let station = &mut self.stations[nth];
+        let device = station.device.device();
+        let times = u64::from(self.world.voice(device).telemetry_times).max(1);
+        station.telemetry_due_ms = now_ms + (self.period_ms / times).max(1);
+        let Some(reading) = self.world.read(device) else { return };
+        for replica in MEMBERS {
+            let device = &mut self.stations[nth].device;
+            let reply = device.tell(replica, &reading, now_ms, &self.world, &mut self.out);
+            self.send(nth, reply, now_ms, wires);
         }
     }
 

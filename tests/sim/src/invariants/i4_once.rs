@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use ridethrough_core::device::Fence;
 use ridethrough_core::units::Millis;
+use ridethrough_fault_injection::field::Act;
 
 use super::Finding;
 use crate::field::{Deed, Field};
@@ -25,7 +26,7 @@ impl Once {
 
     /// A device has judged an order that a frame made it judge.
     pub fn answered(&mut self, deed: &Deed, name: &str) -> Finding {
-        match deed.frame {
+        match deed.frame.filter(|_| matches!(deed.act, Act::Order { .. })) {
             Some(mac) if !self.answered.insert((deed.device, mac)) => Err(format!("{name} answered one frame twice")),
             _ => Ok(()),
         }

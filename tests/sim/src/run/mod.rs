@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::field::Act;
 use ridethrough_fault_injection::plant::random::mix;
 use ridethrough_fault_injection::scenario::Scenario;
@@ -82,6 +83,16 @@ impl Plan {
     }
 }
 
+/// What a site promises, how full its modules are and what its ties carry is another from seed to seed: limits bind only where
+/// there is little.
+fn vary(scenario: &mut Scenario, dice: &mut Dice) {
+    let reaction_ms = dice.pick(&[3_000, 10_000, 20_000]).unwrap_or(3_000);
+    scenario.site.policy.reaction = Millis::new(reaction_ms);
+    scenario.physics.charge_start = dice.pick(&[0.35, 0.5, 0.9, 0.9]).unwrap_or(0.9);
+    let rated_permille = dice.pick(&[250, 500, 1_000]).unwrap_or(1_000);
+    scenario.site.ties.iter_mut().for_each(|tie| tie.rated = tie.rated.permille(rated_permille));
+}
+
 /// A replica's place: what runs there, and what is wrong there.
 struct Seat {
     replica: Option<Replica>,
@@ -128,7 +139,8 @@ impl<'a> Run<'a> {
         let mut dice = Dice::new(plan.seed, u64::from(b'r'));
         let orders = if dice.chance(500) { Orders::TwoOfThree } else { Orders::One };
         let lans: &'static [Lan] = if dice.chance(300) { &Lan::ALL } else { &[Lan::A] };
-        let scenario = Scenario { events: faults::events(&plan.faults), ..scenario.clone() };
+        let mut scenario = Scenario { events: faults::events(&plan.faults), ..scenario.clone() };
+        vary(&mut scenario, &mut Dice::new(plan.seed, u64::from(b'v')));
         let keyring = Keyring::new(KeyEpoch::FIRST, SiteSecret::new([dice.bits().to_le_bytes()[0]; 32]));
         let field = Field::boot(&scenario, &keyring, orders, lans, &mut dice);
         let site = Arc::new(scenario.site.clone());
