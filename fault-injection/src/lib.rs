@@ -8,15 +8,19 @@
 //! | [`field`] | the devices' ends of DPCN: orders, telemetry, fence memory, records |
 //! | [`realtime`] | the plant on the real clock: one socket per device |
 //! | [`demo`] | real replicas and the plant as processes, a leader killed, a verdict |
+//! | [`drill`] | faults on purpose in real replicas, while it is watched what holds |
 //! | [`failover`] | leaders killed and frozen again and again: how long no device was commanded |
 //! | [`reaction`] | from a PDU's sample over its limit to a module's ack, on a whole site |
 //! | [`outcome`] | the yardstick: scenarios under several policies, and what each was worth |
+//! | `page` | pages that need no script: markup, drawings |
 //! | [`report`] | what a run says about itself, as JSON and for people |
 
 pub mod demo;
+pub mod drill;
 pub mod failover;
 pub mod field;
 pub mod outcome;
+mod page;
 pub mod plant;
 pub mod reaction;
 pub mod realtime;

@@ -8,7 +8,9 @@
 //!
 //! Physics is never skipped: when the machine is late, the world takes all its steps later, and the lag is told.
 
+mod network;
 mod surges;
+mod thread;
 
 use std::fmt;
 use std::io;
@@ -29,8 +31,12 @@ use serde::Serialize;
 
 use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Misled, Record, RecordFile, Reply};
 use crate::plant::World;
+use crate::plant::fault::Happening;
+use crate::realtime::network::{Fate, Network, Passing};
+pub use crate::realtime::network::{Impairment, Touched, Way};
 pub use crate::realtime::surges::Surge;
 use crate::realtime::surges::Surges;
+pub(crate) use crate::realtime::thread::{Networks, PlantThread, Site};
 use crate::report::{Summary, Verdict};
 use crate::scenario::Scenario;
 
@@ -134,6 +140,7 @@ pub struct Plant {
     witness: Option<SyncSender<Witnessed>>,
     misled: Option<Misled>,
     surges: Option<Surges>,
+    network: Network,
 }
 
 /// An order that a device has judged, and when.
@@ -274,6 +281,7 @@ impl Plant {
             witness: None,
             misled: None,
             surges: None,
+            network: Network::default(),
         })
     }
 
@@ -295,6 +303,50 @@ impl Plant {
     /// Tells somebody at once of every first sample over its rack's limit; what he does not take in time is not told.
     pub fn tell_surges(&mut self, to: SyncSender<Surge>) {
         self.surges = Some(Surges::new(self.world.site(), to));
+    }
+
+    /// Lets something happen to the world now, or end.
+    pub fn happen(&mut self, what: Happening, begins: bool) {
+        self.world.happen(what, begins);
+    }
+
+    /// Impairs the network from now on; the returned name mends it. None when it is impaired in too many ways already.
+    pub fn impair(&mut self, impairment: Impairment, seed: u64) -> Option<u32> {
+        self.network.impair(impairment, seed)
+    }
+
+    /// Ends an impairment.
+    pub fn mend(&mut self, name: u32) {
+        self.network.mend(name);
+    }
+
+    /// What the network has done to datagrams so far.
+    pub fn touched(&self) -> Touched {
+        self.network.touched()
+    }
+
+    /// How many devices have an order in force; the others follow their local safe rule.
+    pub fn obeying(&self) -> usize {
+        self.stations.iter().filter(|station| station.device.in_force().is_some()).count()
+    }
+
+    /// What all devices together have refused since they booted.
+    pub fn refusals(&self) -> u64 {
+        self.stations
+            .iter()
+            .map(|station| station.device.refusals().to_counts().map(u64::from).iter().sum::<u64>())
+            .sum()
+    }
+
+    /// Remembers from now on what devices are sent.
+    pub fn eavesdrop(&mut self) {
+        self.network.eavesdrop();
+    }
+
+    /// What devices were sent last, and where each of them listens on the first network.
+    pub fn overheard(&self) -> Vec<(SocketAddr, Box<[u8]>)> {
+        let address = |slot: usize| self.stations[slot].ports[0].as_ref()?.socket.local_addr().ok();
+        self.network.overheard().filter_map(|(slot, bytes)| Some((address(slot)?, bytes))).collect()
     }
 
     /// The world.
@@ -320,6 +372,7 @@ impl Plant {
                 }
             }
         }
+        self.deliver_late(now_ms)?;
         self.step(now_ms);
         self.show(now_ms);
         for slot in 0..self.stations.len() {
@@ -363,8 +416,8 @@ impl Plant {
         let mut buffer = [0; RECEIVE_BYTES];
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
             let Some(port) = lan.of_mut(&mut self.stations[slot].ports) else { return Ok(()) };
-            let length = match port.socket.recv_from(&mut buffer) {
-                Ok((length, _)) => length,
+            let (length, from) = match port.socket.recv_from(&mut buffer) {
+                Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     port.has_more = false;
                     return Ok(());
@@ -372,12 +425,45 @@ impl Plant {
                 // A replica that is away may be reported here; there is nothing to read and nothing to do.
                 Err(_) => continue,
             };
-            // What is no frame ends its datagram; nothing of it is believed.
-            for frame in frames(&buffer[..length]).map_while(Result::ok) {
-                self.handle(slot, lan, frame, now_ms)?;
+            self.network.hear(slot, &buffer[..length]);
+            let sender = self.replicas.iter().find(|to| to.addresses[lan.index()] == Some(from));
+            let fate = match sender.map(|to| Passing { slot, lan, replica: to.id, way: Way::ToDevice }) {
+                Some(passing) => self.network.pass(passing, &mut buffer[..length], now_ms),
+                None => Fate::Delivered(1),
+            };
+            let Fate::Delivered(copies) = fate else { continue };
+            for _ in 0..copies {
+                self.take_in(slot, lan, &buffer[..length], now_ms)?;
             }
         }
         Ok(())
+    }
+
+    /// What is no frame ends its datagram; nothing of it is believed.
+    fn take_in(&mut self, slot: usize, lan: Lan, datagram: &[u8], now_ms: u64) -> Result<(), RealtimeError> {
+        frames(datagram).map_while(Result::ok).try_for_each(|frame| self.handle(slot, lan, frame, now_ms))
+    }
+
+    /// What the network has held back until now.
+    fn deliver_late(&mut self, now_ms: u64) -> Result<(), RealtimeError> {
+        while let Some((passing, bytes)) = self.network.due(now_ms) {
+            match passing.way {
+                Way::ToDevice => self.take_in(passing.slot, passing.lan, &bytes, now_ms)?,
+                Way::ToReplica => self.put_on_the_wire(passing, &bytes),
+            }
+        }
+        Ok(())
+    }
+
+    fn put_on_the_wire(&mut self, passing: Passing, bytes: &[u8]) {
+        let to = self.replicas.iter().find(|to| to.id == passing.replica);
+        let address = to.and_then(|to| to.addresses[passing.lan.index()]);
+        let port = passing.lan.of(&self.stations[passing.slot].ports);
+        if let (Some(address), Some(port)) = (address, port)
+            && port.socket.send_to(bytes, address).is_err()
+        {
+            self.tally.send_failed += 1;
+        }
     }
 
     fn handle(&mut self, slot: usize, lan: Lan, frame: &[u8], now_ms: u64) -> Result<(), RealtimeError> {
@@ -485,11 +571,15 @@ impl Plant {
     /// Over every network that there is.
     fn send(&mut self, slot: usize, reply: Reply) {
         let Reply::Send(replica) = reply else { return };
-        let Some(to) = self.replicas.iter().find(|to| to.id == replica) else { return };
-        for (port, address) in self.stations[slot].ports.iter().zip(to.addresses) {
-            let (Some(port), Some(address)) = (port, address) else { continue };
-            if port.socket.send_to(self.out.as_bytes(), address).is_err() {
-                self.tally.send_failed += 1;
+        let now_ms = self.elapsed_ms();
+        for lan in Lan::ALL {
+            let passing = Passing { slot, lan, replica, way: Way::ToReplica };
+            let frame = self.out.as_bytes();
+            let (mut buffer, length) = ([0; RECEIVE_BYTES], frame.len());
+            buffer[..length].copy_from_slice(frame);
+            let Fate::Delivered(copies) = self.network.pass(passing, &mut buffer[..length], now_ms) else { continue };
+            for _ in 0..copies {
+                self.put_on_the_wire(passing, &buffer[..length]);
             }
         }
     }

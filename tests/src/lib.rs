@@ -6,6 +6,8 @@
 //! Real processes on few cores disturb each other's clocks, so tests that start any take [`alone`] first. Cargo runs one
 //! test binary after the other, so a lock of the process is enough.
 
+pub mod models;
+pub mod runbooks;
 pub mod stage;
 
 use std::fs::{self, File};
@@ -77,15 +79,20 @@ pub fn run<W: AsRef<std::ffi::OsStr>>(name: &str, words: &[W]) -> Ended {
 
 /// Like [`run`], for programs that are expected to take longer.
 pub fn run_within<W: AsRef<std::ffi::OsStr>>(deadline: Duration, name: &str, words: &[W]) -> Ended {
+    let mut command = Command::new(program(name));
+    command.args(words).current_dir(root());
+    run_command(deadline, &mut command)
+}
+
+/// Like [`run_within`], for a command that is made already.
+pub fn run_command(deadline: Duration, command: &mut Command) -> Ended {
     // Files and not pipes: a program that prints much never waits for this test to read.
     let (mut stdout, mut stderr) = (scratch(), scratch());
-    let mut command = Command::new(program(name));
-    command.args(words).current_dir(root()).stdin(Stdio::null());
-    command.stdout(share(&stdout)).stderr(share(&stderr));
-    let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+    command.stdin(Stdio::null()).stdout(share(&stdout)).stderr(share(&stderr));
+    let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let status = Running(child).wait(deadline);
     let (stdout, stderr) = (read_back(&mut stdout), read_back(&mut stderr));
-    let Some(status) = status else { panic!("{name} did not end in {deadline:?}: {stdout}{stderr}") };
+    let Some(status) = status else { panic!("{command:?} did not end in {deadline:?}: {stdout}{stderr}") };
     Ended { status, stdout, stderr }
 }
 

@@ -47,6 +47,11 @@ pub struct Stage {
 impl Stage {
     /// Starts everything.
     pub fn start(home: &Path, play: &Play) -> Self {
+        Self::start_with(home, play, |_| ())
+    }
+
+    /// Starts everything, once this has changed what was written for the cluster.
+    pub fn start_with(home: &Path, play: &Play, change: impl FnOnce(&Cluster)) -> Self {
         let setup = Setup {
             home: home.to_owned(),
             programs: programs(),
@@ -62,6 +67,7 @@ impl Stage {
             let mut config = OpenOptions::new().append(true).open(&node.config).expect("there");
             writeln!(config, "models = \"{}\"", models.display()).expect("room");
         }
+        change(&cluster);
         let plant = Plant::start(&PlantSetup {
             drill: program("drill"),
             scenario: &play.scenario,
@@ -80,12 +86,17 @@ impl Stage {
     /// Starts everything, and the scenario once a leader hears every device.
     pub fn begin(home: &Path, play: &Play) -> Self {
         let mut stage = Self::start(home, play);
-        stage.wait_for("a leader that hears every device", |cluster| {
+        stage.play();
+        stage
+    }
+
+    /// Starts the scenario once a leader hears every device.
+    pub fn play(&mut self) {
+        self.wait_for("a leader that hears every device", |cluster| {
             let ready = cluster.snapshots().iter().flatten().any(|one| one.acting && one.devices_heard == one.devices);
             ready.then_some(())
         });
-        stage.plant.begin().expect("the plant begins");
-        stage
+        self.plant.begin().expect("the plant begins");
     }
 
     /// Waits until something is found, while every process runs.

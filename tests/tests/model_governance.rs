@@ -5,45 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
+use ridethrough_tests::models::{Named, committed, variant};
 use ridethrough_tests::stage::{DEADLINE, Play, Stage, verify};
-use ridethrough_tests::{Ended, alone, edit, flip, folder, model_files, read, root, run, write};
+use ridethrough_tests::{Ended, alone, flip, folder, run};
 use serde_json::Value;
-
-/// A model as the log names it, such as `8bae15f5 version 3`, and as a forecast does, such as `model 8bae15f5`.
-struct Named {
-    id: String,
-    source: String,
-}
-
-/// A copy of the committed model under another name, with a field of words added: another file, which computes the same.
-fn variant(models: &Path, name: &str, version: u64) -> Named {
-    let [model, manifest, _] = model_files();
-    let bytes = std::fs::read(&model).expect("the committed model");
-    // Field 6 of an ONNX model is text for people; protobuf takes the last one that it reads.
-    let words = [&[0x32, u8::try_from(name.len()).expect("short")][..], name.as_bytes()].concat();
-    let file = models.join(format!("{name}.onnx"));
-    write(&file, [bytes, words].concat());
-    let told: Value = serde_json::from_str(&read(&manifest)).expect("the manifest is JSON");
-    let old = told["sha256"].as_str().expect("a hash").to_owned();
-    let new = sha256(&file);
-    let copied = models.join(format!("{name}.json"));
-    write(&copied, read(&manifest));
-    edit(&copied, &old, &new);
-    sign(&copied, version);
-    Named { id: format!("{} version {version}", &new[..8]), source: format!("model {}", &new[..8]) }
-}
-
-fn sha256(file: &Path) -> String {
-    let told = std::process::Command::new("sha256sum").arg(file).output().expect("sha256sum runs");
-    String::from_utf8_lossy(&told.stdout).split(' ').next().expect("a hash").to_owned()
-}
-
-fn sign(manifest: &Path, version: u64) {
-    let key = root().join("model/demo-signing.key").display().to_string();
-    let (version, manifest) = (version.to_string(), manifest.display().to_string());
-    let ended = run("ridectl", &["model", "sign", "--key", &key, "--version", &version, &manifest]);
-    assert_eq!(ended.code(), 0, "{ended:?}");
-}
 
 fn ask(stage: &Stage, id: u16, words: &[&str]) -> Ended {
     let data = stage.data(id);
@@ -78,13 +43,7 @@ fn wait_until_decides(stage: &mut Stage, named: &Named) {
 fn a_model_is_tried_promoted_and_taken_back_through_the_log() {
     let _alone = alone();
     let (home, shelf) = (folder(), folder());
-    let committed = sha256(&model_files()[0]);
-    let signed: u64 = read(&root().join("model/forecast.json.sig"))
-        .lines()
-        .find_map(|line| line.strip_prefix("version ")?.parse().ok())
-        .expect("a version");
-    let default =
-        Named { id: format!("{} version {signed}", &committed[..8]), source: format!("model {}", &committed[..8]) };
+    let (default, signed) = committed();
     let next = variant(shelf.path(), "next", signed + 1);
     variant(shelf.path(), "flipped", signed + 2);
     flip(&shelf.path().join("flipped.json"), |length| length / 2);

@@ -25,6 +25,8 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::DUMPCAP)?;
     debian::ensure(debian::STRACE)?;
     debian::ensure(debian::IPROUTE)?;
+    debian::ensure(debian::CURL)?;
+    debian::ensure(debian::PS)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
     let programs = target().join("debug");

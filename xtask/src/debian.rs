@@ -27,6 +27,10 @@ pub const DUMPCAP: Program = Program { name: "dumpcap", package: "tshark", purpo
 pub const STRACE: Program = Program { name: "strace", package: "strace", purpose: "to count system calls" };
 /// Comes with `ip`, which sets up the network namespace of two tests, and, unlike it, tells its version as others do.
 pub const IPROUTE: Program = Program { name: "ss", package: "iproute2", purpose: "with `ip`, to count what leaves" };
+/// Asks replicas for what they publish, as runbooks do.
+pub const CURL: Program = Program { name: "curl", package: "curl", purpose: "to type what runbooks want typed" };
+/// Tells how threads run, as runbooks do.
+pub const PS: Program = Program { name: "ps", package: "procps", purpose: "to type what runbooks want typed" };
 /// Builds libFuzzer.
 pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
 

@@ -1,4 +1,4 @@
-//! `cargo demo`, `cargo outcome`, `cargo bench-reaction` and ours of `cargo bench-failover`: set up, build in release mode, hand over to
+//! `cargo demo`, `cargo outcome`, `cargo drill`, `cargo bench-reaction` and ours of `cargo bench-failover`: set up, build in release mode, hand over to
 //! `drill`.
 
 use std::path::Path;
@@ -31,6 +31,20 @@ pub fn prepared(command: &str, options: &[String]) -> Result<Command> {
 pub fn short_failover(programs: &Path) -> Result<()> {
     let mut drill = Command::new(programs.join("drill"));
     step("short failovers", drill.args(["failover", "--quick", "--pace", "steady"]).current_dir(root()))
+}
+
+/// Every drill that there is, one after the other, as released; the first that does not hold ends it.
+pub fn all_drills() -> Result<()> {
+    let folder = root().join("fault-injection/scenarios/drills");
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    files.sort();
+    for file in files {
+        let mut drill = Command::new(target().join("release/drill"));
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        step(&format!("drill {name}"), drill.args(["run", &name]).current_dir(root()))?;
+    }
+    Ok(())
 }
 
 /// A few racks of a small site over their limits; the programs must have been built.

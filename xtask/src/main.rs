@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | failover | reaction | bench-commit | bench-forecast | test | fuzz | nightly | planted-bugs | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | drill | failover | reaction | bench-commit | bench-forecast | test | fuzz | nightly | planted-bugs | deny`.
 //!
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND
   demo [OPTIONS]   set up, build in release mode and run the demo (cargo demo -- --help)
   outcome [OPTIONS] the same for the yardstick: scenarios under several policies (cargo outcome -- --help)
   failover [OPTIONS] the leader killed and frozen again and again; --etcd: beside etcd (cargo bench-failover --help)
+  drill COMMAND    the same for any command of `drill`, such as `run kill-leader` (cargo drill help)
   reaction [OPTIONS] from a PDU's sample over its limit to a module's ack (cargo bench-reaction -- --help)
   bench-commit [OPTIONS] how long a replicated commit takes, beside etcd (cargo bench-commit --help)
   bench-forecast [OPTIONS] the forecast beside its peers on recorded power (cargo bench-forecast --help)
@@ -44,6 +45,10 @@ fn main() -> ExitCode {
         "bench-commit" => commit::bench(rest),
         "bench-forecast" => forecast::bench(rest),
         "demo" | "outcome" | "reaction" => drill::run(command, rest),
+        "drill" => match rest.split_first() {
+            Some((command, rest)) => drill::run(command, rest),
+            None => drill::run("help", &[]),
+        },
         "failover" => failover::bench(rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),

@@ -65,8 +65,11 @@ pub fn run(options: &[String]) -> Result<()> {
     step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
     let opinions = ["test", "--locked", "--package", "ridethrough-tests", "--test", "second_opinion"];
     step("followers that judge their leader", cargo(&opinions).args(["--", "--ignored"]))?;
+    let runbooks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "runbooks"];
+    step("runbooks that wait", cargo(&runbooks).args(["--", "--ignored"]))?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     let planted = planted::run(&[]);
+    drill::all_drills()?;
     drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
     commit::short()?;

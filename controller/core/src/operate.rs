@@ -37,9 +37,13 @@ pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
         return Err(bad_words(what));
     }
     let broken = match &operation.action {
-        Action::Transfer(..) | Action::ManualOn | Action::ManualOff | Action::HandOver(_) | Action::Members(_) => None,
         Action::Drill(note) if is_bad(&note.drill) => return Err(bad_words("drill")),
-        Action::Drill(_) => None,
+        Action::Transfer(..)
+        | Action::ManualOn
+        | Action::ManualOff
+        | Action::HandOver(_)
+        | Action::Members(_)
+        | Action::Drill(_) => None,
         Action::End(rack) => known_rack(ledger.site(), *rack)
             .or_else(|| ledger.transfer(*rack).is_none().then_some(Violation::NoTransfer(*rack))),
         Action::Hold(device) => {

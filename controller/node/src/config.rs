@@ -47,6 +47,8 @@ pub struct Config {
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
     /// Who of them has moved there since the log was told where it listens.
     pub moved: BTreeSet<ReplicaId>,
+    /// Where this replica reaches one of them, if that is not where it listens.
+    pub dialled: BTreeMap<ReplicaId, SocketAddr>,
     /// What this replica and its peers know each other by.
     pub peer_tls: PeerTlsFiles,
     /// Time between a leader's heartbeats.
@@ -201,6 +203,7 @@ struct RawPeer {
     address: SocketAddr,
     #[serde(default)]
     moved: bool,
+    dial: Option<SocketAddr>,
 }
 
 #[derive(Deserialize)]
@@ -324,6 +327,11 @@ impl Checker<'_> {
             site: self.beside(&raw.site),
             data_dir: self.beside(&raw.data_dir),
             peers,
+            dialled: raw
+                .peer
+                .iter()
+                .filter_map(|peer| Some((ReplicaId(*peer.replica.get_ref()), peer.dial?)))
+                .collect(),
             moved: raw.peer.iter().filter(|peer| peer.moved).map(|peer| ReplicaId(*peer.replica.get_ref())).collect(),
             peer_tls: self.peer_tls(raw.peer_tls.as_ref(), cluster)?,
             heartbeat: self.heartbeat(&raw.raft)?,

@@ -322,6 +322,7 @@ fn replica_config(config: &Config, site: &Arc<Site>, tls: PeerTls) -> ReplicaCon
         listen,
         peers: config.peers.clone(),
         moved: config.moved.clone(),
+        dialled: config.dialled.clone(),
         tls,
         heartbeat: config.heartbeat,
         election: config.election.clone(),

@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 pub mod demo;
+pub mod drills;
 pub mod failover;
 pub mod outcome;
 pub mod plant;

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::Pid;
 use ridethrough_core::device::ReplicaId;
 use ridethrough_dashboard::Snapshot;
@@ -87,6 +90,8 @@ pub struct Node {
     http: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
+    /// Whether somebody else started it and will start it again.
+    attached: bool,
 }
 
 /// The replicas of a demo.
@@ -103,6 +108,15 @@ pub struct Cluster {
 impl Cluster {
     /// Writes keys and configurations; starts nothing yet.
     pub fn prepare(setup: &Setup) -> Result<Self> {
+        Self::prepare_over(setup, |_, _, address| Ok(address))
+    }
+
+    /// The same with something between the replicas: `over` is asked for each replica where it is to dial another one, which
+    /// listens at the given address.
+    pub fn prepare_over(
+        setup: &Setup,
+        mut over: impl FnMut(u16, u16, SocketAddr) -> Result<SocketAddr>,
+    ) -> Result<Self> {
         let program = setup.programs.join("ridethroughd");
         if !program.exists() {
             bail!("{} is missing: `cargo demo` builds it", program.display());
@@ -111,15 +125,29 @@ impl Cluster {
         let keyring = draw_keyring(&secret)?;
         certificates::write(&setup.home, cluster_name(setup), REPLICAS)?;
         let ports = free_ports()?;
-        let nodes = (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring)).collect::<Result<_>>()?;
+        let nodes =
+            (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring, &mut over)).collect::<Result<_>>()?;
         let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
         Ok(Self { nodes, secret, program, agent })
     }
 
-    /// Starts a replica, or starts it again.
+    /// Replicas of somebody else that run on this machine, by their configurations. Whoever started them starts them again.
+    pub fn attach(configurations: &[PathBuf]) -> Result<Self> {
+        let nodes = configurations.iter().map(|file| Node::attach(file)).collect::<Result<Vec<_>>>()?;
+        if let Some(node) = nodes.iter().find(|node| nodes.iter().filter(|other| other.id == node.id).count() > 1) {
+            bail!("replica n{} is named twice", node.id);
+        }
+        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
+        Ok(Self { nodes, secret: PathBuf::new(), program: PathBuf::new(), agent })
+    }
+
+    /// Starts a replica, or starts it again; one that somebody else started is left to him.
     pub fn start(&mut self, id: u16) -> Result<()> {
         let program = self.program.clone();
         let node = self.node_mut(id)?;
+        if node.attached {
+            return Ok(());
+        }
         let log = OpenOptions::new().create(true).append(true).open(&node.log)?;
         let mut command = Command::new(&program);
         command.args(["run", "--config"]).arg(&node.config);
@@ -131,6 +159,10 @@ impl Cluster {
 
     /// Kills a replica as a power cut would: SIGKILL.
     pub fn kill(&mut self, id: u16) -> Result<()> {
+        if self.node(id)?.attached {
+            // One that is gone already is what is wanted.
+            return self.process(id).map_or(Ok(()), |_| self.signal(id, Signal::SIGKILL));
+        }
         let node = self.node_mut(id)?;
         if let Some(mut child) = node.child.take() {
             child.kill()?;
@@ -147,7 +179,7 @@ impl Cluster {
 
     /// What a replica last published; none when it does not answer.
     pub fn snapshot(&self, id: u16) -> Option<Snapshot> {
-        let node = self.nodes.iter().find(|node| node.id == id && node.child.is_some())?;
+        let node = self.nodes.iter().find(|node| node.id == id && (node.child.is_some() || node.attached))?;
         let mut answer = self.agent.get(format!("http://{}/api/snapshot", node.http)).call().ok()?;
         let text = answer.body_mut().read_to_string().ok()?;
         serde_json::from_str(&text).ok()
@@ -155,18 +187,50 @@ impl Cluster {
 
     /// What a replica counts, as Prometheus reads it; none when it does not answer.
     pub fn metrics(&self, id: u16) -> Option<String> {
-        let node = self.nodes.iter().find(|node| node.id == id && node.child.is_some())?;
+        let node = self.nodes.iter().find(|node| node.id == id && (node.child.is_some() || node.attached))?;
         self.agent.get(format!("http://{}/metrics", node.http)).call().ok()?.body_mut().read_to_string().ok()
     }
 
     /// The process of a replica, while it runs.
     pub fn process(&self, id: u16) -> Option<u32> {
-        self.nodes.iter().find(|node| node.id == id)?.child.as_ref().map(Child::id)
+        let node = self.nodes.iter().find(|node| node.id == id)?;
+        if node.attached { listener_of(&node.data) } else { node.child.as_ref().map(Child::id) }
     }
 
     /// Every replica's snapshot, by id; none for those that do not answer.
     pub fn snapshots(&self) -> Vec<Option<Snapshot>> {
         self.nodes.iter().map(|node| self.snapshot(node.id)).collect()
+    }
+
+    /// Replicas that should run and have ended by themselves, with their last words.
+    pub fn ended(&mut self) -> Result<Vec<(u16, String)>> {
+        let mut ended = Vec::new();
+        for node in &mut self.nodes {
+            if node.child.as_mut().map(Child::try_wait).transpose()?.flatten().is_some() {
+                ended.push((node.id, tail(&node.log)));
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Waits for a replica that was told to stop; an error when it does not stop in time.
+    pub fn wait_for_end(&mut self, id: u16) -> Result<()> {
+        let node = self.node_mut(id)?;
+        let Some(child) = node.child.as_mut() else { return Ok(()) };
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("replica n{id} did not stop in {} s", STOP_DEADLINE.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        node.child = None;
+        Ok(())
+    }
+
+    /// Where a replica takes telemetry, and where its data lie.
+    pub fn node(&self, id: u16) -> Result<&Node> {
+        self.nodes.iter().find(|node| node.id == id).with_context(|| format!("there is no replica n{id}"))
     }
 
     /// An error when a replica that should run has ended.
@@ -187,24 +251,16 @@ impl Cluster {
 
     /// Tells every replica to stop and waits for it.
     pub fn stop(&mut self) -> Result<()> {
-        for node in &self.nodes {
-            if let Some(child) = &node.child {
-                terminate(child);
-            }
-        }
+        self.nodes.iter().filter_map(|node| node.child.as_ref()).for_each(terminate);
         let deadline = Instant::now() + STOP_DEADLINE;
-        for node in &mut self.nodes {
-            let Some(mut child) = node.child.take() else { continue };
-            while child.try_wait()?.is_none() {
-                if Instant::now() > deadline {
-                    child.kill()?;
-                    child.wait()?;
-                    bail!("replica n{} did not stop in {} s and was killed", node.id, STOP_DEADLINE.as_secs());
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        Ok(())
+        self.nodes.iter_mut().try_for_each(|node| node.wait_for_end(deadline))
+    }
+
+    /// Tells one replica to stop and waits for it.
+    pub fn stop_one(&mut self, id: u16) -> Result<()> {
+        let node = self.node_mut(id)?;
+        node.child.as_ref().into_iter().for_each(terminate);
+        node.wait_for_end(Instant::now() + STOP_DEADLINE)
     }
 
     fn node_mut(&mut self, id: u16) -> Result<&mut Node> {
@@ -219,6 +275,13 @@ impl Drop for Cluster {
             let _ = child.wait();
         }
     }
+}
+
+/// The process that answers operators in this data folder, as the system knows it.
+fn listener_of(data: &Path) -> Option<u32> {
+    let stream = UnixStream::connect(data.join("operator.sock")).ok()?;
+    let process = getsockopt(&stream, PeerCredentials).ok()?.pid();
+    u32::try_from(process).ok()
 }
 
 /// SIGTERM, which the standard library cannot send.
@@ -280,7 +343,46 @@ pub(super) fn write_private(file: &Path, text: &str) -> Result<()> {
 }
 
 impl Node {
-    fn prepare(setup: &Setup, id: u16, ports: &[Ports], keyring: &Keyring) -> Result<Self> {
+    /// A replica of somebody else, by its configuration.
+    fn attach(file: &Path) -> Result<Self> {
+        let named = || format!("{}: no configuration of a replica", file.display());
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let table: toml::Table = text.parse().with_context(named)?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let at = |section: &str, key: &str| match section {
+            "" => table.get(key),
+            section => table.get(section)?.get(key),
+        };
+        let word = |section: &str, key: &str| at(section, key).and_then(toml::Value::as_str).with_context(named);
+        let address = |section: &str, key: &str| word(section, key)?.parse::<SocketAddr>().with_context(named);
+        let key =
+            folder.join(word("audit", "key").context("its log is not signed, so nobody could audit a drill of it")?);
+        let key = fs::read_to_string(&key).with_context(|| format!("cannot read {}", key.display()))?;
+        let dpcn = address("dpcn", "listen")?;
+        Ok(Self {
+            id: at("", "replica")
+                .and_then(toml::Value::as_integer)
+                .and_then(|id| id.try_into().ok())
+                .with_context(named)?,
+            config: file.to_owned(),
+            data: folder.join(word("", "data_dir")?),
+            dpcn,
+            dpcn_b: address("dpcn", "listen_b").unwrap_or(dpcn),
+            witness: SigningKey::parse(&key)?.public(),
+            http: address("http", "listen")?,
+            log: PathBuf::new(),
+            child: None,
+            attached: true,
+        })
+    }
+
+    fn prepare(
+        setup: &Setup,
+        id: u16,
+        ports: &[Ports],
+        keyring: &Keyring,
+        over: &mut impl FnMut(u16, u16, SocketAddr) -> Result<SocketAddr>,
+    ) -> Result<Self> {
         let own = ports[usize::from(id - 1)];
         let (config, data) = (setup.home.join(format!("n{id}.toml")), setup.home.join(format!("n{id}")));
         let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
@@ -288,7 +390,14 @@ impl Node {
         write_private(&secret, &keyring.replica(ReplicaId(id)).export())?;
         let audit = setup.home.join(format!("n{id}.audit"));
         let witness = draw_witness(id, &audit)?;
-        fs::write(&config, configuration(setup, id, ports, &Files { secret, audit, data: data.clone() }))?;
+        let mut peers = String::new();
+        for (to, peer) in (1..).zip(ports) {
+            let listens = local(peer.raft);
+            let dialled = if to == id { listens } else { over(id, to, listens)? };
+            let dial = if dialled == listens { String::new() } else { format!("dial = \"{dialled}\"\n") };
+            peers += &format!("[[peer]]\nreplica = {to}\naddress = \"{listens}\"\n{dial}\n");
+        }
+        fs::write(&config, configuration(setup, id, own, &peers, &Files { secret, audit, data: data.clone() }))?;
         Ok(Self {
             id,
             log: setup.home.join(format!("n{id}.log")),
@@ -299,7 +408,22 @@ impl Node {
             dpcn_b: SocketAddr::new(LAN_B.into(), own.dpcn_b),
             http: local(own.http),
             child: None,
+            attached: false,
         })
+    }
+
+    /// Waits for the end of a replica that was told to stop, if it runs; kills it when it does not end in time.
+    fn wait_for_end(&mut self, deadline: Instant) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        while child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                child.kill()?;
+                child.wait()?;
+                bail!("replica n{} did not stop in {} s and was killed", self.id, STOP_DEADLINE.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 }
 
@@ -310,8 +434,7 @@ struct Files {
     data: PathBuf,
 }
 
-fn configuration(setup: &Setup, id: u16, ports: &[Ports], files: &Files) -> String {
-    let own = ports[usize::from(id - 1)];
+fn configuration(setup: &Setup, id: u16, own: Ports, peers: &str, files: &Files) -> String {
     let Pace { heartbeat_ms, election_ms } = setup.pace;
     let [min, max] = election_ms[usize::from(id - 1)];
     let (site, data, secret) = (quoted(&setup.site), quoted(&files.data), quoted(&files.secret));
@@ -320,9 +443,7 @@ fn configuration(setup: &Setup, id: u16, ports: &[Ports], files: &Files) -> Stri
          [raft]\nheartbeat_ms = {heartbeat_ms}\nelection_ms = [{min}, {max}]\n\n",
         quoted(Path::new(cluster_name(setup))),
     );
-    for (nth, peer) in ports.iter().enumerate() {
-        text += &format!("[[peer]]\nreplica = {}\naddress = \"127.0.0.1:{}\"\n\n", nth + 1, peer.raft);
-    }
+    text += peers;
     text += &certificates::section(id);
     text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
     text += &format!("two_of_three = {}\nsecret = {secret}\n\n", setup.orders == Orders::TwoOfThree);

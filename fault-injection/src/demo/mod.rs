@@ -1,11 +1,13 @@
 //! The demo: three real replicas and the plant on loopback, a leader killed half-way, a verdict at the end.
 
+pub(crate) mod ask;
 pub mod certificates;
 pub mod cluster;
 pub mod live;
 pub mod plant;
 mod ports;
 pub mod summary;
+pub(crate) mod wish;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -9,9 +9,7 @@
 //!
 //! The same for a leader that hands over because an operator wishes it: there the clock runs from the wish.
 
-pub(crate) mod field;
 mod figures;
-mod wish;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,10 +20,10 @@ use nix::sys::signal::Signal;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::Orders;
 
-use self::field::{Field, Networks, Site};
 use crate::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
-use crate::demo::{Home, SITE_FILE, audit};
+use crate::demo::{Home, SITE_FILE, audit, wish};
 use crate::plant::random::mix;
+use crate::realtime::{Networks, PlantThread, Site};
 use crate::scenario::Scenario;
 
 /// How often replicas are looked at until all is well.
@@ -83,7 +81,7 @@ struct Trial {
 
 struct Bench {
     cluster: Cluster,
-    field: Field,
+    field: PlantThread,
     trials: u64,
 }
 
@@ -134,7 +132,8 @@ impl Bench {
             pace: options.pace,
         };
         let mut cluster = Cluster::prepare(&setup)?;
-        let field = Field::start(&Site { scenario: &scenario, cluster: &cluster, home }, Networks::Two, |_| {})?;
+        let site = Site { scenario: &scenario, cluster: &cluster, home, orders: Orders::One, networks: Networks::Two };
+        let field = PlantThread::start(&site, |_| {})?;
         (1..=REPLICAS).try_for_each(|id| cluster.start(id))?;
         Ok(Self { cluster, field, trials: 0 })
     }

@@ -28,10 +28,9 @@ use self::moments::{Clock, Moments};
 use self::steps::Steps;
 use crate::demo::Home;
 use crate::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
-use crate::failover::field::{Field, Networks, Site};
 use crate::failover::programs;
 use crate::field::Act;
-use crate::realtime::{Surge, Witnessed};
+use crate::realtime::{Networks, PlantThread, Site, Surge, Witnessed};
 use crate::scenario::generated;
 
 /// How long replicas may take until one acts, hears every device and forecasts by the model.
@@ -69,7 +68,7 @@ pub struct Options {
 struct Bench {
     site: SiteFile,
     cluster: Cluster,
-    field: Field,
+    field: PlantThread,
     surges: Receiver<Surge>,
     acks: Vec<Witnessed>,
     clock: Clock,
@@ -94,8 +93,10 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Figures> {
         pace: Pace::STEADY,
     })?;
     let began = Instant::now();
-    let place = Site { scenario: &scenario, cluster: &cluster, home: home.path() };
-    let field = Field::start(&place, Networks::One, |plant| plant.tell_surges(sender))?;
+    let home_path = home.path();
+    let (orders, networks) = (Orders::One, Networks::One);
+    let place = Site { scenario: &scenario, cluster: &cluster, home: home_path, orders, networks };
+    let field = PlantThread::start(&place, |plant| plant.tell_surges(sender))?;
     (1..=REPLICAS).try_for_each(|id| cluster.start(id))?;
     let site = scenario.site.clone();
     let mut bench = Bench { site, cluster, field, surges, acks: Vec::new(), clock: Clock::start() };

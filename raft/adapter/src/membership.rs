@@ -39,6 +39,8 @@ pub(crate) struct Seed {
     pub(crate) peers: BTreeMap<u64, SocketAddr>,
     /// Who has moved there since the log was told.
     pub(crate) moved: BTreeSet<u64>,
+    /// Where this replica reaches a member that it does not reach where that listens.
+    pub(crate) dialled: BTreeMap<u64, SocketAddr>,
 }
 
 /// Who belongs to the cluster.
@@ -62,7 +64,7 @@ impl Members {
         members
     }
 
-    /// Who they are, and where each of them listens.
+    /// Who they are, and where each of them is reached from here.
     pub(crate) fn addresses(&self) -> BTreeMap<u64, SocketAddr> {
         self.known.load().addresses.clone()
     }
@@ -105,7 +107,11 @@ fn known(seed: &Seed, membership: &Membership) -> Known {
     let founded = membership.nodes().next().is_some();
     let moved = |id: &u64| seed.moved.contains(id).then(|| seed.peers.get(id).copied()).flatten();
     let logged = membership.nodes().map(|(&id, address)| (id, moved(&id).unwrap_or(address.0)));
-    Known { founded, addresses: if founded { logged.collect() } else { seed.peers.clone() } }
+    let mut addresses: BTreeMap<u64, SocketAddr> = if founded { logged.collect() } else { seed.peers.clone() };
+    for (id, address) in &mut addresses {
+        *address = seed.dialled.get(id).copied().unwrap_or(*address);
+    }
+    Known { founded, addresses }
 }
 
 /// What follows from a membership that changes.
@@ -193,7 +199,8 @@ mod tests {
     }
 
     fn seed(moved: &[u64]) -> Seed {
-        Seed { peers: (1..=3).map(|id| (id, address(9))).collect(), moved: moved.iter().copied().collect() }
+        let peers = (1..=3).map(|id| (id, address(9))).collect();
+        Seed { peers, moved: moved.iter().copied().collect(), dialled: BTreeMap::new() }
     }
 
     #[test]
@@ -210,6 +217,15 @@ mod tests {
     fn a_member_that_has_moved_is_where_the_file_says_and_nobody_joins_by_the_file() {
         let members = Members::new(seed(&[2, 3]), &membership(&[(1, 1), (2, 2)]));
         assert_eq!(members.addresses(), [(1, address(1)), (2, address(9))].into());
+    }
+
+    #[test]
+    fn a_member_is_dialled_where_the_file_says_before_and_after_it_is_founded() {
+        let seed = Seed { dialled: [(2, address(8)), (7, address(8))].into(), ..seed(&[]) };
+        let members = Members::new(seed, &Membership::default());
+        assert_eq!(members.addresses(), [(1, address(9)), (2, address(8)), (3, address(9))].into());
+        assert!(members.take(&membership(&[(1, 1), (2, 2)])));
+        assert_eq!(members.addresses(), [(1, address(1)), (2, address(8))].into());
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub struct ReplicaConfig {
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
     /// Who of them listens elsewhere than the log says, once there is one: else the log is believed.
     pub moved: BTreeSet<ReplicaId>,
+    /// Where this replica reaches one of them, if that is not where it listens: over a relay, from another network. Nobody else
+    /// is told.
+    pub dialled: BTreeMap<ReplicaId, SocketAddr>,
     /// This replica's identity towards its peers.
     pub tls: PeerTls,
     /// How often the leader shows that it is there, in whole milliseconds.
@@ -463,7 +466,9 @@ pub(crate) const SNAPSHOT_DIR: &str = "snapshot";
 /// Who the members are by the log as it was found, or by the configuration where it is empty.
 async fn members(config: &ReplicaConfig, raft: &Raft) -> Result<Arc<Members>, Fatal<TypeConfig>> {
     let peers = config.peers.iter().map(|(id, address)| (u64::from(id.0), *address)).collect();
-    let seed = Seed { peers, moved: config.moved.iter().map(|id| u64::from(id.0)).collect() };
+    let moved = config.moved.iter().map(|id| u64::from(id.0)).collect();
+    let dialled = config.dialled.iter().map(|(id, address)| (u64::from(id.0), *address)).collect();
+    let seed = Seed { peers, moved, dialled };
     let found = raft.with_raft_state(|state| state.membership_state.effective().membership().clone()).await?;
     Ok(Arc::new(Members::new(seed, &found)))
 }

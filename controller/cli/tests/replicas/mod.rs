@@ -104,6 +104,7 @@ fn config(root: &Path, id: u16, site: &Arc<Site>, authority: &Authority) -> Repl
         listen: peers[&ReplicaId(id)],
         peers,
         moved: std::collections::BTreeSet::new(),
+        dialled: BTreeMap::new(),
         heartbeat: Duration::from_millis(20),
         election: start..start + Duration::from_millis(40),
         site: Arc::clone(site),

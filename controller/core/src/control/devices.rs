@@ -10,7 +10,7 @@ use crate::site::Site;
 use crate::trust::Fault;
 use crate::units::Millis;
 
-/// A module that refused an order is not planned with for so long.
+/// A device that refused an order, or left one unanswered until it was void, is not planned with for so long.
 const SHUNNED: Millis = Millis::seconds(10);
 
 /// A device that has not answered an order for so long does not answer: orders are resent many times within it, and
@@ -25,6 +25,8 @@ struct Device {
     /// no answer yet.
     submitted: Option<u64>,
     waits_since: Option<Millis>,
+    /// When the newest of those is void: nobody resends it then, so no answer to it can come.
+    void_at: Millis,
     /// The newest order that may not go yet, and since when.
     held_back: Option<(u64, Millis)>,
     /// Its word on the newest order that it answered.
@@ -86,12 +88,13 @@ impl Devices {
         }
     }
 
-    /// Notes that this order was handed to the link.
-    pub fn submitted(&mut self, order: &Order, now: Millis) {
-        if let Some(known) = self.by_id.get_mut(&order.device) {
-            known.submitted = Some(order.index);
-            known.waits_since.get_or_insert(now);
-        }
+    /// Notes that this order was handed to the link, which resends it for as long as it is valid.
+    pub fn submitted(&mut self, order: &Order, valid_for: Millis, now: Millis) {
+        let Some(known) = self.by_id.get_mut(&order.device) else { return };
+        known.submitted = Some(order.index);
+        // What is void is waited for no longer: the device gets another chance.
+        known.waits_since = known.waits_since.filter(|_| now < known.void_at).or(Some(now));
+        known.void_at = known.void_at.max(now.saturating_add(valid_for));
     }
 
     /// For how long this order, which has not gone yet, has waited.
@@ -122,7 +125,8 @@ impl Devices {
     pub fn fault(&self, device: DeviceId, now: Millis) -> Option<Fault> {
         let known = self.by_id.get(&device)?;
         let lately = known.refused_at.is_some_and(|at| now.saturating_sub(at) < SHUNNED);
-        let silent = known.waits_since.is_some_and(|since| now.saturating_sub(since) > ANSWERS_WITHIN);
+        let owes = now < known.void_at.saturating_add(SHUNNED);
+        let silent = known.waits_since.is_some_and(|since| owes && now.saturating_sub(since) > ANSWERS_WITHIN);
         if lately { Some(Fault::Refused) } else { silent.then_some(Fault::Silent) }
     }
 }
@@ -133,6 +137,7 @@ mod tests {
     use crate::site::KesmId;
     use crate::units::Watts;
 
+    const VALID: Millis = Millis::seconds(8);
     const KESM: DeviceId = DeviceId::Kesm(KesmId(0));
 
     fn setpoint(watts: i64) -> Setpoint {
@@ -155,7 +160,7 @@ mod tests {
     fn an_order_is_new_until_it_was_sent_and_again_for_a_new_leader() {
         let mut devices = devices();
         assert!(devices.is_new(&order(5)));
-        devices.submitted(&order(5), Millis::ZERO);
+        devices.submitted(&order(5), VALID, Millis::ZERO);
         assert!(!devices.is_new(&order(5)));
         assert!(devices.is_new(&order(6)));
         devices.begin_leadership();
@@ -165,13 +170,27 @@ mod tests {
     #[test]
     fn a_device_that_does_not_answer_in_time_is_silent_until_it_does() {
         let mut devices = devices();
-        devices.submitted(&order(5), Millis::ZERO);
-        devices.submitted(&order(6), Millis::new(900));
+        devices.submitted(&order(5), VALID, Millis::ZERO);
+        devices.submitted(&order(6), VALID, Millis::new(900));
         devices.answer(ack(5, Verdict::Executed), None, 80, Millis::new(950));
         assert_eq!(devices.fault(KESM, Millis::new(1_000)), None);
         assert_eq!(devices.fault(KESM, Millis::new(1_001)), Some(Fault::Silent), "the newest has no answer");
         devices.answer(ack(6, Verdict::Executed), None, 80, Millis::new(1_100));
         assert_eq!(devices.fault(KESM, Millis::new(9_000)), None);
+    }
+
+    /// A drill found a module shunned until the next failover, because the order that it had not answered was void and no other
+    /// one was sent to it.
+    #[test]
+    fn a_device_that_left_an_order_unanswered_gets_another_chance_once_that_is_void() {
+        let mut devices = devices();
+        devices.submitted(&order(5), VALID, Millis::ZERO);
+        let again = VALID.saturating_add(SHUNNED);
+        assert_eq!(devices.fault(KESM, again.saturating_sub(Millis::new(1))), Some(Fault::Silent));
+        assert_eq!(devices.fault(KESM, again), None);
+        devices.submitted(&order(6), VALID, again);
+        assert_eq!(devices.fault(KESM, again.saturating_add(ANSWERS_WITHIN)), None, "it has its time to answer");
+        assert_eq!(devices.fault(KESM, again.saturating_add(Millis::new(1_001))), Some(Fault::Silent));
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl Control {
         for order in ledger.orders() {
             let valid_for = order.get().until.saturating_sub(ledger_now);
             if valid_for > Millis::ZERO && self.may_go(order, now) && send(order, valid_for) {
-                self.devices.submitted(order.get(), now);
+                self.devices.submitted(order.get(), valid_for, now);
             }
         }
     }

@@ -380,10 +380,8 @@ impl Ledger {
             Action::ManualOff => self.manual = false,
             // `operate::check` has asked the same question.
             Action::Model(action) => self.models = self.models.after(*action).unwrap_or(self.models),
-            // What follows from it is consensus's.
-            Action::HandOver(_) | Action::Members(_) => {}
-            // What follows from it is whoever drills'.
-            Action::Drill(_) => {}
+            // What follows from it is consensus's, or done by whoever drills.
+            Action::HandOver(_) | Action::Members(_) | Action::Drill(_) => {}
         }
         Effect::Admitted { orders: self.derive_orders(at) }
     }

@@ -1,9 +1,9 @@
 //! A scenario over time: lanes of what happened, and a panel for each quantity with one line per policy.
 
 use super::sample::{Keep, worst};
-use super::svg::{Drawing, Scale, Ticks};
 use crate::outcome::columns::decimal;
 use crate::outcome::{Curve, Mark, MarkKind, Outcome, PolicyName, PolicyOutcome};
+use crate::page::svg::{Drawing, Scale, Ticks};
 use crate::plant::real;
 
 /// What a reader has to know of the lines.

@@ -3,13 +3,11 @@
 //! Order of the page: verdicts, the command that repeats it, tables, plots, what the words mean, the scores as JSON.
 
 mod figure;
-mod markup;
 mod sample;
-mod svg;
 
 use super::columns::{COLUMNS, Column, MORE, seconds};
 use super::{Outcome, PolicyOutcome, json, verdict};
-use markup::escaped;
+use crate::page::markup::escaped;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -142,7 +140,7 @@ mod tests {
 
     fn page_of(outcomes: &[Outcome]) -> String {
         let page = page(outcomes, "drill outcome --seed 42").expect("plain figures");
-        if let Err(fault) = markup::check(&page) {
+        if let Err(fault) = crate::page::markup::check(&page) {
             panic!("{fault}");
         }
         page
@@ -180,7 +178,7 @@ mod tests {
             outcomes[0].policies[1].curve.marks.push(Mark { at_seconds: 3.0, kind, text: evil.to_owned() });
         }
         let page = page(&outcomes, evil).expect("plain figures");
-        assert_eq!(markup::check(&page), Ok(()));
+        assert_eq!(crate::page::markup::check(&page), Ok(()));
         assert_eq!(page.matches("</script>").count(), 1);
         assert!(!page.contains("<b>&\""));
     }

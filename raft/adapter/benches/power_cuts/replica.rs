@@ -83,6 +83,7 @@ impl Life {
             listen: self.address(self.id),
             peers: MEMBERS.map(|id| (ReplicaId(id), self.address(id))).collect(),
             moved: std::collections::BTreeSet::new(),
+            dialled: std::collections::BTreeMap::new(),
             tls: identity(CLUSTER, self.id, &text("ca.pem".into())?, &issued, None),
             heartbeat: BRISK.heartbeat,
             election: start..start + CALM.width,

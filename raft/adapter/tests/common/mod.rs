@@ -127,6 +127,7 @@ impl Cluster {
             listen: self.peers[&ReplicaId(id)],
             peers: self.peers.clone(),
             moved: self.moved.clone(),
+            dialled: BTreeMap::new(),
             tls: self.identities[&id].clone(),
             heartbeat: self.pace.heartbeat,
             election: start..start + self.pace.width,

@@ -98,6 +98,7 @@ async fn start(setup: Setup) -> Result<Replica> {
         listen: *peers.get(&id).context("it is not among its peers")?,
         peers: peers.into_iter().map(|(id, address)| (ReplicaId(id), address)).collect(),
         moved: std::collections::BTreeSet::new(),
+        dialled: std::collections::BTreeMap::new(),
         tls: PeerTls::new(cluster, ReplicaId(id), pems)?,
         heartbeat: Duration::from_millis(50),
         election: first..first + Duration::from_millis(150),
