@@ -76,6 +76,16 @@ impl<M: FenceMemory> FieldDevice<M> {
         self.clock.at(true_ms)
     }
 
+    /// Its clock jumps ahead: a counter that was disturbed.
+    pub fn step_clock(&mut self, by: Millis) {
+        self.clock = self.clock.ahead_by(by);
+    }
+
+    /// Its clock is fast by so many millionths from this time on.
+    pub fn drift_clock(&mut self, ppm: i32, true_ms: u64) {
+        self.clock = self.clock.at_rate(f64::from(ppm), true_ms);
+    }
+
     /// The setpoint in force; nothing while it follows its local safe rule.
     pub fn in_force(&self) -> Option<Setpoint> {
         self.endpoint()?.in_force()

@@ -112,8 +112,8 @@ pub enum Truth {
 /// A clock that was set once and drifts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeviceClock {
-    /// Ahead of true time by so many ms at the start.
-    pub offset_ms: u64,
+    /// Ahead of true time by so many ms at the start, or at its present rate as if it had been so then.
+    pub offset_ms: i64,
     /// Fast (or slow) by so many millionths.
     pub drift_ppm: f64,
 }
@@ -123,6 +123,19 @@ impl DeviceClock {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds of a run stay far below 2^52")]
     pub fn at(&self, true_ms: u64) -> Millis {
         Millis::new(whole(self.offset_ms as f64 + true_ms as f64 * (1.0 + self.drift_ppm * 1e-6)))
+    }
+
+    /// The same clock after a jump ahead.
+    #[must_use]
+    pub fn ahead_by(self, more: Millis) -> Self {
+        Self { offset_ms: self.offset_ms.saturating_add(more.or_zero().get()), ..self }
+    }
+
+    /// The same clock at another rate from this true time in ms on; there it tells what it would have told, to the millisecond.
+    #[must_use]
+    pub fn at_rate(self, drift_ppm: f64, true_ms: u64) -> Self {
+        let fresh = Self { offset_ms: 0, drift_ppm };
+        Self { offset_ms: self.at(true_ms).get().saturating_sub(fresh.at(true_ms).get()), drift_ppm }
     }
 }
 
@@ -158,7 +171,7 @@ impl Meter {
         let latency_ms = spec.latency_ms_min + draw(1, spec.latency_ms_max.saturating_sub(spec.latency_ms_min) + 1);
         let sample_ms = spec.sample_ms.clamp(SAMPLE_MS_MIN, SAMPLE_MS_MAX);
         let clock = DeviceClock {
-            offset_ms: draw(2, spec.clock_offset_ms_max + 1),
+            offset_ms: i64::try_from(draw(2, spec.clock_offset_ms_max + 1)).unwrap_or(0),
             drift_ppm: (2.0 * unit(mix(seed ^ 3)) - 1.0) * spec.clock_drift_ppm_max,
         };
         Self {
@@ -305,6 +318,16 @@ mod tests {
             let first_ms = 1 + told.iter().position(|&watts| watts == 2_000).expect("it is seen") as u64;
             assert!((500 + latency_ms..510 + latency_ms).contains(&first_ms), "{first_ms} with {latency_ms}");
         }
+    }
+
+    #[test]
+    fn a_clock_changes_its_rate_without_a_jump_and_jumps_ahead_only() {
+        let clock = DeviceClock { offset_ms: 2_000, drift_ppm: 50.0 };
+        let slow = clock.at_rate(-200.0, 1_000_000);
+        assert_eq!(slow.at(1_000_000), clock.at(1_000_000));
+        assert_eq!(slow.at(2_000_000).get() - slow.at(1_000_000).get(), 999_800);
+        assert_eq!(clock.ahead_by(Millis::new(7)).at(0), Millis::new(2_007));
+        assert_eq!(clock.ahead_by(Millis::new(-7)), clock);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::site::Site;
+use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::plant::fault::DeviceFault;
 use ridethrough_fault_injection::plant::fault::{Event, Happening, Utility};
 use serde::Serialize;
@@ -48,11 +49,19 @@ pub enum Kind {
     Device,
     /// A utility supply fails.
     Outage,
+    /// A replica's disk is full: the replica ends at its next write, is started again, and ends again.
+    FullDisk,
+    /// A replica's disk is damaged: it halts until it gets an empty one.
+    RottenDisk,
+    /// A device's clock jumps ahead. None goes back within a life of its device: what tells time there is a counter.
+    DeviceStep,
+    /// A device's clock is fast or slow.
+    DeviceDrift,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Kill,
         Self::KillLeader,
         Self::KillAll,
@@ -69,6 +78,10 @@ impl Kind {
         Self::ForecastLies,
         Self::Device,
         Self::Outage,
+        Self::FullDisk,
+        Self::RottenDisk,
+        Self::DeviceStep,
+        Self::DeviceDrift,
     ];
 
     /// Its name in reports and on the command line.
@@ -90,6 +103,10 @@ impl Kind {
             Self::ForecastLies => "forecast_lies",
             Self::Device => "device",
             Self::Outage => "outage",
+            Self::FullDisk => "full_disk",
+            Self::RottenDisk => "rotten_disk",
+            Self::DeviceStep => "device_step",
+            Self::DeviceDrift => "device_drift",
         }
     }
 }
@@ -122,6 +139,14 @@ pub enum What {
     Away(usize),
     /// Syncs of a replica's disk take so much longer, in ms.
     SlowDisk(usize, u64),
+    /// A replica's disk takes nothing more.
+    FullDisk(usize),
+    /// A replica's disk is damaged.
+    RottenDisk(usize),
+    /// A device's clock jumps ahead by so much.
+    DeviceStep(DeviceId, Millis),
+    /// A device's clock is fast by so many millionths.
+    DeviceDrift(DeviceId, i64),
     /// A replica's clock is fast by so many millionths.
     Drift(usize, i64),
     /// A replica's wall clock is off by so many ms.
@@ -189,8 +214,8 @@ pub fn events(faults: &[Fault]) -> Vec<Event> {
 
 const fn often(kind: Kind) -> u64 {
     match kind {
-        Kind::KillAll | Kind::Outage => 2,
-        Kind::Device => 12,
+        Kind::KillAll | Kind::Outage | Kind::RottenDisk => 2,
+        Kind::Device | Kind::DeviceStep | Kind::DeviceDrift => 12,
         Kind::Kill | Kind::KillLeader | Kind::Pause | Kind::PauseLeader | Kind::Partition => 8,
         _ => 4,
     }
@@ -199,7 +224,7 @@ const fn often(kind: Kind) -> u64 {
 const fn longest_ms(kind: Kind) -> u64 {
     match kind {
         Kind::Kill | Kind::KillLeader | Kind::KillAll => 4_000,
-        Kind::Pause | Kind::PauseLeader => 3_000,
+        Kind::Pause | Kind::PauseLeader | Kind::RottenDisk => 3_000,
         Kind::Partition | Kind::LanDead | Kind::ReplicaAway => 6_000,
         Kind::Outage => 8_000,
         _ => 15_000,
@@ -223,7 +248,11 @@ fn what(kind: Kind, devices: &[DeviceId], site: &Site, dice: &mut Dice) -> What 
         Kind::LanDead => What::LanDead(usize::try_from(dice.below(2)).unwrap_or(0)),
         Kind::ReplicaAway => What::Away(replica),
         Kind::SlowDisk => What::SlowDisk(replica, dice.between(5, 400)),
-        Kind::Drift => What::Drift(replica, i64::try_from(dice.below(401)).unwrap_or(0) - 200),
+        Kind::FullDisk => What::FullDisk(replica),
+        Kind::RottenDisk => What::RottenDisk(replica),
+        Kind::DeviceStep => What::DeviceStep(one_of(devices, dice), Millis::new(jump(dice))),
+        Kind::DeviceDrift => What::DeviceDrift(one_of(devices, dice), drift(dice)),
+        Kind::Drift => What::Drift(replica, drift(dice)),
         Kind::WallStep => What::WallOff(replica, i64::try_from(dice.below(7_200_001)).unwrap_or(0) - 3_600_000),
         Kind::ForecastLies => What::Lies(replica),
         Kind::Device => What::Plant(device(devices, dice)),
@@ -244,8 +273,23 @@ fn weather(dice: &mut Dice) -> Weather {
     }
 }
 
+fn one_of(devices: &[DeviceId], dice: &mut Dice) -> DeviceId {
+    dice.pick(devices).unwrap_or(DeviceId::Kesm(ridethrough_core::site::KesmId(0)))
+}
+
+/// Millionths, as bad as a quartz may be.
+fn drift(dice: &mut Dice) -> i64 {
+    i64::try_from(dice.below(401)).unwrap_or(0) - 200
+}
+
+/// From a moment to an hour, in ms.
+fn jump(dice: &mut Dice) -> i64 {
+    let most = if dice.chance(500) { 3_000 } else { 3_600_000 };
+    i64::try_from(dice.between(1, most)).unwrap_or(1)
+}
+
 fn device(devices: &[DeviceId], dice: &mut Dice) -> Happening {
-    let device = dice.pick(devices).unwrap_or(DeviceId::Kesm(ridethrough_core::site::KesmId(0)));
+    let device = one_of(devices, dice);
     let fault = match dice.below(9) {
         0 => DeviceFault::Broken,
         1 => DeviceFault::Stuck,

@@ -1,6 +1,7 @@
 //! The plant and its devices, each with its end of the protocol.
 
-use ridethrough_core::device::{DeviceId, ReplicaId};
+use ridethrough_core::device::{DeviceId, ReplicaId, Setpoint};
+use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::field::{Act, FieldDevice, Record, Reply};
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::scenario::Scenario;
@@ -18,13 +19,29 @@ pub struct Field {
     lans: &'static [Lan],
     out: Datagram,
     /// What devices did with orders since it was last taken.
-    acts: Vec<(usize, Act)>,
+    deeds: Vec<Deed>,
+}
+
+/// What a device did with an order.
+#[derive(Clone, Debug)]
+pub struct Deed {
+    /// Which device, by its place.
+    pub device: usize,
+    /// What it did.
+    pub act: Act,
+    /// The MAC of the frame that made it do that; none where time did.
+    pub frame: Option<u128>,
 }
 
 struct Station {
     device: FieldDevice<VolatileFence>,
     telemetry_due_ms: u64,
+    /// When it is polled again, whether or not an order is in force.
+    look_due_ms: u64,
 }
+
+/// Devices without orders are polled so often, in ms: a reboot is a little late then, and no lease is.
+const LOOK_EVERY_MS: u64 = 10;
 
 impl Field {
     /// Boots every device.
@@ -36,10 +53,10 @@ impl Field {
         let station = |(nth, &device): (u64, &DeviceId)| {
             let keys = keyring.device(device, &MEMBERS);
             let device = FieldDevice::boot(&world, keys, orders, dice.bits(), VolatileFence::default())?;
-            Some(Station { device, telemetry_due_ms: period_ms * nth / count })
+            Some(Station { device, telemetry_due_ms: period_ms * nth / count, look_due_ms: 0 })
         };
         let stations = (0..).zip(&devices).filter_map(station).collect();
-        Self { world, stations, period_ms, lans, out: Datagram::new(), acts: Vec::new() }
+        Self { world, stations, period_ms, lans, out: Datagram::new(), deeds: Vec::new() }
     }
 
     /// The plant.
@@ -62,16 +79,46 @@ impl Field {
         self.stations[nth].device.in_force().is_some()
     }
 
-    /// What devices did with orders since this was last asked, by their places.
-    pub fn take_acts(&mut self) -> Vec<(usize, Act)> {
-        std::mem::take(&mut self.acts)
+    /// What is in force at a device; none while it follows its local safe rule.
+    pub fn in_force(&self, device: DeviceId) -> Option<Setpoint> {
+        let slot = self.world.site().device_slot(device)?;
+        self.stations.get(slot)?.device.in_force()
+    }
+
+    /// A device's own clock.
+    pub fn clock(&self, nth: usize, now_ms: u64) -> Millis {
+        self.stations[nth].device.now(now_ms)
+    }
+
+    /// A device's clock jumps ahead.
+    pub fn step_clock(&mut self, device: DeviceId, by: Millis) {
+        if let Some(station) = self.station(device) {
+            station.device.step_clock(by);
+        }
+    }
+
+    /// A device's clock is fast by so many millionths from now on.
+    pub fn drift_clock(&mut self, device: DeviceId, ppm: i64, now_ms: u64) {
+        if let Some(station) = self.station(device) {
+            station.device.drift_clock(i32::try_from(ppm).unwrap_or(0), now_ms);
+        }
+    }
+
+    fn station(&mut self, device: DeviceId) -> Option<&mut Station> {
+        let slot = self.world.site().device_slot(device)?;
+        self.stations.get_mut(slot)
+    }
+
+    /// What devices did with orders since this was last asked.
+    pub fn take_deeds(&mut self) -> Vec<Deed> {
+        std::mem::take(&mut self.deeds)
     }
 
     /// A datagram reaches a device.
     pub fn hear(&mut self, nth: usize, bytes: &[u8], lan: Lan, now_ms: u64, wires: &mut Wires) {
         for frame in frames(bytes).map_while(Result::ok) {
-            let (station, acts) = (&mut self.stations[nth], &mut self.acts);
-            let mut keep = |record: &Record| acts.push((nth, record.act.clone()));
+            let (station, deeds, mac) = (&mut self.stations[nth], &mut self.deeds, mac(frame));
+            let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: mac });
             let reply = station.device.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
             self.send(nth, reply, now_ms, wires);
         }
@@ -81,17 +128,34 @@ impl Field {
     pub fn step(&mut self, now_ms: u64, wires: &mut Wires) {
         self.world.run_ms(now_ms.saturating_sub(self.world.now_ms()));
         for nth in 0..self.stations.len() {
-            let (station, acts) = (&mut self.stations[nth], &mut self.acts);
-            let mut keep = |record: &Record| acts.push((nth, record.act.clone()));
-            station.device.poll(now_ms, &mut self.world, &mut keep);
-            if station.telemetry_due_ms <= now_ms {
-                let times = u64::from(self.world.voice(station.device.device()).telemetry_times).max(1);
-                station.telemetry_due_ms = now_ms + (self.period_ms / times).max(1);
-                for replica in MEMBERS {
-                    let reply = self.stations[nth].device.telemetry(replica, now_ms, &self.world, &mut self.out);
-                    self.send(nth, reply, now_ms, wires);
-                }
+            self.poll(nth, now_ms);
+            if self.stations[nth].telemetry_due_ms <= now_ms {
+                self.tell(nth, now_ms, wires);
             }
+        }
+    }
+
+    fn poll(&mut self, nth: usize, now_ms: u64) {
+        let (station, deeds) = (&mut self.stations[nth], &mut self.deeds);
+        // Nothing can lapse where nothing is in force; what is left is to be switched off and on.
+        if station.device.in_force().is_none() && station.look_due_ms > now_ms {
+            return;
+        }
+        station.look_due_ms = now_ms + LOOK_EVERY_MS;
+        let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: None });
+        station.device.poll(now_ms, &mut self.world, &mut keep);
+    }
+
+    fn tell(&mut self, nth: usize, now_ms: u64, wires: &mut Wires) {
+        let station = &mut self.stations[nth];
+        let device = station.device.device();
+        let times = u64::from(self.world.voice(device).telemetry_times).max(1);
+        station.telemetry_due_ms = now_ms + (self.period_ms / times).max(1);
+        let Some(reading) = self.world.read(device) else { return };
+        for replica in MEMBERS {
+            let device = &mut self.stations[nth].device;
+            let reply = device.tell(replica, &reading, now_ms, &self.world, &mut self.out);
+            self.send(nth, reply, now_ms, wires);
         }
     }
 
@@ -102,4 +166,9 @@ impl Field {
             wires.send(Packet::Report { device, to: slot(ReplicaId(id)), lan, bytes }, now_ms);
         }
     }
+}
+
+/// What no two frames have in common.
+fn mac(frame: &[u8]) -> Option<u128> {
+    frame.last_chunk().map(|bytes| u128::from_le_bytes(*bytes))
 }

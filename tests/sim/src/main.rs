@@ -37,6 +37,9 @@ struct Options {
     /// Fail at once, without looking for fewer faults.
     #[arg(long)]
     no_shrink: bool,
+    /// Begin no further seed once one has failed.
+    #[arg(long)]
+    until_violation: bool,
     /// How to tell the result.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -87,7 +90,7 @@ fn run(options: &Options) -> Result<bool> {
             scope.spawn(|| {
                 loop {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
-                    if nth >= options.seeds {
+                    if nth >= options.seeds || (options.until_violation && failed(&sum)) {
                         break;
                     }
                     one(options, &scenario, options.seed.wrapping_add(nth), &sum);
@@ -119,6 +122,10 @@ fn one(options: &Options, scenario: &Scenario, seed: u64, sum: &Mutex<Sum>) {
     }
     let mut sum = sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     sum.add(seed, &outcome);
+}
+
+fn failed(sum: &Mutex<Sum>) -> bool {
+    !sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner).violations.is_empty()
 }
 
 impl Sum {

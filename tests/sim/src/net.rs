@@ -145,6 +145,11 @@ impl Wires {
         if is_here { self.ways.pop().map(|Reverse(arrival)| arrival.packet) } else { None }
     }
 
+    /// A replica's connections are gone, with what was under way on them.
+    pub fn hang_up(&mut self, replica: usize) {
+        self.ways.retain(|Reverse(arrival)| !matches!(arrival.packet, Packet::Peer { from, .. } if from == replica));
+    }
+
     fn post(&mut self, packet: Packet, weather: Weather, now_ms: u64) {
         self.sent += 1;
         let at_ms = now_ms + 1 + self.dice.below(weather.delay_max_ms + 1);

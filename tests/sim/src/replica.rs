@@ -1,15 +1,16 @@
 //! One replica: the control that ships, the ledger that ships, the field protocol that ships, on the agreement of this
 //! simulation. It does what `controller/node`'s control and link threads do, in the same order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ridethrough_core::command::{Command, Founding, Position, TransferId};
+use ridethrough_core::command::{Command, Founding, Plan, Position, StoredEnergy, TransferId};
 use ridethrough_core::control::{Control, Duty, Leadership};
 use ridethrough_core::device::{DeviceId, ReplicaId};
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::{Effect, Ledger};
-use ridethrough_core::site::Site;
-use ridethrough_core::units::{Millis, Watts};
+use ridethrough_core::site::{KesmId, Site};
+use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_model::{Forecast, Guarded, Keep, site_samples};
 use ridethrough_protocol::{
     ControllerEndpoint, Event, Keyring, Lan, Leadership as FieldLeadership, Orders, SessionNonce, frames,
@@ -49,6 +50,8 @@ pub struct Ailments {
     pub wall_off_ms: i64,
     /// Each sync of its disk takes so much longer, in ms.
     pub slow_disk_ms: u64,
+    /// Nothing more can be written to its disk.
+    pub full_disk: bool,
     /// Its forecast tells anything at all.
     pub forecast_lies: bool,
 }
@@ -62,6 +65,19 @@ pub struct Given {
     pub frames: Vec<(DeviceId, Vec<u8>)>,
     /// Entries that it applied, with the state after each.
     pub applied: Vec<Applied>,
+    /// What the plan rests on that it has just proposed.
+    pub relied: Vec<Relied>,
+}
+
+/// What a plan says that a module stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relied {
+    /// Which module.
+    pub kesm: KesmId,
+    /// What it was told to store.
+    pub stored: Joules,
+    /// How long ago this replica last heard it, on its own clock; none if it never has.
+    pub age: Option<Millis>,
 }
 
 /// One entry that a replica applied.
@@ -73,8 +89,23 @@ pub struct Applied {
     pub item: Item,
     /// Hash of the state after it.
     pub hash: [u8; 32],
-    /// Whether the proposer had seen another state.
-    pub diverged: bool,
+    /// What it did; nothing where the entry carries nothing.
+    pub effect: Option<Effect>,
+}
+
+impl Applied {
+    /// The plan that the entry carries, if it carries one.
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.item.entry.as_ref()?.command {
+            Command::Plan(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// Whether it is in force now.
+    pub const fn is_admitted(&self) -> bool {
+        matches!(self.effect, Some(Effect::Admitted { .. }))
+    }
 }
 
 /// What a proposal was about.
@@ -121,6 +152,8 @@ pub struct Replica {
     leads_until: Millis,
     dice: Dice,
     forecasts: Vec<RackForecast>,
+    /// When each device's telemetry last came: what plans are judged by.
+    heard: BTreeMap<DeviceId, Millis>,
 }
 
 impl Replica {
@@ -153,6 +186,7 @@ impl Replica {
             leads_until: Millis::ZERO,
             dice,
             forecasts: Vec::new(),
+            heard: BTreeMap::new(),
         }
     }
 
@@ -167,6 +201,17 @@ impl Replica {
             (self.rated_from, self.rated_from_ms) = (self.tell_time(now_ms), now_ms);
         }
         self.ailments = ailments;
+        self.node.is_full = ailments.full_disk;
+    }
+
+    /// Whether a write has failed: its process ends.
+    pub const fn has_failed(&self) -> bool {
+        self.node.has_failed()
+    }
+
+    /// A peer was forgotten and added again, with an empty log.
+    pub fn forget(&mut self, peer: ReplicaId) {
+        self.node.forget(peer);
     }
 
     /// The log's end of it.
@@ -209,6 +254,7 @@ impl Replica {
         for frame in frames(bytes).map_while(Result::ok) {
             match self.endpoint.observe(frame, lan, now) {
                 Some(Event::Telemetry(said)) => {
+                    self.heard.insert(said.device, now);
                     self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
                 }
                 Some(Event::Ack { ack, in_force, .. }) => {
@@ -235,7 +281,7 @@ impl Replica {
         self.follow_leadership(now);
         self.command(now);
         if now >= self.next_tick {
-            self.tick(now);
+            self.tick(now, &mut given.relied);
         }
         given.words.extend(self.node.outgoing());
         let frames = &mut given.frames;
@@ -259,12 +305,9 @@ impl Replica {
             let index = self.applied + 1;
             let Some(item) = self.node.item(index).cloned() else { return };
             self.applied = index;
-            let mut diverged = false;
-            if let Some(entry) = &item.entry {
-                let at = Position { term: item.term, leader: item.leader, index };
-                diverged = matches!(Arc::make_mut(&mut self.ledger).apply(at, entry), Effect::Diverged { .. });
-            }
-            applied.push(Applied { index, item, hash: self.ledger.seen().hash, diverged });
+            let at = Position { term: item.term, leader: item.leader, index };
+            let effect = item.entry.as_ref().map(|entry| Arc::make_mut(&mut self.ledger).apply(at, entry));
+            applied.push(Applied { index, item, hash: self.ledger.seen().hash, effect });
         }
     }
 
@@ -343,7 +386,7 @@ impl Replica {
         }
     }
 
-    fn tick(&mut self, now: Millis) {
+    fn tick(&mut self, now: Millis, relied: &mut Vec<Relied>) {
         while self.next_tick <= now {
             self.next_tick = self.next_tick.saturating_add(self.setting.site.policy.tick);
         }
@@ -357,8 +400,16 @@ impl Replica {
             return;
         }
         if let Some(Ok(command)) = self.control.proposal(now, founding) {
+            if let Command::Plan(plan) = &command {
+                relied.extend(plan.stored.iter().map(|told| self.relied(told, now)));
+            }
             self.propose(command, now);
         }
+    }
+
+    fn relied(&self, told: &StoredEnergy, now: Millis) -> Relied {
+        let heard = self.heard.get(&DeviceId::Kesm(told.kesm));
+        Relied { kesm: told.kesm, stored: told.stored, age: heard.map(|at| now.saturating_sub(*at)) }
     }
 
     fn forecast(&mut self, now: Millis) {
@@ -401,8 +452,13 @@ impl Replica {
     }
 }
 
-/// A forecast of anything from nothing to many times what the rack may take: the planner must bear it.
+/// A forecast of anything, mostly up to many times what the rack may take, at times of what cannot be: the planner must
+/// bear it.
 fn lie(forecast: &mut RackForecast, dice: &mut Dice) {
-    let watts = Watts::new(i64::try_from(dice.below(200_000)).unwrap_or(0));
-    *forecast = RackForecast::flat(watts, forecast.horizon, forecast.source);
+    let watts = match dice.below(20) {
+        0 => i64::MAX,
+        1 => i64::MIN,
+        _ => i64::try_from(dice.below(200_000)).unwrap_or(0),
+    };
+    *forecast = RackForecast::flat(Watts::new(watts), forecast.horizon, forecast.source);
 }

@@ -59,3 +59,22 @@ fn disks_that_lie_about_syncs_are_found_out() {
     });
     assert!(found, "entries that were acknowledged and lost went unnoticed");
 }
+
+#[test]
+fn disks_that_fill_and_rot_cost_nothing_that_was_committed() {
+    let scenario = demo();
+    let fault = |nth, kind, at_ms, what| Fault { nth, kind, at_ms, until_ms: at_ms + 2_000, what };
+    let faults = vec![
+        fault(0, Kind::FullDisk, 3_000, What::FullDisk(0)),
+        fault(1, Kind::RottenDisk, 7_000, What::RottenDisk(1)),
+        fault(2, Kind::RottenDisk, 12_000, What::RottenDisk(0)),
+        // A second one at the same time would be more than any majority survives: it does not take effect.
+        fault(3, Kind::RottenDisk, 12_500, What::RottenDisk(2)),
+    ];
+    for seed in 1..=SEEDS {
+        let outcome = Plan { faults: faults.clone(), ..Plan::of(seed, &scenario, SPAN_MS) }.run(&scenario);
+        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
+        assert_eq!(outcome.faults.get(&Kind::FullDisk), Some(&1), "seed {seed}");
+        assert_eq!(outcome.faults.get(&Kind::RottenDisk), Some(&2), "seed {seed}");
+    }
+}

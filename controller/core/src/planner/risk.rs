@@ -45,11 +45,12 @@ pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
 pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: Watts) -> Verdict {
     let site = inputs.ledger.site();
     let forecast = inputs.forecasts[rack.index()];
-    // Unknown is not zero: without a reading, the forecast's own bound stands for the present.
-    let told = inputs.view.load_bound(site, rack, inputs.now).unwrap_or(forecast.peak_p99);
+    // Unknown is not zero: without a reading, the forecast's own bound stands for the present, as far as it can be.
+    let nameplate = site.rack(rack).nameplate;
+    let told = inputs.view.load_bound(site, rack, inputs.now).unwrap_or(forecast.peak_p99.or_zero().min(nameplate));
     // A meter that is not believed says nothing: the rack may take all that its servers can.
     let lies = (inputs.fault)(DeviceId::Pdu(rack)).is_some_and(Fault::is_of_the_meter);
-    let present = if lies { site.rack(rack).nameplate } else { told };
+    let present = if lies { nameplate } else { told };
     let hold = site.hold(rack);
     let limit = site.rack(rack).limit;
     let margin = limit.saturating_sub(hold);
@@ -57,7 +58,7 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
     // A capped rack shows its cap and not what it would take; a little more is asked for, to free it step by step.
     let wanted = inputs.ledger.cap(rack).map_or(present, |cap| present.max(cap.cap.saturating_add(margin)));
     // Servers take no more than their ratings; what comes back after an outage may, while supplies refill.
-    let may_take = |peak: Watts| peak.max(wanted).min(site.rack(rack).nameplate.max(present)).max(comes_back_to);
+    let may_take = |peak: Watts| peak.max(wanted).min(nameplate.max(present)).max(comes_back_to);
     let (peak, likely) = (may_take(forecast.peak_p99), may_take(forecast.peak_p50));
     let rising = likely > present.saturating_add(margin);
     let at_risk = peak > hold && (present > hold || (likely > limit && rising));

@@ -2,8 +2,10 @@ use crate::command::{Action, Command, Operation};
 use crate::device::{DeviceId, Setpoint};
 use crate::example::{HOLD, World, forecast};
 use crate::ledger::Effect;
+use crate::planner::judge;
 use crate::site::{KesmId, RackId};
 use crate::units::Watts;
+use crate::view::View;
 
 fn surging(rack: u16, watts: i64) -> World {
     let mut world = World::new();
@@ -36,6 +38,14 @@ fn a_rack_already_over_its_hold_is_helped_whatever_the_forecast_says() {
     world.load(4, 30_000);
     world.tick();
     assert!(world.granted(4).get() >= 30_000 - HOLD);
+}
+
+#[test]
+fn a_rack_that_was_never_heard_takes_no_more_than_its_servers_can_whatever_the_forecast_says() {
+    let mut world = surging(4, 900_000);
+    world.view = View::new(world.ledger.site());
+    let judged = world.with_inputs(&|_| None, |inputs| judge(inputs, RackId(4)));
+    assert_eq!((judged.risk.present, judged.peak), (Watts::new(42_000), Watts::new(42_000)));
 }
 
 #[test]

@@ -29,12 +29,56 @@ pub struct Disk {
     syncing: VecDeque<(Millis, u64)>,
     /// Whether syncs are believed before they are done: a disk that lies.
     lies: bool,
+    state: State,
+}
+
+/// Whether what a disk holds can be relied on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Whole,
+    /// It is damaged, and its checksums tell.
+    Rotten,
+    /// It was put in place of another, whose promises nobody knows. It is whole again once all is durable up to this index,
+    /// where a leader's log ended; none before one was heard.
+    Replaced(Option<u64>),
 }
 
 impl Disk {
     /// An empty one; one that lies says that a sync is done before it is.
     pub fn empty(lies: bool) -> Self {
         Self { lies, ..Self::default() }
+    }
+
+    /// One in place of another that has rotten.
+    pub fn replacement() -> Self {
+        Self { state: State::Replaced(None), ..Self::default() }
+    }
+
+    /// Bits flip in what it holds.
+    pub fn rot(&mut self) {
+        *self = Self { state: State::Rotten, ..Self::default() };
+    }
+
+    /// Whether it is damaged.
+    pub fn is_rotten(&self) -> bool {
+        self.state == State::Rotten
+    }
+
+    /// Whether it holds everything that its replica has ever said to be durable.
+    pub fn is_whole(&self) -> bool {
+        match self.state {
+            State::Whole => true,
+            State::Rotten | State::Replaced(None) => false,
+            State::Replaced(Some(upto)) => self.synced >= upto,
+        }
+    }
+
+    /// It holds all of a leader's log, which ends here.
+    pub fn has_all(&mut self, upto: u64) {
+        if !self.is_whole() {
+            self.state = State::Replaced(Some(upto));
+        }
     }
 
     /// Where the log ends.
@@ -66,6 +110,12 @@ impl Disk {
     /// Entries that are durable.
     pub const fn synced(&self) -> u64 {
         self.synced
+    }
+
+    /// Entries that would be there after a power cut, whatever was said of them.
+    pub fn durable(&self) -> u64 {
+        let first_unsynced = self.syncing.front().map_or(self.last(), |(_, upto)| upto.saturating_sub(1));
+        if self.lies { first_unsynced.min(self.last()) } else { self.synced }
     }
 
     /// Appends one; it is durable at `at` or, if syncs before it take longer, with them.
@@ -105,8 +155,7 @@ impl Disk {
 
     /// The power goes: of what was not durable yet, some may have been stored.
     pub fn crash(&mut self, dice: &mut Dice) {
-        let first_unsynced = self.syncing.front().map_or(self.last(), |(_, upto)| upto.saturating_sub(1));
-        let durable = if self.lies { first_unsynced.min(self.last()) } else { self.synced };
+        let durable = self.durable();
         let kept = durable + dice.below(self.last() - durable + 1);
         self.items.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         self.syncing.clear();

@@ -80,6 +80,10 @@ pub struct Node {
     dice: Dice,
     /// How long a sync takes.
     pub sync_ms: u64,
+    /// Whether nothing more can be written.
+    pub is_full: bool,
+    /// Whether a write has failed: the process ends and says nothing more.
+    failed: bool,
     /// Words that go out, and to whom.
     outbox: Vec<(ReplicaId, Word)>,
 }
@@ -103,6 +107,8 @@ impl Node {
             pending: Vec::new(),
             dice,
             sync_ms: 1,
+            is_full: false,
+            failed: false,
             outbox: Vec::new(),
         };
         node.wait(promised_until);
@@ -113,6 +119,16 @@ impl Node {
     pub fn crash(mut self) -> Disk {
         self.disk.crash(&mut self.dice);
         self.disk
+    }
+
+    /// Whether a write has failed, after which nothing that it said or says may count.
+    pub const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// A peer was forgotten and added again, with an empty log: what it has said before says nothing any more.
+    pub fn forget(&mut self, peer: ReplicaId) {
+        self.progress[slot(peer)] = Progress { next: self.disk.last() + 1, matched: 0, acked: None };
     }
 
     /// What it is.
@@ -128,6 +144,11 @@ impl Node {
     /// Up to which index it knows the log to be committed.
     pub const fn commit(&self) -> u64 {
         self.commit
+    }
+
+    /// Its disk.
+    pub const fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// An entry of its log.
@@ -149,7 +170,7 @@ impl Node {
 
     /// Appends an entry where this replica leads; its index.
     pub fn propose(&mut self, entry: Arc<Entry>, now: Millis) -> Option<u64> {
-        if self.role != Role::Leader {
+        if self.role != Role::Leader || !self.may_write() {
             return None;
         }
         self.append(Some(entry), now);
@@ -159,6 +180,9 @@ impl Node {
 
     /// Takes in a peer's word.
     pub fn hear(&mut self, from: ReplicaId, word: Word, now: Millis) {
+        if self.failed {
+            return;
+        }
         match word {
             Word::Ask { term, end } => self.asked(from, term, end, now),
             Word::Vote { term, granted } => self.voted(from, term, granted, now),
@@ -171,6 +195,9 @@ impl Node {
 
     /// Does what is due; call it after everything else, too.
     pub fn poll(&mut self, now: Millis) {
+        if self.failed {
+            return;
+        }
         if self.disk.settle(now) {
             self.release();
             self.advance();
@@ -200,8 +227,14 @@ impl Node {
         self.stand_at = from.saturating_add(Millis::new(window));
     }
 
+    /// Whether a write can succeed; one that does not is never tried again.
+    fn may_write(&mut self) -> bool {
+        self.failed |= self.is_full;
+        !self.failed
+    }
+
     fn learn(&mut self, term: u64) {
-        if term > self.disk.hard.term {
+        if term > self.disk.hard.term && self.may_write() {
             self.disk.hard = disk::Hard { term, vote: None };
             self.follow();
         }
@@ -214,7 +247,7 @@ impl Node {
 
     fn stand(&mut self, now: Millis) {
         self.wait(now);
-        if self.promised_until > now {
+        if self.promised_until > now || !self.disk.is_whole() || !self.may_write() {
             return;
         }
         self.learn(self.term() + 1);
@@ -232,7 +265,8 @@ impl Node {
         if !bound && term >= self.term() {
             self.learn(term);
             let free = self.disk.hard.vote.is_none_or(|vote| vote == from);
-            let granted = free && end >= self.disk.end() && self.role == Role::Follower;
+            let able = free && self.role == Role::Follower && self.disk.is_whole();
+            let granted = able && end >= self.disk.end() && self.may_write();
             if granted {
                 self.disk.hard.vote = Some(from);
                 self.wait(now);
@@ -256,6 +290,9 @@ impl Node {
     }
 
     fn append(&mut self, entry: Option<Arc<Entry>>, now: Millis) {
+        if !self.may_write() {
+            return;
+        }
         let item = Item { term: self.term(), leader: self.id, entry };
         self.disk.push(item, self.synced_at(now));
     }
@@ -302,8 +339,11 @@ impl Node {
             self.outbox.push((from, behind));
             return;
         }
-        let upto = after.index + items.len() as u64;
+        let (upto, are_all) = (after.index + items.len() as u64, items.len() < ITEMS_MAX);
         self.take(after.index, items, now);
+        if are_all {
+            self.disk.has_all(upto);
+        }
         self.commit = self.commit.max(commit.min(upto));
         let word = Word::Appended { term, matched: Some(upto), last: self.disk.last(), sent_at };
         self.pending.push(Pending { upto, to: from, word });
@@ -314,14 +354,17 @@ impl Node {
     fn take(&mut self, after: u64, items: Vec<Item>, now: Millis) {
         let at = self.synced_at(now);
         for (index, item) in (after + 1..).zip(items) {
-            match self.disk.get(index) {
-                Some(known) if known.term == item.term => continue,
-                Some(_) => {
-                    assert!(index > self.commit, "entry {index} is committed and another leader replaces it");
-                    self.disk.truncate(index - 1);
-                    self.pending.retain(|pending| pending.upto < index);
-                }
-                None => {}
+            let known = self.disk.get(index).map(|known| known.term);
+            if known == Some(item.term) {
+                continue;
+            }
+            if !self.may_write() {
+                return;
+            }
+            if known.is_some() {
+                assert!(index > self.commit, "I5: entry {index} is committed and another leader replaces it");
+                self.disk.truncate(index - 1);
+                self.pending.retain(|pending| pending.upto < index);
             }
             self.disk.push(item, at);
         }

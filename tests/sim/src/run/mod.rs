@@ -1,23 +1,27 @@
 //! One run: a site, a seed, a span of virtual time.
 
+mod strike;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ridethrough_core::device::DeviceId;
-use ridethrough_fault_injection::plant::fault::{DeviceFault, Happening};
+use ridethrough_core::units::Millis;
+use ridethrough_fault_injection::field::Act;
 use ridethrough_fault_injection::plant::random::mix;
 use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{KeyEpoch, Keyring, Lan, Orders, SiteSecret};
 
+use self::strike::Struck;
 use crate::consensus::disk::Disk;
 use crate::consensus::{MEMBERS, slot};
 use crate::dice::Dice;
-use crate::faults::{self, Fault, Kind, What};
+use crate::faults::{self, Fault, Kind};
 use crate::field::Field;
-use crate::invariants::{Violation, Watch};
-use crate::net::{Packet, Tally, Weather, Wires};
-use crate::replica::{Ailments, Replica, Setting};
+use crate::invariants::liveness::Standing;
+use crate::invariants::{Held, Violation, Watch, energy, liveness};
+use crate::net::{Packet, Tally, Wires};
+use crate::replica::{Ailments, Applied, Replica, Setting};
 
 /// So long before the end nothing is wrong any more, in ms: long enough for all to be well again.
 pub const CALM_MS: u64 = 12_000;
@@ -74,10 +78,19 @@ impl Plan {
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let what = panic.downcast_ref::<String>().map(String::as_str);
             let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned();
-            let violation = Violation { invariant: "panic", at_ms: 0, what };
-            Outcome { violations: vec![violation], ..Outcome::default() }
+            Outcome { violations: vec![Violation::of_panic(what)], ..Outcome::default() }
         })
     }
+}
+
+/// What a site promises, how full its modules are and what its ties carry is another from seed to seed: limits bind only where
+/// there is little.
+fn vary(scenario: &mut Scenario, dice: &mut Dice) {
+    let reaction_ms = dice.pick(&[3_000, 10_000, 20_000]).unwrap_or(3_000);
+    scenario.site.policy.reaction = Millis::new(reaction_ms);
+    scenario.physics.charge_start = dice.pick(&[0.35, 0.5, 0.9, 0.9]).unwrap_or(0.9);
+    let rated_permille = dice.pick(&[250, 500, 1_000]).unwrap_or(1_000);
+    scenario.site.ties.iter_mut().for_each(|tie| tie.rated = tie.rated.permille(rated_permille));
 }
 
 /// A replica's place: what runs there, and what is wrong there.
@@ -89,19 +102,15 @@ struct Seat {
     /// What arrives while it stands still, as sockets keep it.
     kept: Vec<Packet>,
     lives: u64,
+    /// When it is started again after it has ended by itself.
+    revive_at_ms: Option<u64>,
 }
 
 /// Packets that sockets keep while their owner stands still.
 const KEPT_MAX: usize = 2_000;
 
-/// Whom a fault struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Struck {
-    /// One replica.
-    Replica(usize),
-    /// The wires, the plant, or all replicas.
-    All,
-}
+/// A supervisor starts a replica that has ended by itself again after so long, in ms.
+const REVIVED_AFTER_MS: u64 = 500;
 
 /// How long a lying disk takes for what it says that it has done.
 const LIE_MS: u64 = 400;
@@ -130,12 +139,13 @@ impl<'a> Run<'a> {
         let mut dice = Dice::new(plan.seed, u64::from(b'r'));
         let orders = if dice.chance(500) { Orders::TwoOfThree } else { Orders::One };
         let lans: &'static [Lan] = if dice.chance(300) { &Lan::ALL } else { &[Lan::A] };
-        let scenario = Scenario { events: faults::events(&plan.faults), ..scenario.clone() };
+        let mut scenario = Scenario { events: faults::events(&plan.faults), ..scenario.clone() };
+        vary(&mut scenario, &mut Dice::new(plan.seed, u64::from(b'v')));
         let keyring = Keyring::new(KeyEpoch::FIRST, SiteSecret::new([dice.bits().to_le_bytes()[0]; 32]));
         let field = Field::boot(&scenario, &keyring, orders, lans, &mut dice);
         let site = Arc::new(scenario.site.clone());
         let names = site.devices().map(|device| site.device_name(device)).collect();
-        let watch = Watch::new(field.devices(), site.policy.lease);
+        let watch = Watch::new(&site, field.devices(), orders, &plan.faults);
         let setting = Setting { site, keyring, orders };
         let seats = MEMBERS.map(|_| Seat {
             replica: None,
@@ -144,6 +154,7 @@ impl<'a> Run<'a> {
             paused: false,
             kept: Vec::new(),
             lives: 0,
+            revive_at_ms: None,
         });
         let wires = Wires::new(Dice::new(plan.seed, u64::from(b'w')));
         let mut run = Self {
@@ -171,6 +182,7 @@ impl<'a> Run<'a> {
             self.now_ms += 1;
             self.undo_faults();
             self.do_faults();
+            self.revive();
             self.deliver();
             self.field.step(self.now_ms, &mut self.wires);
             (0..3).for_each(|seat| self.turn(seat));
@@ -208,6 +220,7 @@ impl<'a> Run<'a> {
             at.disk = replica.crash();
         }
         at.kept.clear();
+        at.revive_at_ms = None;
     }
 
     fn deliver(&mut self) {
@@ -245,9 +258,18 @@ impl<'a> Run<'a> {
             return;
         }
         let given = replica.turn(now_ms);
+        if replica.has_failed() {
+            self.kill(seat);
+            self.seats[seat].revive_at_ms = Some(now_ms + REVIVED_AFTER_MS);
+            return;
+        }
         for applied in &given.applied {
             self.outcome.trace = mix(self.outcome.trace ^ applied.index ^ now_ms << 32 ^ u64::from(applied.hash[0]));
-            self.watch.applied(seat, applied, now_ms);
+            let held = self.held(applied);
+            self.watch.applied(seat, applied, held, now_ms);
+        }
+        for relied in &given.relied {
+            self.watch.relied(relied, &self.field, now_ms);
         }
         for (to, word) in given.words {
             self.wires.send(Packet::Peer { from: seat, to: slot(to), word }, now_ms);
@@ -260,189 +282,53 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn disk(&self, seat: usize) -> &Disk {
+        let at = &self.seats[seat];
+        at.replica.as_ref().map_or(&at.disk, |replica| replica.node().disk())
+    }
+
+    /// Who holds an entry, and would after a power cut.
+    fn held(&self, applied: &Applied) -> Held {
+        let disks = (0..3).map(|seat| self.disk(seat));
+        // One that was lost may have held it: that is what a majority is for.
+        let holds = |disk: &&Disk| !disk.is_whole() || disk.end_at(applied.index).term == applied.item.term;
+        let durably = |disk: &&Disk| !disk.is_whole() || disk.durable() >= applied.index;
+        Held { in_logs: disks.clone().filter(holds).count(), durably: disks.filter(holds).filter(durably).count() }
+    }
+
     /// Looks at everything, once a millisecond.
     fn look(&mut self) {
-        for (device, act) in self.field.take_acts() {
-            self.outcome.trace = mix(self.outcome.trace ^ device as u64 ^ self.now_ms << 20);
-            if matches!(act, ridethrough_fault_injection::field::Act::Order { verdict: "executed", .. }) {
-                self.outcome.executed += 1;
-            }
-            self.watch.acted(device, &self.names[device], &act, self.now_ms);
+        for deed in self.field.take_deeds() {
+            self.outcome.trace = mix(self.outcome.trace ^ deed.device as u64 ^ self.now_ms << 20);
+            self.outcome.executed += u64::from(matches!(deed.act, Act::Order { verdict: "executed", .. }));
+            self.watch.acted(&deed, &self.names[deed.device], &self.field, self.now_ms);
         }
-        let leads = |seat: &usize| {
-            let at = &self.seats[*seat];
-            at.replica.as_ref().is_some_and(|replica| replica.commands(self.now_ms).is_some())
-        };
-        let commanding: Vec<usize> = (0..3).filter(leads).collect();
+        let commanding: Vec<usize> = (0..3).filter(|seat| self.commands(*seat)).collect();
         if let Some(&leader) = commanding.first()
             && self.led_by != Some(leader)
         {
             self.outcome.failovers += u64::from(self.led_by.is_some());
             self.led_by = Some(leader);
         }
-        let in_force = (0..self.field.devices()).filter(|device| self.field.is_ordered(*device));
-        self.watch.passed(commanding.len(), in_force, self.now_ms);
+        self.watch.passed(commanding.len(), &self.field, &self.names, self.now_ms);
     }
 
-    /// With nothing wrong for a while, one leads, all have the same log, and the leader hears every device.
+    fn commands(&self, seat: usize) -> bool {
+        self.seats[seat].replica.as_ref().is_some_and(|replica| replica.commands(self.now_ms).is_some())
+    }
+
     fn judge_the_end(&mut self) {
-        let now_ms = self.now_ms;
-        let error = self.field.world().energy_error_share().abs();
-        if error >= 1e-6 {
-            self.watch.note("energy", now_ms, format!("the plant's energy is off by a share of {error:e}"));
-        }
-        let leads = |seat: &&Seat| seat.replica.as_ref().is_some_and(|replica| replica.commands(now_ms).is_some());
-        let leaders: Vec<&Seat> = self.seats.iter().filter(leads).collect();
-        let applied: Vec<u64> =
-            self.seats.iter().filter_map(|seat| seat.replica.as_ref()).map(Replica::applied).collect();
-        let live = leaders.first().and_then(|seat| seat.replica.as_ref()).map_or(0, Replica::live_devices);
-        let behind = applied.iter().any(|applied| *applied < self.due);
-        if leaders.len() != 1 || applied.len() != 3 || behind || live != self.field.devices() {
-            let what = format!(
-                "after {CALM_MS} ms without a fault {} lead, they have applied {applied:?} of {}, the leader hears {live} of {} devices",
-                leaders.len(),
-                self.due,
-                self.field.devices()
-            );
-            self.watch.note("liveness", now_ms, what);
-        }
-    }
-
-    fn do_faults(&mut self) {
-        while let Some(fault) =
-            self.plan.faults.get(self.next_fault).copied().filter(|fault| fault.at_ms <= self.now_ms)
-        {
-            self.next_fault += 1;
-            if let Some(struck) = self.begin(fault) {
-                *self.outcome.faults.entry(fault.kind).or_default() += 1;
-                self.begun.push((fault, struck));
-            }
-        }
-    }
-
-    fn undo_faults(&mut self) {
-        let (over, on): (Vec<_>, Vec<_>) = self.begun.drain(..).partition(|(fault, _)| fault.until_ms <= self.now_ms);
-        self.begun = on;
-        for (fault, struck) in over {
-            self.finish(fault, struck);
-        }
-    }
-
-    /// Whoever commands, or stands best to.
-    fn leader(&self) -> Option<usize> {
-        self.led_by.filter(|seat| self.seats[*seat].replica.is_some())
-    }
-
-    /// Begins a fault; none where it could not take effect, and else whom it struck.
-    fn begin(&mut self, fault: Fault) -> Option<Struck> {
-        match fault.what {
-            What::Kill(whom) => {
-                let seat = whom.or_else(|| self.leader()).filter(|seat| self.seats[*seat].replica.is_some())?;
-                self.kill(seat);
-                Some(Struck::Replica(seat))
-            }
-            What::KillAll => {
-                (0..3).for_each(|seat| self.kill(seat));
-                Some(Struck::All)
-            }
-            What::Pause(whom) => {
-                let seat = whom.or_else(|| self.leader()).filter(|seat| !self.seats[*seat].paused)?;
-                self.seats[seat].paused = true;
-                Some(Struck::Replica(seat))
-            }
-            What::Cut { from, to, both } => {
-                self.wires.cut[from][to] = true;
-                self.wires.cut[to][from] |= both;
-                Some(Struck::All)
-            }
-            What::Peers(weather) => {
-                self.wires.peers = weather;
-                Some(Struck::All)
-            }
-            What::Field(weather) => {
-                self.wires.field = weather;
-                Some(Struck::All)
-            }
-            What::LanDead(lan) => {
-                self.wires.dead[lan] = true;
-                Some(Struck::All)
-            }
-            What::Away(seat) => {
-                self.wires.away[seat] = true;
-                Some(Struck::All)
-            }
-            What::SlowDisk(seat, ms) => {
-                self.ail(seat, |ailments| ailments.slow_disk_ms = ms);
-                Some(Struck::Replica(seat))
-            }
-            What::Drift(seat, ppm) => {
-                self.ail(seat, |ailments| ailments.drift_ppm = ppm);
-                Some(Struck::Replica(seat))
-            }
-            What::WallOff(seat, ms) => {
-                self.ail(seat, |ailments| ailments.wall_off_ms = ms);
-                Some(Struck::Replica(seat))
-            }
-            What::Lies(seat) => {
-                self.ail(seat, |ailments| ailments.forecast_lies = true);
-                Some(Struck::Replica(seat))
-            }
-            What::Plant(Happening::Device { device, fault: DeviceFault::Reboot { keeps_memory: false } }) => {
-                self.forget(device);
-                Some(Struck::All)
-            }
-            What::Plant(_) => Some(Struck::All),
-        }
-    }
-
-    fn finish(&mut self, fault: Fault, struck: Struck) {
-        match (fault.what, struck) {
-            (What::Kill(_), Struck::Replica(seat)) => self.start_again(seat),
-            (What::Pause(_), Struck::Replica(seat)) => self.resume(seat),
-            (What::KillAll, _) => (0..3).for_each(|seat| self.start_again(seat)),
-            (what, _) => self.clear(what),
-        }
-    }
-
-    fn clear(&mut self, what: What) {
-        match what {
-            What::Cut { from, to, .. } => (self.wires.cut[from][to], self.wires.cut[to][from]) = (false, false),
-            What::Peers(_) => self.wires.peers = Weather::default(),
-            What::Field(_) => self.wires.field = Weather::default(),
-            What::LanDead(lan) => self.wires.dead[lan] = false,
-            What::Away(seat) => self.wires.away[seat] = false,
-            What::SlowDisk(seat, _) => self.ail(seat, |ailments| ailments.slow_disk_ms = 0),
-            What::Drift(seat, _) => self.ail(seat, |ailments| ailments.drift_ppm = 0),
-            What::WallOff(seat, _) => self.ail(seat, |ailments| ailments.wall_off_ms = 0),
-            What::Lies(seat) => self.ail(seat, |ailments| ailments.forecast_lies = false),
-            What::Kill(_) | What::KillAll | What::Pause(_) | What::Plant(_) => {}
-        }
-    }
-
-    fn ail(&mut self, seat: usize, change: impl FnOnce(&mut Ailments)) {
-        let (at, now_ms) = (&mut self.seats[seat], self.now_ms);
-        change(&mut at.ailments);
-        if let Some(replica) = &mut at.replica {
-            replica.suffer(at.ailments, now_ms);
-        }
-    }
-
-    fn start_again(&mut self, seat: usize) {
-        if self.seats[seat].replica.is_none() {
-            self.start(seat);
-        }
-    }
-
-    fn resume(&mut self, seat: usize) {
-        self.seats[seat].paused = false;
-        for packet in std::mem::take(&mut self.seats[seat].kept) {
-            self.hand(seat, packet);
-        }
-    }
-
-    fn forget(&mut self, device: DeviceId) {
-        if let Some(device) = self.setting.site.device_slot(device) {
-            self.watch.forgot(device);
-        }
+        self.watch.note("energy", self.now_ms, energy::adds_up(self.field.world()));
+        let leaders: Vec<usize> = (0..3).filter(|seat| self.commands(*seat)).collect();
+        let replica = |seat: usize| self.seats[seat].replica.as_ref();
+        let standing = Standing {
+            leaders: leaders.len(),
+            applied: (0..3).filter_map(replica).map(Replica::applied).collect(),
+            due: self.due,
+            heard: leaders.first().and_then(|seat| replica(*seat)).map_or(0, Replica::live_devices),
+            devices: self.field.devices(),
+            calm_ms: CALM_MS,
+        };
+        self.watch.note("liveness", self.now_ms, liveness::is_back(&standing));
     }
 }
