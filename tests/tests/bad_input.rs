@@ -433,6 +433,11 @@ fn a_data_folder_that_is_not_this_replicas_is_refused_as_it_is() {
         &["n1/site.toml", "another site"],
     );
     check(
+        "the folder of another replica",
+        &|other| write(&other.file("n1/replica"), "2\n"),
+        &["n1/replica", "the folder of replica n2, not of n1"],
+    );
+    check(
         "a damaged record in the middle",
         &|other| flip(&first_segment(&other.file("n1")), |_| 60),
         &[&segment, "at offset 40: ", "nothing was modified"],

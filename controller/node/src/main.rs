@@ -4,6 +4,7 @@ mod baselines;
 mod clock;
 mod config;
 mod control;
+mod data_folder;
 mod forecasting;
 mod operator;
 mod plausibility;

@@ -145,7 +145,7 @@ fn tell_runtime(fault: Option<&LoadError>, runtime: &RuntimeUse) {
 /// Runs a replica until SIGINT or SIGTERM, or until it must stop by itself.
 pub fn run(file: &Path) -> Result<()> {
     let Checked { config, site_text, site, keys, tls, mapping, token, witness } = load(file)?;
-    refuse_another_site(&config, &site_text)?;
+    data_folder::refuse_others(&config, &site_text)?;
     let consensus = consensus_runtime()?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
@@ -170,7 +170,7 @@ pub fn run(file: &Path) -> Result<()> {
         let named = format!("{}: peer.address of replica {}", file.display(), config.replica);
         if own_port { anyhow::Error::from(error).context(named) } else { error.into() }
     })?;
-    keep_site_with_log(&config.data_dir, &site_text)?;
+    data_folder::mark(&config, &site_text)?;
     let replica = Arc::new(replica);
     let shown = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
     let signals = intake.as_ref().map_or_else(|| Arc::new(Signals::none(Instant::now())), Door::signals);
@@ -361,33 +361,6 @@ fn signing(read: Result<Option<SigningKey>, ConfigError>) -> Option<Arc<SigningK
         None
     });
     key.map(Arc::new)
-}
-
-/// A log can only be replayed on the site that it was founded on: on another, its entries would mean something else.
-fn refuse_another_site(config: &Config, text: &str) -> Result<()> {
-    let kept = config.data_dir.join("site.toml");
-    match std::fs::read_to_string(&kept) {
-        Ok(known) if known != text => bail!(
-            "{}: this log was founded on another site than {}: run on the site as it was, or found a new cluster in an \
-             empty data_dir",
-            kept.display(),
-            config.site.display()
-        ),
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{}: cannot be read", kept.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A copy of the site file beside the log, so that a copied folder is all that an auditor needs.
-fn keep_site_with_log(data_dir: &Path, text: &str) -> Result<()> {
-    let kept = data_dir.join("site.toml");
-    // One that is there is the same: `refuse_another_site` has compared them.
-    if kept.exists() {
-        return Ok(());
-    }
-    std::fs::write(&kept, text).with_context(|| format!("{}: cannot be written", kept.display()))
 }
 
 fn draw() -> Result<u64> {
