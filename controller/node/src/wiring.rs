@@ -12,7 +12,6 @@
 //! control thread ──ring: power of racks, once a second──► record thread
 //! ```
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,6 +33,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::baselines::Baselines;
 use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
+use crate::data_folder;
 use crate::forecasting::Forecasting;
 use crate::operator::explain::Wonders;
 use crate::operator::{self, Desk};

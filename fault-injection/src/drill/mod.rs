@@ -11,7 +11,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`file`] | the drill as it is written: TOML, checked as a whole |
+//! | [`mod@file`] | the drill as it is written: TOML, checked as a whole |
 //! | [`stage`] | replicas, plant and wires of one run |
 //! | [`wires`] | what lies between two replicas: stalls, delays and damages what goes over it |
 //! | [`faults`] | one file per family: how it is done, seen to work and ended |

@@ -47,7 +47,7 @@ impl Report {
             Format::Json => println!("{}", serde_json::to_string_pretty(&result)?),
             Format::Junit => print!("{}", read(folder.junit())?),
             Format::Html => print!("{}", read(folder.page())?),
-            Format::Text => print!("{}page: {}\n", text(&result), folder.page().display()),
+            Format::Text => println!("{}page: {}", text(&result), folder.page().display()),
         }
         if self.open {
             let page = folder.page();
