@@ -1,4 +1,4 @@
-//! Pages that need no script and fetch nothing: markup, and drawings as inline SVG.
+//! Pages that need no script and fetch nothing: markup, drawings as inline SVG, and the style that all of them have (`base.css`).
 
 pub mod markup;
 pub mod svg;

@@ -12,6 +12,7 @@ use crate::drill::seen::Seen;
 use crate::realtime::{PlantThread, Witnessed};
 
 impl Play<'_> {
+    /// Does a fault. One that cannot be done is ended at once, in case that half of it was; it has not worked then.
     pub(super) fn inject(&mut self, nth: usize) -> Result<()> {
         let spec = self.options.drill.faults[nth].clone();
         let leader = self.stage.leader();
@@ -28,13 +29,15 @@ impl Play<'_> {
         self.stage.touched.extend(&whom);
         self.stage.plant().into_iter().for_each(PlantThread::forget);
         let began = Instant::now();
-        let done = fault.inject(&mut self.stage);
+        let failed = fault.inject(&mut self.stage).err();
         let takes_leader = takes_the_leader(&spec.kind) && self.drill().expect.gap_ms.is_some();
         let awaited = leader.filter(|leader| takes_leader && whom.contains(&leader.replica)).map(|leader| leader.term);
         let until = spec.for_s.map(|seconds| began + Duration::from_secs_f64(seconds));
-        let active = Active { nth, fault, text, began, until, effect: None, awaited, ended: false };
-        self.active.push(active);
-        done
+        let awaited = awaited.filter(|_| failed.is_none());
+        self.active.push(Active { nth, fault, text, began, until, effect: None, awaited, ended: false });
+        let Some(error) = failed else { return Ok(()) };
+        self.note(About::Fault, format!("could not be done: {error:#}"));
+        self.end_fault(self.active.len() - 1)
     }
 
     /// Whether faults work, whether they are over, whether the next leader is obeyed.

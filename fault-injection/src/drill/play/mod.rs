@@ -211,6 +211,8 @@ impl Play<'_> {
         if let Some(why) = refusal(&told) {
             return Ok(Some(why));
         }
+        let waited_s = self.t_s();
+        self.outcome.events.iter_mut().for_each(|event| event.t_s -= waited_s);
         self.began = Instant::now();
         self.led_at = self.began;
         self.outcome.samples.clear();
@@ -236,10 +238,10 @@ impl Play<'_> {
             }
             self.watch_faults(&seen)?;
             while let Some(spec) = self.options.drill.faults.get(next).filter(|spec| spec.at_s <= self.t_s()) {
+                let text = spec.kind.describe();
                 if let Err(error) = self.inject(next) {
-                    let text = format!("{}: {error:#}", spec.kind.describe());
-                    self.note(About::Fault, format!("could not be done: {text}"));
-                    self.measured.effects.push((spec.kind.describe(), None));
+                    self.note(About::Fault, format!("could not be done: {text}: {error:#}"));
+                    self.measured.effects.push((text, None));
                 }
                 next += 1;
             }

@@ -5,7 +5,7 @@ use crate::drill::checks::Check;
 use crate::drill::journal::{Outcome, Verdict};
 use crate::page::markup::escaped;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../../page/base.css"), include_str!("style.css"));
 
 /// The page.
 pub fn page(outcome: &Outcome) -> Result<String, serde_json::Error> {

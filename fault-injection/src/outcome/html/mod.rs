@@ -9,7 +9,7 @@ use super::columns::{COLUMNS, Column, MORE, seconds};
 use super::{Outcome, PolicyOutcome, json, verdict};
 use crate::page::markup::escaped;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../../page/base.css"), include_str!("style.css"));
 
 /// The page. `command_line` is what to type for the same comparison.
 pub fn page(outcomes: &[Outcome], command_line: &str) -> Result<String, serde_json::Error> {
