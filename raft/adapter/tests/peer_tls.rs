@@ -242,12 +242,20 @@ fn the_days_that_are_left_are_told() {
         let (mut cluster, ca, now) = (Cluster::new(), Ca::new(), SystemTime::now());
         let issued = ca.issue_at(&[peer(1)], now - DAY, now + 12 * DAY + DAY / 2);
         cluster.identities.insert(1, identity(CLUSTER, 1, &ca.pem, &issued, None));
-        cluster.start(1).await.expect("starts");
         let line = "ridethrough_peer_certificate_days_left{certificate=\"replica\"} 12";
+        let is_told = || counted().render().lines().any(|one| one == line);
         let began = Instant::now();
-        while !counted().render().lines().any(|one| one == line) {
+        // All tests of this process share one recorder: what another one's replica tells of itself at its start may hide it.
+        loop {
+            cluster.start(1).await.expect("starts");
+            for _ in 0..100 {
+                if is_told() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             assert!(began.elapsed() < PATIENCE, "expected {line} in {}", counted().render());
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            cluster.stop(1).await;
         }
     });
 }
