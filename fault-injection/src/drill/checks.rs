@@ -148,7 +148,10 @@ fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
     let verified = measured.audit["verified"].as_bool() == Some(true);
     let entries = count("entries").map_or_else(String::new, |entries| format!(" ({entries} entries)"));
     let (own, other): (Vec<_>, Vec<_>) = measured.ended.iter().partition(|(_, touched)| *touched);
-    let ended = |all: &[(u16, bool)]| all.iter().map(|(id, _)| format!("n{id}")).collect::<Vec<_>>().join(", ");
+    let ended = |all: &[(u16, bool)]| match all {
+        [] => "none".to_owned(),
+        all => all.iter().map(|(id, _)| format!("n{id}")).collect::<Vec<_>>().join(", "),
+    };
     let mut checks = vec![
         check(
             "two acting in one term",
@@ -156,7 +159,7 @@ fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
             "never",
             measured.rivals.is_none(),
         ),
-        check("untouched replicas that ended", ended(&other), "", other.is_empty()),
+        check("untouched replicas that ended", ended(&other), "none", other.is_empty()),
     ];
     // Devices' records and the plant's meters can be read only where the plant is the drill's own, and a log is audited once
     // nobody writes to it, or by its backup.
@@ -181,7 +184,7 @@ fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
         ]);
     }
     if expect.ends_by_itself || !own.is_empty() {
-        let shown = if own.is_empty() { "none".into() } else { ended(&own) };
+        let shown = ended(&own);
         let budget = if expect.ends_by_itself { "it ends" } else { "it does not" };
         checks.push(check(
             "touched replicas that ended by themselves",

@@ -9,7 +9,7 @@ const WIDTH: f64 = 1_180.0;
 const LEFT: f64 = 190.0;
 /// Where the names of lanes and plots begin.
 const NAMES: f64 = 4.0;
-const RIGHT: f64 = 1_170.0;
+const RIGHT: f64 = 1_155.0;
 const LANE: f64 = 18.0;
 const PLOT: f64 = 70.0;
 const GAP: f64 = 14.0;
