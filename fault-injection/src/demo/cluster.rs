@@ -127,8 +127,7 @@ impl Cluster {
         let ports = free_ports()?;
         let nodes =
             (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring, &mut over)).collect::<Result<_>>()?;
-        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
-        Ok(Self { nodes, secret, program, agent })
+        Ok(Self { nodes, secret, program, agent: agent() })
     }
 
     /// Replicas of somebody else that run on this machine, by their configurations. Whoever started them starts them again.
@@ -137,8 +136,7 @@ impl Cluster {
         if let Some(node) = nodes.iter().find(|node| nodes.iter().filter(|other| other.id == node.id).count() > 1) {
             bail!("replica n{} is named twice", node.id);
         }
-        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into();
-        Ok(Self { nodes, secret: PathBuf::new(), program: PathBuf::new(), agent })
+        Ok(Self { nodes, secret: PathBuf::new(), program: PathBuf::new(), agent: agent() })
     }
 
     /// Starts a replica, or starts it again; one that somebody else started is left to him.
@@ -179,7 +177,7 @@ impl Cluster {
 
     /// What a replica last published; none when it does not answer.
     pub fn snapshot(&self, id: u16) -> Option<Snapshot> {
-        let node = self.nodes.iter().find(|node| node.id == id && (node.child.is_some() || node.attached))?;
+        let node = self.answering(id)?;
         let mut answer = self.agent.get(format!("http://{}/api/snapshot", node.http)).call().ok()?;
         let text = answer.body_mut().read_to_string().ok()?;
         serde_json::from_str(&text).ok()
@@ -187,7 +185,7 @@ impl Cluster {
 
     /// What a replica counts, as Prometheus reads it; none when it does not answer.
     pub fn metrics(&self, id: u16) -> Option<String> {
-        let node = self.nodes.iter().find(|node| node.id == id && (node.child.is_some() || node.attached))?;
+        let node = self.answering(id)?;
         self.agent.get(format!("http://{}/metrics", node.http)).call().ok()?.body_mut().read_to_string().ok()
     }
 
@@ -211,21 +209,6 @@ impl Cluster {
             }
         }
         Ok(ended)
-    }
-
-    /// Waits for a replica that was told to stop; an error when it does not stop in time.
-    pub fn wait_for_end(&mut self, id: u16) -> Result<()> {
-        let node = self.node_mut(id)?;
-        let Some(child) = node.child.as_mut() else { return Ok(()) };
-        let deadline = Instant::now() + STOP_DEADLINE;
-        while child.try_wait()?.is_none() {
-            if Instant::now() > deadline {
-                bail!("replica n{id} did not stop in {} s", STOP_DEADLINE.as_secs());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        node.child = None;
-        Ok(())
     }
 
     /// Where a replica takes telemetry, and where its data lie.
@@ -256,11 +239,19 @@ impl Cluster {
         self.nodes.iter_mut().try_for_each(|node| node.wait_for_end(deadline))
     }
 
-    /// Tells one replica to stop and waits for it.
+    /// Tells one replica to stop and waits for it; for one that somebody else started he has to wait.
     pub fn stop_one(&mut self, id: u16) -> Result<()> {
+        if self.node(id)?.attached {
+            return self.signal(id, Signal::SIGTERM);
+        }
         let node = self.node_mut(id)?;
         node.child.as_ref().into_iter().for_each(terminate);
         node.wait_for_end(Instant::now() + STOP_DEADLINE)
+    }
+
+    /// A replica that could answer.
+    fn answering(&self, id: u16) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.id == id && (node.child.is_some() || node.attached))
     }
 
     fn node_mut(&mut self, id: u16) -> Result<&mut Node> {
@@ -275,6 +266,10 @@ impl Drop for Cluster {
             let _ = child.wait();
         }
     }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().timeout_global(Some(ANSWER_DEADLINE)).build().into()
 }
 
 /// The process that answers operators in this data folder, as the system knows it.

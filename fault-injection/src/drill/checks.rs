@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::file::{Drill, Expect};
+use super::stage::named;
 
 /// One thing that was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,6 +75,13 @@ fn seconds(span: Duration) -> String {
 
 /// Everything that is judged.
 pub(super) fn all(drill: &Drill, measured: &Measured) -> Vec<Check> {
+    let mut checks = live(drill, measured);
+    checks.extend(measured.energy_error_share.map(|_| audited(measured)).into_iter().flatten());
+    checks
+}
+
+/// What can be judged while the cluster runs.
+pub(super) fn live(drill: &Drill, measured: &Measured) -> Vec<Check> {
     let mut checks = vec![steady("steady before", measured.steady.as_ref(), drill.steady.within_s)];
     checks.extend(measured.effects.iter().map(|(fault, effect)| {
         let shown = effect.clone().unwrap_or_else(|| "nothing showed it".into());
@@ -140,17 +148,10 @@ fn expected(expect: &Expect, measured: &Measured) -> Vec<Check> {
 
 /// What every drill must keep.
 fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
-    let count = |key: &str| measured.audit[key].as_u64();
-    let none = |name: &str, key: &str| {
-        let found = count(key);
-        check(name, found.map_or_else(|| "not told".into(), |found| found.to_string()), 0, found == Some(0))
-    };
-    let verified = measured.audit["verified"].as_bool() == Some(true);
-    let entries = count("entries").map_or_else(String::new, |entries| format!(" ({entries} entries)"));
     let (own, other): (Vec<_>, Vec<_>) = measured.ended.iter().partition(|(_, touched)| *touched);
     let ended = |all: &[(u16, bool)]| match all {
         [] => "none".to_owned(),
-        all => all.iter().map(|(id, _)| format!("n{id}")).collect::<Vec<_>>().join(", "),
+        all => named(all.iter().map(|(id, _)| *id)),
     };
     let mut checks = vec![
         check(
@@ -161,20 +162,10 @@ fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
         ),
         check("untouched replicas that ended", ended(&other), "none", other.is_empty()),
     ];
-    // Devices' records and the plant's meters can be read only where the plant is the drill's own, and a log is audited once
-    // nobody writes to it, or by its backup.
+    // The plant's meters can be read only where the plant is the drill's own.
     if let Some(energy) = measured.energy_error_share {
         checks.extend([
             check("racks dark", measured.trips, expect.trips_max, measured.trips <= expect.trips_max),
-            check(
-                "audit of all logs",
-                if verified { format!("verified{entries}") } else { "NOT VERIFIED".into() },
-                "verified",
-                verified,
-            ),
-            none("uncommitted orders executed", "uncommitted_executed"),
-            none("orders executed twice", "executed_twice"),
-            none("fences that fell", "fences_not_rising"),
             check(
                 "the plant's energy",
                 format!("{energy:.1e} of the turnover"),
@@ -184,14 +175,27 @@ fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
         ]);
     }
     if expect.ends_by_itself || !own.is_empty() {
-        let shown = ended(&own);
         let budget = if expect.ends_by_itself { "it ends" } else { "it does not" };
-        checks.push(check(
-            "touched replicas that ended by themselves",
-            shown,
-            budget,
-            expect.ends_by_itself != own.is_empty(),
-        ));
+        let ok = expect.ends_by_itself != own.is_empty();
+        checks.push(check("touched replicas that ended by themselves", ended(&own), budget, ok));
     }
     checks
+}
+
+/// What only the audit can tell: of the logs, once nobody writes to them, and of the devices' records.
+fn audited(measured: &Measured) -> [Check; 4] {
+    let count = |key: &str| measured.audit[key].as_u64();
+    let none = |name: &str, key: &str| {
+        let found = count(key);
+        check(name, found.map_or_else(|| "not told".into(), |found| found.to_string()), 0, found == Some(0))
+    };
+    let verified = measured.audit["verified"].as_bool() == Some(true);
+    let entries = count("entries").map_or_else(String::new, |entries| format!(" ({entries} entries)"));
+    let shown = if verified { format!("verified{entries}") } else { "NOT VERIFIED".into() };
+    [
+        check("audit of all logs", shown, "verified", verified),
+        none("uncommitted orders executed", "uncommitted_executed"),
+        none("orders executed twice", "executed_twice"),
+        none("fences that fell", "fences_not_rising"),
+    ]
 }

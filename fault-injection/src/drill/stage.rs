@@ -187,3 +187,8 @@ fn own_copy([model, manifest, runtime]: &[PathBuf; 3], home: &Path) -> Result<[P
     copy(&manifest.with_added_extension("sig"))?;
     Ok([copy(model)?, copy(manifest)?, runtime.clone()])
 }
+
+/// Replicas as people call them.
+pub(super) fn named(ids: impl Iterator<Item = u16>) -> String {
+    ids.map(|id| format!("n{id}")).collect::<Vec<_>>().join(", ")
+}

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
-use super::super::stage::Stage;
+use super::super::stage::{Stage, named};
 use super::Fault;
 use crate::demo::cluster::{Cluster, REPLICAS};
 use crate::demo::wish;
@@ -29,7 +29,7 @@ impl Fault for Kill {
 
     fn evidence(&mut self, stage: &mut Stage) -> Result<Option<String>> {
         let gone = self.ids.iter().all(|id| stage.cluster.process(*id).is_none());
-        Ok(gone.then(|| format!("{} has no process any more", named(&self.ids))))
+        Ok(gone.then(|| format!("{} has no process any more", named(self.ids.iter().copied()))))
     }
 
     fn recover(&mut self, stage: &mut Stage) -> Result<()> {
@@ -62,7 +62,7 @@ impl Fault for Pause {
 
     fn evidence(&mut self, stage: &mut Stage) -> Result<Option<String>> {
         let stopped = self.ids.iter().all(|id| state_of(&stage.cluster, *id) == Some('T'));
-        Ok(stopped.then(|| format!("the system says that {} is stopped", named(&self.ids))))
+        Ok(stopped.then(|| format!("the system says that {} is stopped", named(self.ids.iter().copied()))))
     }
 
     fn recover(&mut self, stage: &mut Stage) -> Result<()> {
@@ -112,8 +112,7 @@ impl Fault for Restart {
 
 /// Stops a replica in good order and starts it again.
 pub(super) fn restart(stage: &mut Stage, id: u16) -> Result<()> {
-    stage.cluster.signal(id, Signal::SIGTERM)?;
-    stage.cluster.wait_for_end(id)?;
+    stage.cluster.stop_one(id)?;
     stage.cluster.start(id)
 }
 
@@ -149,8 +148,4 @@ impl Fault for HandOver {
     fn recover(&mut self, _stage: &mut Stage) -> Result<()> {
         Ok(())
     }
-}
-
-fn named(ids: &[u16]) -> String {
-    ids.iter().map(|id| format!("n{id}")).collect::<Vec<_>>().join(", ")
 }

@@ -9,6 +9,7 @@ use crate::drill::faults;
 use crate::drill::file::Kind;
 use crate::drill::journal::{About, FaultSpan};
 use crate::drill::seen::Seen;
+use crate::drill::stage::named;
 use crate::realtime::{PlantThread, Witnessed};
 
 impl Play<'_> {
@@ -19,21 +20,16 @@ impl Play<'_> {
         let (mut fault, whom) = faults::prepare(&spec, &mut self.stage)?;
         let text = match whom[..] {
             [] => spec.kind.describe(),
-            _ => format!(
-                "{} ({})",
-                spec.kind.describe(),
-                whom.iter().map(|id| format!("n{id}")).collect::<Vec<_>>().join(", ")
-            ),
+            _ => format!("{} ({})", spec.kind.describe(), named(whom.iter().copied())),
         };
         self.note(About::Fault, text.clone());
         self.stage.touched.extend(&whom);
         self.stage.plant().into_iter().for_each(PlantThread::forget);
         let began = Instant::now();
         let failed = fault.inject(&mut self.stage).err();
-        let takes_leader = takes_the_leader(&spec.kind) && self.drill().expect.gap_ms.is_some();
+        let takes_leader = failed.is_none() && takes_the_leader(&spec.kind) && self.drill().expect.gap_ms.is_some();
         let awaited = leader.filter(|leader| takes_leader && whom.contains(&leader.replica)).map(|leader| leader.term);
         let until = spec.for_s.map(|seconds| began + Duration::from_secs_f64(seconds));
-        let awaited = awaited.filter(|_| failed.is_none());
         self.active.push(Active { nth, fault, text, began, until, effect: None, awaited, ended: false });
         let Some(error) = failed else { return Ok(()) };
         self.note(About::Fault, format!("could not be done: {error:#}"));
