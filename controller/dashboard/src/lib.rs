@@ -14,6 +14,6 @@ mod snapshot;
 
 pub use server::{ServeError, Server, Servers};
 pub use snapshot::{
-    CapView, Counters, DisputeView, FeedView, KesmView, ModelsView, PlanView, QuarantineView, RackView, ScoreView,
-    ServerView, Snapshot, TransferView,
+    AlarmView, CapView, Counters, DisputeView, FeedView, KesmView, ModelsView, PlanView, QuarantineView, RackView,
+    ScoreView, ServerView, Snapshot, TransferView,
 };

@@ -62,6 +62,9 @@ pub struct Snapshot {
     /// Devices that are not relied on.
     #[serde(default)]
     pub quarantined: Vec<QuarantineView>,
+    /// Alarms that stand or wait for somebody, the most urgent first; at most 64.
+    #[serde(default)]
+    pub alarms: Vec<AlarmView>,
     /// Which models decide and are tried.
     #[serde(default)]
     pub models: ModelsView,
@@ -246,6 +249,31 @@ pub struct QuarantineView {
     pub why: String,
 }
 
+/// An alarm as the log has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmView {
+    /// What `ridectl alarm ack` calls it, such as `device-quarantined:kesm-K1`.
+    pub id: String,
+    /// 1 is the most urgent, 3 the least.
+    pub priority: u8,
+    /// Its kind, which is also the name of its page in `runbooks/`, such as `device-quarantined`.
+    pub kind: String,
+    /// What it is about, such as `kesm K1`.
+    pub about: String,
+    /// What is wrong, in words.
+    pub text: String,
+    /// Whether what it tells of still stands.
+    pub active: bool,
+    /// Who has acknowledged it.
+    pub acknowledged_by: Option<String>,
+    /// Milliseconds for which it is still shelved.
+    pub shelved_left_ms: Option<i64>,
+    /// Whether it comes and goes so often that it is kept standing.
+    pub chattering: bool,
+    /// Milliseconds since it came last.
+    pub age_ms: i64,
+}
+
 /// What has been counted since a replica started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
@@ -294,6 +322,7 @@ mod tests {
             servers: 6,
             outlets_doubted: vec!["A2".into()],
             models: ModelsView { active: Some("5a5a5a5a version 3".into()), ..ModelsView::default() },
+            alarms: vec![AlarmView { id: "utility-lost:feed-A".into(), priority: 1, ..AlarmView::default() }],
             quarantined: vec![QuarantineView { name: "tie A1-A2".into(), why: "it does not answer".into() }],
             ..Snapshot::default()
         }

@@ -399,6 +399,7 @@ impl ControlThread {
             held: ledger.held().map(|device| site.device_name(device)).collect(),
             manual: ledger.is_manual(),
             quarantined,
+            alarms: Vec::new(),
             models: publish::models(ledger.models(), &self.parts.forecasting.serving()),
             plans: self.plan_times.committed(),
             counters: self.counters,
