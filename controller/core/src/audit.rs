@@ -237,7 +237,11 @@ impl Record {
                 Action::Transfer(grant, ..) => std::slice::from_ref(grant),
                 _ => &[],
             },
-            Command::Found(_) | Command::Outcome(_) | Command::ModelRefused(_) | Command::Forecasts(_) => &[],
+            Command::Found(_)
+            | Command::Outcome(_)
+            | Command::ModelRefused(_)
+            | Command::Forecasts(_)
+            | Command::Alarms(_) => &[],
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
+use crate::alarm::{AlarmKey, AlarmKind, AlarmNote, Subject};
 use crate::command::{
     Action, CapGrant, CapReason, Command, Entry, Grant, Hop, Leg, ModeChange, Operation, Outcome, Plan, Position,
     RackLoad, ReleaseReason, Risk, StoredEnergy,
@@ -16,6 +17,7 @@ use crate::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use crate::members::MemberChange;
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId, Models};
+use crate::units::Millis;
 
 /// Comes before what makes the planner act, where that is not what it covers.
 const TRIGGER: &[u8] = b"trigger of a forecast";
@@ -91,7 +93,50 @@ impl Canon {
                 self.unsigned(6);
                 self.forecast_note(note);
             }
+            Command::Alarms(note) => {
+                self.unsigned(7);
+                self.alarm_note(note);
+            }
         }
+    }
+
+    fn alarm_note(&mut self, note: &AlarmNote) {
+        for keys in [&note.raised, &note.cleared] {
+            self.list(keys, |canon, key| canon.alarm_key(*key));
+        }
+    }
+
+    pub(crate) fn alarm_key(&mut self, key: AlarmKey) {
+        self.unsigned(match key.kind {
+            AlarmKind::UtilityOutage => 1,
+            AlarmKind::OrderlyShutdown => 2,
+            AlarmKind::RackOverLimit => 3,
+            AlarmKind::OnGenerator => 4,
+            AlarmKind::ServersCapped => 5,
+            AlarmKind::DeviceQuarantined => 6,
+            AlarmKind::DeviceSilent => 7,
+            AlarmKind::StoreAtReserve => 8,
+            AlarmKind::ReplicaUnreachable => 9,
+            AlarmKind::ForecastByRule => 10,
+        });
+        let (what, which) = match key.subject {
+            Subject::Site => (1, 0),
+            Subject::Feed(feed) => (2, u64::from(feed.0)),
+            Subject::Rack(rack) => (3, u64::from(rack.0)),
+            Subject::Device(device) => (4, u64::from(device.to_wire())),
+            Subject::Replica(replica) => (5, u64::from(replica.0)),
+        };
+        self.unsigned(what);
+        self.unsigned(which);
+    }
+
+    pub(crate) fn words(&mut self, words: &str) {
+        self.count(words.len());
+        self.bytes(words.as_bytes());
+    }
+
+    pub(crate) fn millis(&mut self, span: Millis) {
+        self.signed(span.get());
     }
 
     pub(crate) fn order(&mut self, order: &Order) {
@@ -209,7 +254,7 @@ impl Canon {
             ModeReason::Recharged => self.unsigned(6),
         }
         self.count(usize::from(change.time_left.is_some()));
-        self.signed(change.time_left.map_or(0, crate::units::Millis::get));
+        self.signed(change.time_left.map_or(0, Millis::get));
     }
 
     pub(crate) fn mode(&mut self, mode: Mode) {
@@ -223,10 +268,8 @@ impl Canon {
     }
 
     fn operation(&mut self, operation: &Operation) {
-        for words in [&operation.actor, &operation.reason] {
-            self.count(words.len());
-            self.bytes(words.as_bytes());
-        }
+        self.words(&operation.actor);
+        self.words(&operation.reason);
         match &operation.action {
             Action::Transfer(grant, stored, loads) => {
                 self.unsigned(1);
@@ -264,12 +307,38 @@ impl Canon {
                 self.unsigned(10);
                 self.drill(note);
             }
+            Action::Shed(shed) => {
+                self.unsigned(11);
+                self.unsigned(u64::from(shed.rack.0));
+                self.signed(shed.cap.get());
+                self.millis(shed.hold);
+            }
+            Action::Restore(rack) => {
+                self.unsigned(12);
+                self.unsigned(u64::from(rack.0));
+            }
+            Action::Acknowledge(alarm) => {
+                self.unsigned(13);
+                self.alarm_key(*alarm);
+            }
+            Action::Shelve(alarm, hold) => {
+                self.unsigned(14);
+                self.alarm_key(*alarm);
+                self.millis(*hold);
+            }
+            Action::Unshelve(alarm) => {
+                self.unsigned(15);
+                self.alarm_key(*alarm);
+            }
+            Action::Denied(asked) => {
+                self.unsigned(16);
+                self.words(asked);
+            }
         }
     }
 
     fn drill(&mut self, note: &DrillNote) {
-        self.count(note.drill.len());
-        self.bytes(note.drill.as_bytes());
+        self.words(&note.drill);
         self.unsigned(note.seed);
         self.unsigned(match note.stage {
             DrillStage::Begun => 1,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::alarm::{AlarmKey, AlarmNote};
 use crate::device::{Ack, DeviceId, Direction, GeneratorDuty, ReplicaId};
 use crate::drill::DrillNote;
 use crate::fallback::ForecastNote;
@@ -82,6 +83,8 @@ pub enum Command {
     ModelRefused(ModelRefused),
     /// The proposer's forecasts are made by somebody else than before. A record and no more: nothing follows from it.
     Forecasts(ForecastNote),
+    /// What the proposer saw come and go that wants somebody.
+    Alarms(AlarmNote),
 }
 
 /// A replica's word that it forecasts by the rule, because of its model. A record and no more: nothing follows from it.
@@ -367,6 +370,30 @@ pub enum Action {
     Members(MemberChange),
     /// Somebody causes faults on purpose, or was refused to. A record.
     Drill(DrillNote),
+    /// The servers of a rack get less, until then or until the operator says otherwise.
+    Shed(Shed),
+    /// The operator asks no longer for less.
+    Restore(RackId),
+    /// An alarm has been seen by the operator.
+    Acknowledge(AlarmKey),
+    /// An alarm is put aside for so long.
+    Shelve(AlarmKey, Millis),
+    /// An alarm is put aside no longer.
+    Unshelve(AlarmKey),
+    /// Somebody asked for what his role does not allow, and was refused. A record.
+    Denied(String),
+}
+
+/// Less for the servers of a rack, as an operator asks for it. The controller keeps it by caps of its own, which end when it does; where
+/// it must cap further, it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shed {
+    /// Which rack.
+    pub rack: RackId,
+    /// At most so much for its servers together.
+    pub cap: Watts,
+    /// For how long, from the entry's stamp; at most [`crate::operate::SHED_MAX`].
+    pub hold: Millis,
 }
 
 /// Usable energy of a module, as measured.

@@ -21,6 +21,7 @@
 //! | [`electrical`] | cable and converter losses, voltage drop |
 //! | [`command`] | what the replicated log carries |
 //! | [`drill`] | faults that people cause on purpose, as the log keeps them |
+//! | [`alarm`] | what is wrong and wants somebody: raised, acknowledged, shelved |
 //! | [`members`] | who belongs to the cluster, as operators wish it |
 //! | [`model`] | which model decides, which is tried beside it |
 //! | [`mode`] | what a feed is doing: normal, ride-through, generator, shutdown, recovery |
@@ -37,6 +38,7 @@
 //! | [`control`] | all of the above at work in one replica: events in, commands out |
 //! | [`audit`] | replays a log and explains its decisions |
 
+pub mod alarm;
 pub mod audit;
 pub mod breaker;
 mod canon;

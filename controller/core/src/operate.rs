@@ -1,12 +1,16 @@
 //! What operators may do, and what they are told when they may not.
 
-use crate::command::{Action, Grant, Leg, Operation, Plan, WORDS_BYTES_MAX};
-use crate::device::DeviceId;
+use crate::capping;
+use crate::command::{Action, Grant, Leg, Operation, Plan, Shed, WORDS_BYTES_MAX};
+use crate::device::{DeviceId, Setpoint};
 use crate::envelope::{self, Refusal, Violation};
 use crate::ledger::Ledger;
 use crate::planner::{Inputs, Proposal, Proposer};
-use crate::site::{KesmId, RackId, Site};
+use crate::site::{KesmId, RackId, Site, TIER_MAX};
 use crate::units::{Millis, Watts};
+
+/// An operator may ask for less for a rack's servers for so long: a day.
+pub const SHED_MAX: Millis = Millis::seconds(24 * 3_600);
 
 /// A transfer that an operator asks for, by the names of the site file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +42,14 @@ pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
     }
     let broken = match &operation.action {
         Action::Drill(note) if is_bad(&note.drill) => return Err(bad_words("drill")),
+        Action::Denied(asked) if is_bad(asked) => return Err(bad_words("request")),
         Action::Transfer(..)
         | Action::ManualOn
         | Action::ManualOff
         | Action::HandOver(_)
         | Action::Members(_)
-        | Action::Drill(_) => None,
+        | Action::Drill(_)
+        | Action::Denied(_) => None,
         Action::End(rack) => known_rack(ledger.site(), *rack)
             .or_else(|| ledger.transfer(*rack).is_none().then_some(Violation::NoTransfer(*rack))),
         Action::Hold(device) => {
@@ -52,8 +58,33 @@ pub fn check(ledger: &Ledger, operation: &Operation) -> Result<(), Refusal> {
         Action::Resume(device) => known(ledger.site(), *device)
             .or_else(|| (!ledger.is_held(*device)).then_some(Violation::DeviceNotHeld(*device))),
         Action::Model(action) => ledger.models().after(*action).err().map(Violation::Model),
+        Action::Shed(shed) => check_shed(ledger, shed),
+        Action::Restore(rack) => known_rack(ledger.site(), *rack)
+            .or_else(|| ledger.shed(*rack).is_none().then_some(Violation::NotShed(*rack))),
+        Action::Acknowledge(alarm) => ledger.alarms().may_acknowledge(*alarm).err().map(Violation::Alarm),
+        Action::Shelve(alarm, hold) => ledger.alarms().may_shelve(*alarm, *hold).err().map(Violation::Alarm),
+        Action::Unshelve(alarm) => ledger.alarms().may_unshelve(*alarm).err().map(Violation::Alarm),
     };
     broken.map_or(Ok(()), |violation| Err(Refusal::one(violation)))
+}
+
+/// Whoever asks for less is told at once where it cannot be kept: in manual mode and at a PDU that is held nothing is capped.
+fn check_shed(ledger: &Ledger, shed: &Shed) -> Option<Violation> {
+    let (site, rack) = (ledger.site(), shed.rack);
+    if let Some(unknown) = known_rack(site, rack) {
+        return Some(unknown);
+    }
+    let pdu = DeviceId::Pdu(rack);
+    let least = capping::rack_floor(site, rack, TIER_MAX);
+    let fits = envelope::device::admits(site, pdu, &Setpoint::Pdu { cap: shed.cap, keep_tiers: TIER_MAX });
+    let lasts = shed.hold > Millis::ZERO && shed.hold <= SHED_MAX;
+    let broken = [
+        (ledger.is_manual(), Violation::Manual),
+        (ledger.is_held(pdu), Violation::DeviceHeld(pdu)),
+        (!fits, Violation::CapOutOfRange { rack, least }),
+        (!lasts, Violation::ShedOutOfRange(shed.hold)),
+    ];
+    broken.into_iter().find_map(|(broken, violation)| broken.then_some(violation))
 }
 
 fn is_bad(words: &str) -> bool {

@@ -15,5 +15,5 @@ mod snapshot;
 pub use server::{ServeError, Server, Servers};
 pub use snapshot::{
     AlarmView, CapView, Counters, DisputeView, FeedView, KesmView, ModelsView, PlanView, QuarantineView, RackView,
-    ScoreView, ServerView, Snapshot, TransferView,
+    ScoreView, ServerView, ShedView, Snapshot, TransferView,
 };

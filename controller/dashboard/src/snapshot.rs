@@ -53,6 +53,9 @@ pub struct Snapshot {
     /// Racks whose servers get less.
     #[serde(default)]
     pub caps: Vec<CapView>,
+    /// Racks that an operator asks less for.
+    #[serde(default)]
+    pub sheds: Vec<ShedView>,
     /// Devices that an operator holds, by name.
     #[serde(default)]
     pub held: Vec<String>,
@@ -65,6 +68,9 @@ pub struct Snapshot {
     /// Alarms that stand or wait for somebody, the most urgent first; at most 64.
     #[serde(default)]
     pub alarms: Vec<AlarmView>,
+    /// More alarms came of late than a person can take in: those of priority 1 first, the others as a number.
+    #[serde(default)]
+    pub alarm_flood: bool,
     /// Which models decide and are tried.
     #[serde(default)]
     pub models: ModelsView,
@@ -240,6 +246,17 @@ pub struct CapView {
     pub left_ms: i64,
 }
 
+/// Less for the servers of a rack, as an operator asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShedView {
+    /// The rack.
+    pub rack: String,
+    /// At most so much for its servers together.
+    pub cap_watts: i64,
+    /// Milliseconds until it ends.
+    pub left_ms: i64,
+}
+
 /// A device that is not relied on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineView {
@@ -256,8 +273,10 @@ pub struct AlarmView {
     pub id: String,
     /// 1 is the most urgent, 3 the least.
     pub priority: u8,
-    /// Its kind, which is also the name of its page in `runbooks/`, such as `device-quarantined`.
+    /// Its kind, such as `device-quarantined`.
     pub kind: String,
+    /// The name of its page in `runbooks/`, without the ending.
+    pub runbook: String,
     /// What it is about, such as `kesm K1`.
     pub about: String,
     /// What is wrong, in words.

@@ -138,13 +138,19 @@ fn fits(site: &Site, transfer: &Transfer) -> bool {
 /// Something outside the transfers that the site does not have.
 fn stranger(site: &Site, parts: &Parts) -> Option<String> {
     let charged = parts.charges.iter().map(|(kesm, _)| kesm.0);
-    let capped = parts.caps.iter().map(|(rack, _)| rack.0);
+    let capped = parts.caps.iter().map(|(rack, _)| rack.0).chain(parts.sheds.iter().map(|(rack, _)| rack.0));
     let touched = parts.loads.iter().map(|load| load.rack.0).chain(parts.closings.iter().map(|closing| closing.rack.0));
     let ruled = parts.generators.iter().map(|(feed, _)| feed.0).chain(parts.modes.iter().map(|(feed, _)| feed.0));
     beyond("module", site.kesms.len(), charged)
         .or_else(|| beyond("rack", site.racks.len(), capped.chain(touched)))
         .or_else(|| beyond("feed", site.feeds.len(), ruled))
         .or_else(|| unknown_device(site, parts))
+        .or_else(|| strange_alarm(site, parts))
+}
+
+fn strange_alarm(site: &Site, parts: &Parts) -> Option<String> {
+    let strange = parts.alarms.iter().map(|(key, _)| key.subject).find(|subject| !subject.is_of(site))?;
+    Some(format!("there is no {}", strange.name(site)))
 }
 
 /// The first of these indexes that the site's list does not reach, in words.
@@ -218,10 +224,11 @@ mod tests {
     use crate::codec::snapshot::encode_snapshot;
     use crate::leader_id::Elected;
     use crate::type_config::LogId;
+    use ridethrough_core::alarm::{Alarm, AlarmKey, AlarmKind, Subject};
     use ridethrough_core::command::{CapReason, Founding, Grant, Hop, Leg, RackLoad, ReleaseReason, Risk, TransferId};
     use ridethrough_core::device::{Direction, GeneratorDuty, Order};
     use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
-    use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase};
+    use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase, Shedding};
     use ridethrough_core::site::{FeedId, KesmId, RackId, TieId};
     use ridethrough_core::units::{Millis, Watts};
 
@@ -288,6 +295,11 @@ mod tests {
         check(&Parts { generators: vec![(FeedId(9), rule)], ..Parts::default() }, "no feed #9");
         check(&Parts { modes: vec![(FeedId(9), FeedMode::default())], ..Parts::default() }, "no feed #9");
         check(&Parts { held: vec![DeviceId::Tie(TieId(9))], ..Parts::default() }, "no device 0x30009");
+        let shed = Shedding { cap: Watts::new(1), until: Millis::new(1) };
+        check(&Parts { sheds: vec![(RackId(9), shed)], ..Parts::default() }, "no rack #9");
+        let over = AlarmKey { kind: AlarmKind::RackOverLimit, subject: Subject::Rack(RackId(9)) };
+        let alarm = Alarm { raises: vec![Millis::new(1)], ..Alarm::default() };
+        check(&Parts { alarms: vec![(over, alarm)], ..Parts::default() }, "no rack #9");
         let (transfer, reason) = (TransferId { index: 1, nth: 0 }, ReleaseReason::Operator);
         let closing = |rack, device| Closing { transfer, rack, reason, devices: vec![device], until: now };
         check(&Parts { closings: vec![closing(RackId(9), KESM)], ..Parts::default() }, "no rack #9");

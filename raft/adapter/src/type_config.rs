@@ -61,6 +61,7 @@ impl fmt::Display for Proposal {
             ridethrough_core::command::Command::Operation(_) => "operation",
             ridethrough_core::command::Command::ModelRefused(_) => "word on a model",
             ridethrough_core::command::Command::Forecasts(_) => "word on forecasts",
+            ridethrough_core::command::Command::Alarms(_) => "alarms",
         };
         write!(f, "{kind} by {}", self.0.by)
     }

@@ -1,7 +1,8 @@
 //! Which racks and devices an entry is about.
 
+use ridethrough_core::alarm::{AlarmKey, AlarmNote, Subject};
 use ridethrough_core::audit::Record;
-use ridethrough_core::command::{Action, Command, Grant, Plan, TransferId};
+use ridethrough_core::command::{Action, Command, Grant, Plan, Shed, TransferId};
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::fallback::Part;
 use ridethrough_core::site::{FeedId, RackId, Site};
@@ -17,11 +18,44 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
         Command::Outcome(outcome) => transfers(outcome.transfer) == Some(rack),
         Command::Operation(operation) => match &operation.action {
             Action::Transfer(grant, ..) => grant.rack == rack,
-            Action::End(of) => *of == rack,
+            Action::End(of) | Action::Restore(of) => *of == rack,
+            Action::Shed(shed) => shed.rack == rack,
+            Action::Acknowledge(alarm) | Action::Shelve(alarm, _) | Action::Unshelve(alarm) => {
+                alarm_concerns(*alarm, rack, site)
+            }
             Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
             Action::ManualOn | Action::ManualOff => true,
-            Action::Model(_) | Action::HandOver(_) | Action::Members(_) | Action::Drill(_) => false,
+            Action::Model(_) | Action::HandOver(_) | Action::Members(_) | Action::Drill(_) | Action::Denied(_) => false,
         },
+        Command::Alarms(note) => alarms(note).any(|alarm| alarm_concerns(alarm, rack, site)),
+    }
+}
+
+fn alarms(note: &AlarmNote) -> impl Iterator<Item = AlarmKey> + '_ {
+    note.raised.iter().chain(&note.cleared).copied()
+}
+
+fn alarm_concerns(alarm: AlarmKey, rack: RackId, site: &Site) -> bool {
+    match alarm.subject {
+        Subject::Site => true,
+        Subject::Feed(feed) => feed == site.feed_of(rack),
+        Subject::Rack(id) => id == rack,
+        Subject::Device(device) => stands_at(device, rack, site),
+        Subject::Replica(_) => false,
+    }
+}
+
+const fn alarm_device(alarm: AlarmKey) -> Option<DeviceId> {
+    match alarm.subject {
+        Subject::Device(device) => Some(device),
+        _ => None,
+    }
+}
+
+const fn alarm_rack(alarm: AlarmKey) -> Option<RackId> {
+    match alarm.subject {
+        Subject::Rack(rack) => Some(rack),
+        _ => None,
     }
 }
 
@@ -33,14 +67,20 @@ pub fn devices(record: &Record) -> Vec<DeviceId> {
         Command::Operation(operation) => match &operation.action {
             Action::Transfer(grant, ..) => grant.devices().collect(),
             Action::Hold(device) | Action::Resume(device) => vec![*device],
+            Action::Shed(Shed { rack, .. }) | Action::Restore(rack) => vec![DeviceId::Pdu(*rack)],
+            Action::Acknowledge(alarm) | Action::Shelve(alarm, _) | Action::Unshelve(alarm) => {
+                alarm_device(*alarm).into_iter().collect()
+            }
             Action::End(_)
             | Action::ManualOn
             | Action::ManualOff
             | Action::Model(_)
             | Action::HandOver(_)
             | Action::Members(_)
-            | Action::Drill(_) => Vec::new(),
+            | Action::Drill(_)
+            | Action::Denied(_) => Vec::new(),
         },
+        Command::Alarms(note) => alarms(note).filter_map(alarm_device).collect(),
         Command::Found(_) | Command::ModelRefused(_) | Command::Forecasts(_) => Vec::new(),
     }
 }
@@ -67,7 +107,10 @@ pub fn racks(record: &Record, transfers: &dyn Fn(TransferId) -> Option<RackId>) 
         Command::Outcome(outcome) => transfers(outcome.transfer).into_iter().collect(),
         Command::Operation(operation) => match &operation.action {
             Action::Transfer(grant, ..) => vec![grant.rack],
-            Action::End(rack) => vec![*rack],
+            Action::End(rack) | Action::Restore(rack) | Action::Shed(Shed { rack, .. }) => vec![*rack],
+            Action::Acknowledge(alarm) | Action::Shelve(alarm, _) | Action::Unshelve(alarm) => {
+                alarm_rack(*alarm).into_iter().collect()
+            }
             _ => Vec::new(),
         },
         Command::Forecasts(note) => note
@@ -78,6 +121,7 @@ pub fn racks(record: &Record, transfers: &dyn Fn(TransferId) -> Option<RackId>) 
                 Part::Row(_) => None,
             })
             .collect(),
+        Command::Alarms(note) => alarms(note).filter_map(alarm_rack).collect(),
         Command::Found(_) | Command::ModelRefused(_) => Vec::new(),
     };
     racks.sort_unstable();

@@ -50,6 +50,8 @@ pub enum Kind {
     Membership,
     /// Faults that somebody caused on purpose, or was refused to.
     Drill,
+    /// What wants somebody, came or went, was seen or put aside.
+    Alarm,
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             Self::Leader => "leader",
             Self::Membership => "membership",
             Self::Drill => "drill",
+            Self::Alarm => "alarm",
         }
     }
 
@@ -97,6 +100,7 @@ fn of_record(record: &Record) -> Vec<Kind> {
         Command::Operation(operation) => of_operation(operation),
         Command::ModelRefused(_) => vec![Kind::Model],
         Command::Forecasts(_) => vec![Kind::Forecast],
+        Command::Alarms(_) => vec![Kind::Alarm],
     };
     match record.effect {
         Effect::Refused(_) => kinds.push(Kind::Refusal),
@@ -130,6 +134,10 @@ fn of_operation(operation: &Operation) -> Vec<Kind> {
         Action::HandOver(_) => Kind::Leader,
         Action::Members(_) => Kind::Membership,
         Action::Drill(_) => Kind::Drill,
+        Action::Shed(_) => Kind::Cap,
+        Action::Restore(_) => Kind::Lift,
+        Action::Acknowledge(_) | Action::Shelve(..) | Action::Unshelve(_) => Kind::Alarm,
+        Action::Denied(_) => Kind::Refusal,
     };
     vec![Kind::Operation, what]
 }

@@ -50,7 +50,11 @@ impl Evidence {
                     evidence.take(record.at, stored, loads);
                     evidence.take_risk(record.at, grant.rack, &grant.risk);
                 }
-                Command::Found(_) | Command::Outcome(_) | Command::ModelRefused(_) | Command::Forecasts(_) => {}
+                Command::Found(_)
+                | Command::Outcome(_)
+                | Command::ModelRefused(_)
+                | Command::Forecasts(_)
+                | Command::Alarms(_) => {}
             }
         }
         evidence

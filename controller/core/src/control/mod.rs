@@ -32,6 +32,7 @@ use self::devices::Devices;
 use self::endorsing::Endorsing;
 use self::ledger_clock::LedgerClock;
 use self::supervision::Supervision;
+use crate::alarm::{AlarmKey, AlarmNote, AlarmWatch, standing};
 use crate::command::{Command, Entry, Founding, Outcome, Plan, Stamp, TimedAck, TransferId};
 use crate::crosscheck::Disputed;
 use crate::device::{Ack, DeviceId, Fence, Order, Reading, ReplicaId, Setpoint};
@@ -59,6 +60,7 @@ pub struct Control {
     noted: BTreeSet<TransferId>,
     endorsing: Endorsing,
     crosschecking: CrossChecking,
+    alarms: AlarmWatch,
 }
 
 impl Control {
@@ -75,6 +77,7 @@ impl Control {
             noted: BTreeSet::new(),
             endorsing: Endorsing::default(),
             crosschecking: CrossChecking::new(&ledger),
+            alarms: AlarmWatch::default(),
             ledger,
         }
     }
@@ -135,6 +138,7 @@ impl Control {
     /// This replica begins to act as leader: what stands is sent once more, and answered once more.
     pub fn begin_leadership(&mut self) {
         self.devices.begin_leadership();
+        self.alarms.forget();
     }
 
     /// Takes in this tick's forecasts, one for each rack of the site.
@@ -272,6 +276,14 @@ impl Control {
     /// The proposal of this transfer's outcome has failed: it is made again.
     pub fn outcome_failed(&mut self, transfer: TransferId) {
         self.noted.remove(&transfer);
+    }
+
+    /// What the log is to be told of alarms now, if anything; call it every tick while leading and founded, and not while the last note is on
+    /// its way. `also` is what only the caller sees.
+    pub fn alarm_note(&mut self, now: Millis, also: impl IntoIterator<Item = AlarmKey>) -> Option<AlarmNote> {
+        let mut stands = self.with_inputs(now, |inputs| standing(&inputs))?;
+        stands.extend(also);
+        self.alarms.look(now, self.clock.at(now), self.ledger.alarms(), &stands)
     }
 
     /// Works with what the planner works with; nothing comes of it without a forecast for every rack.

@@ -4,9 +4,11 @@ use std::fmt;
 
 use super::HOLD_MAX;
 use super::security::Insecurity;
+use crate::alarm::AlarmFault;
 use crate::device::DeviceId;
 use crate::mode::Mode;
 use crate::model::ModelRefusal;
+use crate::operate::SHED_MAX;
 use crate::site::{FeedId, KesmId, RackId, Site, TieId};
 use crate::trust::Fault;
 use crate::units::{Joules, Millis, Watts};
@@ -175,6 +177,12 @@ pub enum Violation {
     NoWay(RackId),
     /// The rack has no transfer.
     NoTransfer(RackId),
+    /// No operator asks for less for this rack.
+    NotShed(RackId),
+    /// An operator may not ask for less for so long.
+    ShedOutOfRange(Millis),
+    /// The alarms stay as they are.
+    Alarm(AlarmFault),
     /// The models stay as they are.
     Model(ModelRefusal),
     /// A text of an operation is empty or too long.
@@ -260,6 +268,9 @@ impl Violation {
             Self::NoWay(id) => format!("no module that may be used reaches rack {}", rack(id)),
             Self::UnknownDevice(id) => format!("the site has no {}", site.device_name(*id)),
             Self::NoTransfer(id) => format!("rack {} has no transfer", rack(id)),
+            Self::NotShed(id) => format!("no operator asks for less for rack {}", rack(id)),
+            Self::ShedOutOfRange(hold) => format!("less for {hold}, allowed are 1 ms to {SHED_MAX}"),
+            Self::Alarm(fault) => fault.describe(site),
             Self::Model(refusal) => refusal.to_string(),
             Self::BadWords { what, bytes_max } => format!("the {what} must have 1 to {bytes_max} bytes"),
         }

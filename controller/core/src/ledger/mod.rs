@@ -12,8 +12,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-pub use self::state::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase, Transfer};
+pub use self::state::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase, Shedding, Transfer};
 
+use crate::alarm::{Alarm, AlarmKey, AlarmNote, Alarms, NOTE_ALARMS_MAX};
 use crate::canon::Canon;
 use crate::command::{
     ACKS_MAX, Action, CapGrant, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, ModeChange, Operation,
@@ -83,6 +84,9 @@ pub struct Ledger {
     loads: BTreeMap<RackId, RackLoad>,
     orders: BTreeMap<DeviceId, Committed<Order>>,
     models: Models,
+    /// Racks that an operator asks less for.
+    sheds: BTreeMap<RackId, Shedding>,
+    alarms: Alarms,
 }
 
 /// The dynamic part of a ledger, for a snapshot's codec.
@@ -118,6 +122,10 @@ pub struct Parts {
     pub orders: Vec<Order>,
     /// Which models the log has chosen.
     pub models: Models,
+    /// Racks that an operator asks less for.
+    pub sheds: Vec<(RackId, Shedding)>,
+    /// Alarms that stand or wait for somebody.
+    pub alarms: Vec<(AlarmKey, Alarm)>,
 }
 
 impl Ledger {
@@ -145,6 +153,8 @@ impl Ledger {
             loads: parts.loads.into_iter().map(|load| (load.rack, load)).collect(),
             orders: parts.orders.into_iter().map(|order| (order.device, Committed(order))).collect(),
             models: parts.models,
+            sheds: parts.sheds.into_iter().collect(),
+            alarms: Alarms::from_rows(parts.alarms),
         }
     }
 
@@ -166,6 +176,8 @@ impl Ledger {
             loads: self.loads.values().copied().collect(),
             orders: self.orders.values().map(|order| *order.get()).collect(),
             models: self.models,
+            sheds: pairs(&self.sheds),
+            alarms: self.alarms.rows().map(|(key, alarm)| (key, alarm.clone())).collect(),
         }
     }
 
@@ -184,6 +196,7 @@ impl Ledger {
             self.transfers.values().map(|transfer| transfer.until).min(),
             self.charges.values().map(|charge| charge.until).min(),
             self.caps.values().map(|cap| cap.until).min(),
+            self.sheds.values().map(|shed| shed.until).min(),
             self.generators.values().map(|rule| rule.until).min(),
             self.orders.values().map(|order| order.get().until).min(),
         ];
@@ -273,6 +286,21 @@ impl Ledger {
         &self.models
     }
 
+    /// What an operator asks for this rack, if it is less than its servers would take.
+    pub fn shed(&self, rack: RackId) -> Option<&Shedding> {
+        self.sheds.get(&rack)
+    }
+
+    /// Every rack that an operator asks less for.
+    pub fn sheds(&self) -> impl Iterator<Item = (RackId, &Shedding)> {
+        self.sheds.iter().map(|(&rack, shed)| (rack, shed))
+    }
+
+    /// Alarms that stand or wait for somebody.
+    pub const fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
     /// What this rack may come to take, as last told.
     pub fn load(&self, rack: RackId) -> Option<&RackLoad> {
         self.loads.get(&rack)
@@ -315,6 +343,7 @@ impl Ledger {
             Command::Outcome(outcome) => self.note(outcome),
             Command::Operation(operation) => self.carry_out_operation(at, operation),
             Command::ModelRefused(_) | Command::Forecasts(_) => Effect::Noted,
+            Command::Alarms(note) => self.note_alarms(note),
         }
     }
 
@@ -324,6 +353,8 @@ impl Ledger {
         self.charges.retain(|_, charge| charge.until > now);
         self.closings.retain(|closing| closing.until > now);
         self.caps.retain(|_, cap| cap.until > now);
+        self.sheds.retain(|_, shed| shed.until > now);
+        self.alarms.expire(now);
         self.generators.retain(|_, rule| rule.until > now);
         self.orders.retain(|_, order| order.get().until > now);
     }
@@ -381,7 +412,15 @@ impl Ledger {
             // `operate::check` has asked the same question.
             Action::Model(action) => self.models = self.models.after(*action).unwrap_or(self.models),
             // What follows from it is consensus's, or done by whoever drills.
-            Action::HandOver(_) | Action::Members(_) | Action::Drill(_) => {}
+            Action::HandOver(_) | Action::Members(_) | Action::Drill(_) | Action::Denied(_) => {}
+            Action::Shed(shed) => {
+                let until = self.now.saturating_add(shed.hold);
+                self.sheds.insert(shed.rack, Shedding { cap: shed.cap, until });
+            }
+            Action::Restore(rack) => drop(self.sheds.remove(rack)),
+            Action::Acknowledge(alarm) => self.alarms.acknowledge(*alarm, &operation.actor),
+            Action::Shelve(alarm, hold) => self.alarms.shelve(*alarm, Some(self.now.saturating_add(*hold))),
+            Action::Unshelve(alarm) => self.alarms.shelve(*alarm, None),
         }
         Effect::Admitted { orders: self.derive_orders(at) }
     }
@@ -459,6 +498,13 @@ impl Ledger {
         Effect::Noted
     }
 
+    fn note_alarms(&mut self, note: &AlarmNote) -> Effect {
+        if self.alarms.note(note, &self.site, self.now) {
+            return Effect::Noted;
+        }
+        Effect::Refused(Refusal::one(Violation::TooMany { what: "alarms in a note", max: NOTE_ALARMS_MAX }))
+    }
+
     /// Chains the state's name on: what was before, what came in, what it did and what orders stand.
     fn sign(&mut self, at: Position, entry: &Entry, effect: &Effect) {
         let mut canon = Canon::new(b"ridethrough ledger 2");
@@ -492,10 +538,26 @@ impl Ledger {
             canon.order(order.get());
         }
         canon.models(&self.models);
+        self.sign_sheds(&mut canon);
+        self.alarms.sign(&mut canon);
         self.last = Seen { index: at.index, hash: canon.finish() };
         self.recent.push_back(self.last);
         if self.recent.len() > RECENT_MAX {
             self.recent.pop_front();
+        }
+    }
+
+    /// Nothing where there are none, as in logs from before they could be.
+    fn sign_sheds(&self, canon: &mut Canon) {
+        if self.sheds.is_empty() {
+            return;
+        }
+        canon.words("sheds");
+        canon.count(self.sheds.len());
+        for (rack, shed) in &self.sheds {
+            canon.unsigned(u64::from(rack.0));
+            canon.millis(shed.until);
+            canon.unsigned(shed.cap.get().unsigned_abs());
         }
     }
 

@@ -77,6 +77,15 @@ pub struct Cap {
     pub until: Millis,
 }
 
+/// Less for the servers of a rack, as an operator asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shedding {
+    /// At most so much for its servers together.
+    pub cap: Watts,
+    /// Ledger time at which it ends.
+    pub until: Millis,
+}
+
 /// What a generator was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GeneratorRule {

@@ -59,7 +59,7 @@ impl Shedding {
                     let cap = wanted.map_or(draft.site().rack(rack).nameplate, |wanted| wanted.cap);
                     wanted = Some(Wanted { cap, keep_tiers, reason: CapReason::TimeLeft });
                 }
-                reconcile(draft, verdict, wanted);
+                reconcile(draft, verdict, tighter_of(wanted, asked_for(draft, rack)));
             }
         }
     }
@@ -142,6 +142,20 @@ fn tighter(first: Option<Wanted>, second: Wanted) -> Wanted {
     first.filter(|first| first.cap <= second.cap).unwrap_or(second)
 }
 
+/// What an operator asks for.
+fn asked_for(draft: &Draft<'_>, rack: RackId) -> Option<Wanted> {
+    let shed = draft.inputs.ledger.shed(rack)?;
+    Some(Wanted { cap: shed.cap, keep_tiers: TIER_MAX, reason: CapReason::Operator })
+}
+
+/// The lower cap, and the fewer tiers, of both.
+fn tighter_of(first: Option<Wanted>, second: Option<Wanted>) -> Option<Wanted> {
+    let (Some(one), Some(other)) = (first, second) else { return first.or(second) };
+    // Tiers are shut down for one reason only, which is told then.
+    let reason = if one.keep_tiers < TIER_MAX || one.cap <= other.cap { one.reason } else { other.reason };
+    Some(Wanted { cap: one.cap.min(other.cap), keep_tiers: one.keep_tiers.min(other.keep_tiers), reason })
+}
+
 /// From what is wanted and what stands to what must be said: a new cap, one renewed or moved, an end, or nothing.
 fn reconcile(draft: &mut Draft<'_>, verdict: &Verdict, wanted: Option<Wanted>) {
     let rack = verdict.rack;
@@ -153,9 +167,12 @@ fn reconcile(draft: &mut Draft<'_>, verdict: &Verdict, wanted: Option<Wanted>) {
     match (wanted, standing) {
         (Some(wanted), None) => say(draft, rack, wanted),
         (Some(wanted), Some(cap)) => {
+            // An operator who asks no longer, or for more, is obeyed at once; what the planner wants is eased.
+            let asked = cap.reason == CapReason::Operator && wanted.cap != cap.cap;
             let moved = wanted.cap.saturating_add(STEP) < cap.cap || wanted.keep_tiers != cap.keep_tiers;
-            if moved || is_due(draft, &cap) {
-                say(draft, rack, Wanted { cap: wanted.cap.min(cap.cap), ..wanted });
+            if asked || moved || is_due(draft, &cap) {
+                let most = if asked { wanted.cap } else { wanted.cap.min(cap.cap) };
+                say(draft, rack, Wanted { cap: most, ..wanted });
             }
         }
         (None, Some(cap)) => ease(draft, verdict, &cap),
@@ -168,7 +185,7 @@ fn reconcile(draft: &mut Draft<'_>, verdict: &Verdict, wanted: Option<Wanted>) {
 fn ease(draft: &mut Draft<'_>, verdict: &Verdict, cap: &Cap) {
     let margin = verdict.risk.margin;
     let tiers_are_back = cap.keep_tiers < TIER_MAX;
-    if tiers_are_back || verdict.risk.present.saturating_add(margin) < cap.cap {
+    if tiers_are_back || cap.reason == CapReason::Operator || verdict.risk.present.saturating_add(margin) < cap.cap {
         draft.plan.lifts.push(verdict.rack);
         return;
     }

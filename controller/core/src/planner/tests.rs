@@ -1,10 +1,10 @@
-use crate::command::{Action, Command, Operation};
+use crate::command::{Action, CapReason, Command, Operation, Shed};
 use crate::device::{DeviceId, Setpoint};
 use crate::example::{HOLD, World, forecast};
 use crate::ledger::Effect;
 use crate::planner::judge;
 use crate::site::{KesmId, RackId};
-use crate::units::Watts;
+use crate::units::{Millis, Watts};
 use crate::view::View;
 
 fn surging(rack: u16, watts: i64) -> World {
@@ -144,10 +144,74 @@ fn a_rack_whose_pdu_is_held_is_not_planned_for_and_that_is_said() {
     assert!(matches!(world.commit(Command::Plan(plan)), Effect::Admitted { .. }));
 }
 
+/// What the PDU of R1 is told after each of these operations and the tick that follows it, with what the log says is why.
+fn caps_told(operations: Vec<Action>) -> Vec<String> {
+    let mut world = World::new();
+    let told = operations.into_iter().map(|action| {
+        let asked = Operation { actor: "anna".into(), reason: "hot aisle".into(), action };
+        let Effect::Admitted { .. } = world.commit(Command::Operation(asked)) else { return "refused".into() };
+        world.pass(100);
+        world.tick();
+        let cap = world.ledger.cap(RackId(1)).map_or("free", |cap| cap.reason.as_str());
+        match world.ledger.order(DeviceId::Pdu(RackId(1))).map(|order| order.get().setpoint) {
+            Some(Setpoint::Pdu { cap: watts, .. }) => format!("{} {cap}", watts.get()),
+            _ => format!("nothing {cap}"),
+        }
+    });
+    told.collect()
+}
+
+#[test]
+fn an_operator_gets_less_for_a_rack_at_once_and_more_as_soon_as_he_asks_no_longer() {
+    let shed = |watts: i64| Action::Shed(Shed { rack: RackId(1), cap: Watts::new(watts), hold: Millis::seconds(600) });
+    let asked = "an operator asked for it";
+    let expected = [format!("30000 {asked}"), format!("32000 {asked}"), format!("28000 {asked}"), "42000 free".into()];
+    assert_eq!(caps_told(vec![shed(30_000), shed(32_000), shed(28_000), Action::Restore(RackId(1))]), expected);
+    assert_eq!(caps_told(vec![Action::Restore(RackId(1))]), ["refused"]);
+    assert_eq!(caps_told(vec![shed(42_001), shed(10_000)]), ["refused", "refused"]);
+    assert_eq!(caps_told(vec![Action::ManualOn, shed(30_000)]), ["nothing free", "refused"]);
+}
+
+#[test]
+fn what_an_operator_asks_for_goes_on_until_its_time_and_no_longer() {
+    let mut world = World::new();
+    let action = Action::Shed(Shed { rack: RackId(1), cap: Watts::new(30_000), hold: Millis::seconds(30) });
+    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "hot aisle".into(), action }));
+    let mut capped_until = Millis::ZERO;
+    for _ in 0..400 {
+        world.pass(100);
+        world.tick();
+        if world.ledger.at(world.now).cap(RackId(1)).is_some() {
+            capped_until = world.now;
+        }
+    }
+    let lasted = capped_until.saturating_sub(Millis::seconds(1));
+    assert!((29_000..=30_200).contains(&lasted.get()), "{lasted}");
+}
+
+#[test]
+fn a_rack_over_its_limit_is_capped_by_the_lower_of_both_reasons() {
+    let mut world = World::new();
+    world.load(1, 30_000);
+    let action = Action::Shed(Shed { rack: RackId(1), cap: Watts::new(21_500), hold: Millis::seconds(600) });
+    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "hot aisle".into(), action }));
+    for _ in 0..10 {
+        world.pass(100);
+        world.tick();
+    }
+    assert_eq!(world.ledger.cap(RackId(1)).map(|cap| cap.cap), Some(Watts::new(21_500)));
+    let action = Action::Restore(RackId(1));
+    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "cooled".into(), action }));
+    world.pass(100);
+    world.tick();
+    let cap = world.ledger.cap(RackId(1)).map(|cap| (cap.cap > Watts::new(21_500), cap.reason));
+    assert!(cap.is_none_or(|(eased, reason)| eased && reason != CapReason::Operator), "{cap:?}");
+}
+
 #[test]
 fn stale_modules_are_not_relied_on() {
     let mut world = surging(1, 32_000);
-    world.now = world.now.saturating_add(crate::units::Millis::new(600));
+    world.now = world.now.saturating_add(Millis::new(600));
     world.load(1, 12_000);
     let plan = world.plan();
     assert!(plan.grants.is_empty());

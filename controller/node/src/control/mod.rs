@@ -4,6 +4,7 @@
 //! It wakes for every tick, for every ledger that Raft publishes and for what the link hears; it never waits for
 //! Raft, the model, a socket or a reader. A tick that is late is counted and skipped, never caught up.
 
+mod alarms;
 mod audited;
 mod crosschecks;
 mod fallbacks;
@@ -218,7 +219,8 @@ impl ControlThread {
                     // It is said again: an alarm that is in no log was told to nobody.
                     About::Model => self.forget_what_was_said(),
                     About::Forecasts => self.fallbacks.forget(),
-                    About::Founding | About::Plan | About::Operation => {}
+                    // What is not in the ledger is seen again at the next tick.
+                    About::Founding | About::Plan | About::Operation | About::Alarms => {}
                 }
                 tracing::warn!(about = ?proposed.about, %error, "a proposal failed");
             }
@@ -273,6 +275,7 @@ impl ControlThread {
         if self.leadership.acting().is_some() {
             self.propose(now);
             self.say_what_is_refused(now);
+            self.tell_alarms(now);
         }
         self.tell_fallbacks(now);
         self.publish(now);
@@ -396,10 +399,12 @@ impl ControlThread {
             disputed: crosschecks::disputes(&self.control, site),
             feeds: publish::feeds(&ledger, ledger_now),
             caps: publish::caps(&ledger, ledger_now),
+            sheds: publish::sheds(&ledger, ledger_now),
             held: ledger.held().map(|device| site.device_name(device)).collect(),
             manual: ledger.is_manual(),
             quarantined,
-            alarms: Vec::new(),
+            alarms: alarms::shown(&ledger, ledger_now),
+            alarm_flood: ledger.alarms().is_flood(ledger_now),
             models: publish::models(ledger.models(), &self.parts.forecasting.serving()),
             plans: self.plan_times.committed(),
             counters: self.counters,

@@ -30,6 +30,8 @@ pub enum About {
     Model,
     /// What this replica says of its forecasts.
     Forecasts,
+    /// What this replica saw come and go that wants somebody.
+    Alarms,
 }
 
 /// What became of a proposal.
@@ -100,5 +102,6 @@ pub fn about(command: &Command) -> About {
         Command::Outcome(outcome) => About::Outcome(outcome.transfer),
         Command::ModelRefused(_) => About::Model,
         Command::Forecasts(_) => About::Forecasts,
+        Command::Alarms(_) => About::Alarms,
     }
 }

@@ -2,14 +2,14 @@
 
 use ridethrough_core::device::{DeviceId, Reading};
 use ridethrough_core::forecast::RackForecast;
-use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Phase, Transfer};
+use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Phase, Shedding, Transfer};
 use ridethrough_core::model::{ModelId, Models};
 use ridethrough_core::planner::{self, Inputs};
 use ridethrough_core::site::{KesmId, RackId, Site};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_core::view::View;
 use ridethrough_dashboard::{
-    CapView, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, TransferView,
+    CapView, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, ShedView, TransferView,
 };
 use ridethrough_model::Outlook;
 
@@ -121,6 +121,16 @@ pub fn caps(ledger: &Ledger, ledger_now: Millis) -> Vec<CapView> {
         left_ms: cap.until.saturating_sub(ledger_now).get(),
     };
     ledger.caps().map(view).collect()
+}
+
+/// Racks that an operator asks less for, as they are shown.
+pub fn sheds(ledger: &Ledger, ledger_now: Millis) -> Vec<ShedView> {
+    let view = |(rack, shed): (RackId, &Shedding)| ShedView {
+        rack: ledger.site().rack(rack).name.clone(),
+        cap_watts: shed.cap.get(),
+        left_ms: shed.until.saturating_sub(ledger_now).get(),
+    };
+    ledger.sheds().map(view).collect()
 }
 
 /// Transfers as they are shown; the ledger must be as of that time.

@@ -82,6 +82,9 @@ const VERSION_WITH_MODELS: u8 = 3;
 /// A snapshot that tells the tree over the log. One that does not know it is written as version 2 or 3.
 const VERSION_WITH_TREE: u8 = 4;
 
+/// A snapshot with something that operators or alarms have left in the ledger. One without is written as it was before.
+const VERSION_WITH_OPERATORS: u8 = 5;
+
 /// What an entry of the log takes at the most, unless it tells much.
 const STORED_BYTES_USUAL: usize = 256;
 

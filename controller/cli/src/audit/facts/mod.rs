@@ -11,7 +11,7 @@ use ridethrough_core::site::Site;
 use serde::Serialize;
 
 use self::plan::{GrantFacts, LoadFacts, PlanFacts, StoredFacts};
-use self::spoken::{ForecastFacts, ModelRefusedFacts, OperationFacts, OutcomeFacts};
+use self::spoken::{AlarmFacts, ForecastFacts, ModelRefusedFacts, OperationFacts, OutcomeFacts};
 use super::history::{Item, Said};
 use super::kind::Kind;
 use super::words;
@@ -62,6 +62,7 @@ enum Content<'a> {
     Operation(Box<OperationFacts<'a>>),
     ModelRefused(ModelRefusedFacts),
     Forecasts(ForecastFacts),
+    Alarms(AlarmFacts),
     Membership(&'a str),
 }
 
@@ -139,5 +140,6 @@ fn content<'a>(record: &'a Record, site: &'a Site) -> Content<'a> {
         }
         Command::ModelRefused(refused) => Content::ModelRefused(ModelRefusedFacts::of(refused)),
         Command::Forecasts(note) => Content::Forecasts(ForecastFacts::of(note, site)),
+        Command::Alarms(note) => Content::Alarms(AlarmFacts::of(note, site)),
     }
 }

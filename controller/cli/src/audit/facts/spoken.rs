@@ -1,5 +1,6 @@
 //! What devices answered, operators asked for, and replicas told of models and forecasts.
 
+use ridethrough_core::alarm::{AlarmKey, AlarmNote};
 use ridethrough_core::command::{Action, ModelRefused, Operation, Outcome, TimedAck, TransferId};
 use ridethrough_core::drill::DrillNote;
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
@@ -58,6 +59,21 @@ pub(super) struct OperationFacts<'a> {
     address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drill: Option<DrillFacts<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarm: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cap_watts: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_ms: Option<i64>,
+    /// What was asked for and denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct AlarmFacts {
+    raised: Vec<String>,
+    cleared: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,6 +150,10 @@ impl<'a> OperationFacts<'a> {
             member: None,
             address: None,
             drill: None,
+            alarm: None,
+            cap_watts: None,
+            hold_ms: None,
+            asked: None,
         };
         match &operation.action {
             Action::Transfer(grant, stored, loads) => {
@@ -141,7 +161,7 @@ impl<'a> OperationFacts<'a> {
                 facts.grant = Some(GrantFacts::of(grant, TransferId { index, nth: 0 }, site));
                 (facts.stored, facts.loads) = (StoredFacts::all(stored, site), LoadFacts::all(loads, site));
             }
-            Action::End(rack) => facts.rack = Some(names::rack(site, *rack)),
+            Action::End(rack) | Action::Restore(rack) => facts.rack = Some(names::rack(site, *rack)),
             Action::Hold(device) | Action::Resume(device) => facts.device = Some(site.device_name(*device)),
             Action::ManualOn | Action::ManualOff => {}
             Action::Model(ModelAction::Shadow(model)) => facts.model = Some(ModelFacts::of(model)),
@@ -157,6 +177,15 @@ impl<'a> OperationFacts<'a> {
                 }
             }
             Action::Drill(note) => facts.drill = Some(DrillFacts::of(note)),
+            Action::Shed(shed) => {
+                facts.rack = Some(names::rack(site, shed.rack));
+                (facts.cap_watts, facts.hold_ms) = (Some(shed.cap.get()), Some(shed.hold.get()));
+            }
+            Action::Acknowledge(alarm) | Action::Unshelve(alarm) => facts.alarm = Some(alarm.name(site)),
+            Action::Shelve(alarm, hold) => {
+                (facts.alarm, facts.hold_ms) = (Some(alarm.name(site)), Some(hold.get()));
+            }
+            Action::Denied(asked) => facts.asked = Some(asked),
         }
         facts
     }
@@ -177,6 +206,12 @@ const fn action(action: &Action) -> &'static str {
         Action::Members(MemberChange::Forget { .. }) => "forget",
         Action::Members(MemberChange::Add { .. }) => "add",
         Action::Drill(_) => "drill",
+        Action::Shed(_) => "shed",
+        Action::Restore(_) => "restore",
+        Action::Acknowledge(_) => "acknowledge",
+        Action::Shelve(..) => "shelve",
+        Action::Unshelve(_) => "unshelve",
+        Action::Denied(_) => "denied",
     }
 }
 
@@ -195,6 +230,13 @@ impl ModelFacts {
 impl ModelRefusedFacts {
     pub(super) fn of(refused: &ModelRefused) -> Self {
         Self { model: refused.model.as_ref().map(ModelFacts::of), fault: refused.fault.as_str() }
+    }
+}
+
+impl AlarmFacts {
+    pub(super) fn of(note: &AlarmNote, site: &Site) -> Self {
+        let names = |keys: &[AlarmKey]| keys.iter().map(|key| key.name(site)).collect();
+        Self { raised: names(&note.raised), cleared: names(&note.cleared) }
     }
 }
 

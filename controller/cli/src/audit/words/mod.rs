@@ -1,19 +1,17 @@
 //! Entries in words.
 
 pub mod names;
+mod operation;
 pub mod reasons;
 
+use ridethrough_core::alarm::{AlarmKey, AlarmNote};
 use ridethrough_core::audit::Record;
 use ridethrough_core::command::{
-    Action, CapGrant, Command, GeneratorGrant, Grant, ModeChange, ModelRefused, Operation, Outcome, Plan, Release,
-    Shortfall,
+    CapGrant, Command, GeneratorGrant, Grant, ModeChange, ModelRefused, Outcome, Plan, Release, Shortfall,
 };
 use ridethrough_core::device::{DeviceId, ReplicaId};
-use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::fallback::ForecastNote;
 use ridethrough_core::ledger::Effect;
-use ridethrough_core::members::MemberChange;
-use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 
@@ -48,9 +46,10 @@ pub fn lines(record: &Record, site: &Site) -> Vec<String> {
         }
         Command::Plan(plan) => plan_lines(record.position.index, plan, site),
         Command::Outcome(outcome) => vec![outcome_line(outcome, site)],
-        Command::Operation(operation) => vec![operation_line(record.position.index, operation, site)],
+        Command::Operation(operation) => vec![operation::line(record.position.index, operation, site)],
         Command::ModelRefused(refused) => vec![refused_line(record.entry.by, refused)],
         Command::Forecasts(note) => forecast_lines(record.entry.by, note, site),
+        Command::Alarms(note) => alarm_lines(note, site),
     };
     match &record.effect {
         Effect::Refused(refusal) => lines.push(format!("REFUSED, nothing changed: {}", refusal.describe(site))),
@@ -120,55 +119,6 @@ fn mode_line(change: &ModeChange, site: &Site) -> String {
     format!("mode      {name} to {}: {}{left}", change.to, change.reason)
 }
 
-fn operation_line(index: u64, operation: &Operation, site: &Site) -> String {
-    let what = match &operation.action {
-        Action::Transfer(grant, ..) => format!("transfer {}", grant_words(index, 0, grant, site)),
-        Action::End(rack) => format!("end the transfer to {}", names::rack(site, *rack)),
-        Action::Hold(device) => format!("leave {} alone", site.device_name(*device)),
-        Action::Resume(device) => format!("plan with {} again", site.device_name(*device)),
-        Action::ManualOn => "leave the whole site alone".into(),
-        Action::ManualOff => "plan the whole site again".into(),
-        Action::Model(action) => model_words(*action),
-        Action::HandOver(replica) => format!("let {replica} lead"),
-        Action::Members(change) => member_words(*change),
-        Action::Drill(note) => drill_words(note),
-    };
-    format!("operation by {}: {what}; {}", names::quoted(&operation.actor), names::quoted(&operation.reason))
-}
-
-fn drill_words(note: &DrillNote) -> String {
-    let (drill, seed) = (names::quoted(&note.drill), note.seed);
-    match note.stage {
-        DrillStage::Begun => format!("drill {drill} begins, with seed {seed}"),
-        DrillStage::Refused => format!("drill {drill} was refused"),
-        DrillStage::Held => format!("drill {drill} is over, and all held"),
-        DrillStage::Failed => format!("drill {drill} is over, and something did not hold"),
-        DrillStage::Aborted => format!("drill {drill} was broken off"),
-    }
-}
-
-fn member_words(change: MemberChange) -> String {
-    match change {
-        MemberChange::Forget { replica, although_alive: false } => format!("forget {replica}"),
-        MemberChange::Forget { replica, although_alive: true } => format!("forget {replica}, although it may be alive"),
-        MemberChange::Add { replica, address } => format!("add {replica} at {address}"),
-    }
-}
-
-fn model_words(action: ModelAction) -> String {
-    match action {
-        ModelAction::Shadow(model) => format!("try model {model} in shadow"),
-        ModelAction::Promote { model, minimum } => {
-            let least = minimum.map(|least| format!(", and none older than version {least} from now on"));
-            format!("let model {model} decide{}", least.unwrap_or_default())
-        }
-        ModelAction::Rollback { minimum } => {
-            let least = minimum.map(|least| format!(", from version {least} on"));
-            format!("let the model decide that did before{}", least.unwrap_or_default())
-        }
-    }
-}
-
 fn refused_line(by: ReplicaId, refused: &ModelRefused) -> String {
     let which = refused.model.map_or_else(|| "its configured model".into(), |model| format!("model {model}"));
     format!("model     {by} forecasts by the rule: {which} is refused there ({})", refused.fault.as_str())
@@ -176,6 +126,15 @@ fn refused_line(by: ReplicaId, refused: &ModelRefused) -> String {
 
 fn forecast_lines(by: ReplicaId, note: &ForecastNote, site: &Site) -> Vec<String> {
     note.lines(site).into_iter().map(|line| format!("forecast  {by}: {line}")).collect()
+}
+
+fn alarm_lines(note: &AlarmNote, site: &Site) -> Vec<String> {
+    let line = |word: &str, key: &AlarmKey| {
+        let (priority, what) = (key.kind.priority().number(), key.kind.what());
+        format!("alarm     {word} {} (priority {priority}): {what}", key.name(site))
+    };
+    let raised = note.raised.iter().map(|key| line("raised", key));
+    raised.chain(note.cleared.iter().map(|key| line("cleared", key))).collect()
 }
 
 fn outcome_line(outcome: &Outcome, site: &Site) -> String {
@@ -192,11 +151,15 @@ fn outcome_line(outcome: &Outcome, site: &Site) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ridethrough_core::command::ReleaseReason;
+    use ridethrough_core::alarm::{AlarmKind, Subject};
+    use ridethrough_core::command::{Action, ReleaseReason, Shed};
+    use ridethrough_core::device::ReplicaId;
+    use ridethrough_core::drill::{DrillNote, DrillStage};
     use ridethrough_core::fallback::Part;
     use ridethrough_core::fallback::{Change, Tally};
     use ridethrough_core::forecast::{Engine, RuleReason};
-    use ridethrough_core::model::{ModelFault, ModelId};
+    use ridethrough_core::members::MemberChange;
+    use ridethrough_core::model::{ModelAction, ModelFault, ModelId};
     use ridethrough_core::site::{KesmId, RackId, RowId, TieId};
 
     use super::super::example::{Growing, evidence, grant, granting, outage, release};
@@ -308,6 +271,31 @@ mod tests {
             planned(Command::ModelRefused(refused)),
             &["model     n3 forecasts by the rule: its configured model is refused there (bad signature)"],
         );
+    }
+
+    #[test]
+    fn alarms_and_what_operators_ask_of_a_site_are_told() {
+        let over = AlarmKey { kind: AlarmKind::RackOverLimit, subject: Subject::Rack(RackId(0)) };
+        let note = AlarmNote { raised: vec![over], cleared: vec![over] };
+        check(
+            planned(Command::Alarms(note)),
+            &[
+                "alarm     raised rack-over-limit:rack-A1 (priority 1): it draws more than its breaker carries for ever",
+                "alarm     cleared rack-over-limit:rack-A1 (priority 1): it draws more than its breaker carries for ever",
+            ],
+        );
+        let why = "\"breaker A1 is \\u{1b}[31mserviced\"";
+        let told = |what: &str| format!("operation by \"mira\": {what}; {why}");
+        let shed = Shed { rack: RackId(0), cap: Watts::new(12_000), hold: Millis::seconds(600) };
+        check(operated(Action::Shed(shed)), &[&told("at most 12.0 kW for the servers of A1 for 600.0 s")]);
+        check(
+            operated(Action::Acknowledge(over)),
+            &[
+                &told("alarm rack-over-limit:rack-A1 has been seen"),
+                "REFUSED, nothing changed: there is no alarm rack-over-limit:rack-A1",
+            ],
+        );
+        check(operated(Action::Denied("hold kesm K1".into())), &[&told("was DENIED \"hold kesm K1\"")]);
     }
 
     #[test]

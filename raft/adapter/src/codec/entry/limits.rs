@@ -1,5 +1,6 @@
 //! How long the lists and words of a command may be. Both ways: what would not be read back is not written.
 
+use ridethrough_core::alarm::NOTE_ALARMS_MAX;
 use ridethrough_core::command::{
     ACKS_MAX, Action, Command, EVIDENCE_MAX, Grant, HOPS_MAX, LEGS_MAX, Operation, PLAN_ITEMS_MAX, Plan, RackLoad,
     StoredEnergy, WORDS_BYTES_MAX,
@@ -16,6 +17,7 @@ pub(super) fn check(command: &Command) -> Result<(), CodecError> {
         Command::Outcome(outcome) => within("acks", outcome.acks.len(), ACKS_MAX),
         Command::Operation(operation) => check_operation(operation),
         Command::Forecasts(note) => check_note(note),
+        Command::Alarms(note) => within("alarms in a note", note.raised.len().max(note.cleared.len()), NOTE_ALARMS_MAX),
     }
 }
 
@@ -50,6 +52,7 @@ fn check_operation(operation: &Operation) -> Result<(), CodecError> {
             check_grant(grant)
         }
         Action::Drill(note) => within("bytes of a drill's name", note.drill.len(), WORDS_BYTES_MAX),
+        Action::Denied(asked) => within("bytes of a request", asked.len(), WORDS_BYTES_MAX),
         _ => Ok(()),
     }
 }

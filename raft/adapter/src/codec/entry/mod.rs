@@ -8,9 +8,11 @@
 //! | `operation` | what an operator asked for |
 //! | `outcome` | what devices answered |
 //! | `model` | models by name |
+//! | `alarm` | what wants somebody |
 //! | `numbers` | what numbers stand for |
 //! | `limits` | how long lists and words may be |
 
+mod alarm;
 mod fallback;
 mod grant;
 mod limits;
@@ -29,6 +31,8 @@ use ridethrough_core::command::{Command, Entry, Founding, Seen, Stamp};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::units::Millis;
 
+pub(crate) use self::alarm::AlarmKeyV2;
+use self::alarm::AlarmNoteV2;
 use self::fallback::ForecastNoteV2;
 pub(crate) use self::grant::GrantV2;
 pub(crate) use self::limits::check_grant;
@@ -120,6 +124,7 @@ enum CommandV2 {
     Operation(OperationV2),
     ModelRefused(ModelRefusedV2),
     Forecasts(ForecastNoteV2),
+    Alarms(AlarmNoteV2),
 }
 
 #[derive(Clone, Copy, Encode, Decode)]
@@ -216,6 +221,7 @@ impl From<&Entry> for ProposalV2 {
             Command::Operation(operation) => CommandV2::Operation(operation.into()),
             Command::ModelRefused(refused) => CommandV2::ModelRefused(refused.into()),
             Command::Forecasts(note) => CommandV2::Forecasts(note.into()),
+            Command::Alarms(note) => CommandV2::Alarms(note.into()),
         };
         Self {
             at_ms: entry.stamp.at.get(),
@@ -238,6 +244,7 @@ impl TryFrom<ProposalV2> for Entry {
             CommandV2::Operation(operation) => Command::Operation(operation.try_into()?),
             CommandV2::ModelRefused(refused) => Command::ModelRefused(refused.try_into()?),
             CommandV2::Forecasts(note) => Command::Forecasts(note.try_into()?),
+            CommandV2::Alarms(note) => Command::Alarms(note.try_into()?),
         };
         limits::check(&command)?;
         let stamp = Stamp { at: Millis::new(v2.at_ms), wall_unix_ms: v2.wall_unix_ms };

@@ -1,5 +1,6 @@
 //! Numbers that stand for names. They are a contract: a number once given is never given again.
 
+use ridethrough_core::alarm::AlarmKind;
 use ridethrough_core::command::{CapReason, ReleaseReason};
 use ridethrough_core::device::{DeviceId, Direction, GeneratorDuty, Verdict};
 use ridethrough_core::forecast::{Engine, RuleReason};
@@ -52,6 +53,11 @@ numbered!(fault_number, fault, ModelFault, "model fault", {
 
 numbered!(engine_number, engine, Engine, "engine", {
     Configured = 1, Late = 2, Failed = 3, NoRuntime = 4, RuntimeHung = 5, RuntimePanicked = 6, Gone = 7,
+});
+
+numbered!(alarm_number, alarm, AlarmKind, "alarm", {
+    UtilityOutage = 1, OrderlyShutdown = 2, RackOverLimit = 3, OnGenerator = 4, ServersCapped = 5,
+    DeviceQuarantined = 6, DeviceSilent = 7, StoreAtReserve = 8, ReplicaUnreachable = 9, ForecastByRule = 10,
 });
 
 /// The device that a stored number names.

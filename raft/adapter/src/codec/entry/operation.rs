@@ -1,18 +1,19 @@
 //! What an operator asked for.
 
 use bincode::{Decode, Encode};
-use ridethrough_core::command::{Action, Operation};
+use ridethrough_core::command::{Action, Operation, Shed};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelAction;
 use ridethrough_core::site::RackId;
+use ridethrough_core::units::{Millis, Watts};
 
-use super::AddressV2;
 use super::grant::GrantV2;
 use super::model::ModelIdV2;
 use super::numbers::device;
 use super::plan::{RackLoadV2, StoredEnergyV2};
+use super::{AddressV2, AlarmKeyV2};
 use crate::codec::CodecError;
 use crate::type_config::PeerAddress;
 
@@ -39,6 +40,12 @@ enum ActionV2 {
     Forget { replica: u16, although_alive: bool },
     Add { replica: u16, address: AddressV2 },
     Drill { drill: String, seed: u64, stage: DrillStageV2 },
+    Shed { rack: u16, cap_w: i64, hold_ms: i64 },
+    Restore { rack: u16 },
+    Acknowledge { alarm: AlarmKeyV2 },
+    Shelve { alarm: AlarmKeyV2, hold_ms: i64 },
+    Unshelve { alarm: AlarmKeyV2 },
+    Denied { asked: String },
 }
 
 #[derive(Encode, Decode)]
@@ -91,6 +98,12 @@ impl From<&Action> for ActionV2 {
                 Self::Add { replica: replica.0, address: (&PeerAddress(*address)).into() }
             }
             Action::Drill(note) => Self::Drill { drill: note.drill.clone(), seed: note.seed, stage: note.stage.into() },
+            Action::Shed(shed) => Self::Shed { rack: shed.rack.0, cap_w: shed.cap.get(), hold_ms: shed.hold.get() },
+            Action::Restore(rack) => Self::Restore { rack: rack.0 },
+            Action::Acknowledge(alarm) => Self::Acknowledge { alarm: (*alarm).into() },
+            Action::Shelve(alarm, hold) => Self::Shelve { alarm: (*alarm).into(), hold_ms: hold.get() },
+            Action::Unshelve(alarm) => Self::Unshelve { alarm: (*alarm).into() },
+            Action::Denied(asked) => Self::Denied { asked: asked.clone() },
         }
     }
 }
@@ -124,6 +137,14 @@ impl TryFrom<ActionV2> for Action {
                 Self::Members(MemberChange::Add { replica: ReplicaId(replica), address })
             }
             ActionV2::Drill { drill, seed, stage } => Self::Drill(DrillNote { drill, seed, stage: stage.into() }),
+            ActionV2::Shed { rack, cap_w, hold_ms } => {
+                Self::Shed(Shed { rack: RackId(rack), cap: Watts::new(cap_w), hold: Millis::new(hold_ms) })
+            }
+            ActionV2::Restore { rack } => Self::Restore(RackId(rack)),
+            ActionV2::Acknowledge { alarm } => Self::Acknowledge(alarm.try_into()?),
+            ActionV2::Shelve { alarm, hold_ms } => Self::Shelve(alarm.try_into()?, Millis::new(hold_ms)),
+            ActionV2::Unshelve { alarm } => Self::Unshelve(alarm.try_into()?),
+            ActionV2::Denied { asked } => Self::Denied(asked),
         })
     }
 }

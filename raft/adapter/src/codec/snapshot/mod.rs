@@ -1,6 +1,7 @@
 //! A snapshot: the ledger's dynamic part, with the entry and the membership that it goes up to, and the tree over the log
 //! to there.
 
+mod operators;
 mod order;
 mod standing;
 
@@ -11,12 +12,14 @@ use ridethrough_core::model::Models;
 use ridethrough_core::units::Millis;
 use ridethrough_witness::Frontier;
 
+use self::operators::{AlarmV5, ShedV5, alarms};
 use self::order::OrderV2;
 use self::standing::{CapV2, ChargeV2, ClosingV2, FeedModeV2, GeneratorRuleV2, TransferV2};
 use super::entry::numbers::device;
 use super::entry::{FoundingV2, LogIdV2, MembershipV2, ModelIdV2, RackLoadV2, SeenV2};
 use super::{
-    CodecError, VERSION_WITH_MODELS, VERSION_WITH_TREE, decode, decode_stored, each, encode_stored, encode_versioned,
+    CodecError, VERSION_WITH_MODELS, VERSION_WITH_OPERATORS, VERSION_WITH_TREE, decode, decode_stored, each,
+    encode_stored, encode_versioned,
 };
 use crate::type_config::{Membership, SnapshotMeta, StoredMembership};
 
@@ -48,6 +51,11 @@ pub(crate) fn encode_snapshot(
     };
     let models = (parts.models != Models::default()).then(|| (&parts.models).into());
     let bytes = match (tree, models) {
+        (tree, models) if !parts.sheds.is_empty() || !parts.alarms.is_empty() => {
+            let (sheds, alarms) = (all(&parts.sheds), all(&parts.alarms));
+            let v5 = SnapshotV5 { before, models, tree: tree.map(Into::into), sheds, alarms };
+            encode_versioned(VERSION_WITH_OPERATORS, &v5)?
+        }
         (Some(tree), models) => encode_versioned(VERSION_WITH_TREE, &SnapshotV4 { before, models, tree: tree.into() })?,
         (None, Some(models)) => encode_versioned(VERSION_WITH_MODELS, &SnapshotV3 { before, models })?,
         (None, None) => encode_stored(&before)?,
@@ -63,7 +71,17 @@ pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, CodecError> {
     if bytes.len() > SNAPSHOT_BYTES_MAX {
         return Err(CodecError::TooLarge { bytes: bytes.len(), bytes_max: SNAPSHOT_BYTES_MAX });
     }
+    let mut left = (Vec::new(), Vec::new());
     let (v2, models, tree) = match bytes.split_first() {
+        Some((&VERSION_WITH_OPERATORS, rest)) => {
+            let v5 = decode::<SnapshotV5, SNAPSHOT_BYTES_LIMIT>(rest)?;
+            // One value has one encoding: a snapshot without either is one of an earlier version.
+            if v5.sheds.is_empty() && v5.alarms.is_empty() {
+                return Err(CodecError::Malformed { reason: "nothing that operators or alarms have left".into() });
+            }
+            left = (v5.sheds.into_iter().map(Into::into).collect(), alarms(v5.alarms)?);
+            (v5.before, v5.models, v5.tree)
+        }
         Some((&VERSION_WITH_TREE, rest)) => {
             let v4 = decode::<SnapshotV4, SNAPSHOT_BYTES_LIMIT>(rest)?;
             (v4.before, v4.models, Some(v4.tree))
@@ -81,9 +99,24 @@ pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, CodecError> {
         last_log_id: v2.last_log_id.map(TryInto::try_into).transpose()?,
         last_membership: StoredMembership::new(membership_log_id, membership),
     };
-    let parts = Parts { models, ..v2.parts.try_into()? };
+    let (sheds, alarms) = left;
+    let parts = Parts { models, sheds, alarms, ..v2.parts.try_into()? };
     let tree = tree.map(|tree| tree.of(&meta)).transpose()?;
     Ok(Snapshot { meta, parts, tree })
+}
+
+fn all<'a, T, V: From<&'a T>>(list: &'a [T]) -> Vec<V> {
+    list.iter().map(Into::into).collect()
+}
+
+/// A snapshot with something that operators or alarms have left.
+#[derive(Encode, Decode)]
+struct SnapshotV5 {
+    before: SnapshotV2,
+    models: Option<ModelsV3>,
+    tree: Option<TreeV4>,
+    sheds: Vec<ShedV5>,
+    alarms: Vec<AlarmV5>,
 }
 
 /// A snapshot that tells the tree over the log.
@@ -227,6 +260,8 @@ impl TryFrom<PartsV2> for Parts {
             loads: v2.loads.into_iter().map(Into::into).collect(),
             orders: each(v2.orders)?,
             models: Models::default(),
+            sheds: Vec::new(),
+            alarms: Vec::new(),
         })
     }
 }

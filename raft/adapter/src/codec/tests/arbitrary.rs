@@ -3,16 +3,17 @@
 use openraft::EntryPayload;
 use proptest::prelude::*;
 use proptest::sample::select;
+use ridethrough_core::alarm::{Alarm, AlarmKey, AlarmKind, AlarmNote, RAISES_KEPT, Subject};
 use ridethrough_core::command::{
     Action, CapGrant, CapReason, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange,
-    ModelRefused, Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp,
+    ModelRefused, Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shed, Shortfall, Stamp,
     StoredEnergy, TimedAck, TransferId, WORDS_BYTES_MAX,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
-use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
+use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Shedding, Transfer};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
@@ -40,11 +41,11 @@ pub(super) fn entry() -> impl Strategy<Value = LogEntry> {
 pub(super) fn parts() -> impl Strategy<Value = Parts> {
     let first = (millis(), prop::option::of(founding()), seen(), list(seen()), list(transfer()), list(charge()));
     let second = (list(closing()), list(cap()), list(rule()), list(feed_mode()));
-    let third = (list(device()), any::<bool>(), list(load()), list(order()), models());
+    let third = (list(device()), any::<bool>(), list(load()), list(order()), models(), list(shed()), list(alarm_row()));
     (first, second, third).prop_map(|(first, second, third)| {
         let (now, founding, last, recent, transfers, charges) = first;
         let (closings, caps, generators, modes) = second;
-        let (held, manual, loads, orders, chosen) = third;
+        let (held, manual, loads, orders, chosen, sheds, alarms) = third;
         Parts {
             now,
             founding,
@@ -61,6 +62,8 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
             loads,
             orders,
             models: chosen,
+            sheds,
+            alarms,
         }
     })
 }
@@ -148,6 +151,7 @@ fn proposal() -> impl Strategy<Value = Entry> {
         operation().prop_map(Command::Operation),
         model_refused().prop_map(Command::ModelRefused),
         note().prop_map(Command::Forecasts),
+        (list(alarm()), list(alarm())).prop_map(|(raised, cleared)| Command::Alarms(AlarmNote { raised, cleared })),
     ];
     let stamp = (millis(), any::<i64>()).prop_map(|(at, wall_unix_ms)| Stamp { at, wall_unix_ms });
     (stamp, any::<u16>(), seen(), command).prop_map(|(stamp, by, seen, command)| Entry {
@@ -321,6 +325,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(Action::ManualOn),
         Just(Action::ManualOff),
         model_action().prop_map(Action::Model),
+        (rack(), watts(), millis()).prop_map(|(rack, cap, hold)| Action::Shed(Shed { rack, cap, hold })),
+        rack().prop_map(Action::Restore),
+        alarm().prop_map(Action::Acknowledge),
+        (alarm(), millis()).prop_map(|(alarm, hold)| Action::Shelve(alarm, hold)),
+        alarm().prop_map(Action::Unshelve),
+        words().prop_map(Action::Denied),
         any::<u16>().prop_map(|replica| Action::HandOver(ReplicaId(replica))),
         (words(), any::<u64>(), select(DrillStage::ALL.to_vec()))
             .prop_map(|(drill, seed, stage)| Action::Drill(DrillNote { drill, seed, stage })),
@@ -332,6 +342,30 @@ fn operation() -> impl Strategy<Value = Operation> {
         }),
     ];
     (words(), words(), action).prop_map(|(actor, reason, action)| Operation { actor, reason, action })
+}
+
+fn alarm() -> impl Strategy<Value = AlarmKey> {
+    let subject = prop_oneof![
+        Just(Subject::Site),
+        feed().prop_map(Subject::Feed),
+        rack().prop_map(Subject::Rack),
+        device().prop_map(Subject::Device),
+        any::<u16>().prop_map(|replica| Subject::Replica(ReplicaId(replica))),
+    ];
+    (select(AlarmKind::ALL.to_vec()), subject).prop_map(|(kind, subject)| AlarmKey { kind, subject })
+}
+
+fn alarm_row() -> impl Strategy<Value = (AlarmKey, Alarm)> {
+    let raises = prop::collection::vec(millis(), 1..=RAISES_KEPT);
+    (alarm(), any::<bool>(), raises, prop::option::of(words()), prop::option::of(millis())).prop_map(
+        |(key, active, raises, acknowledged, shelved_until)| {
+            (key, Alarm { active, raises, acknowledged, shelved_until })
+        },
+    )
+}
+
+fn shed() -> impl Strategy<Value = (RackId, Shedding)> {
+    (rack(), watts(), millis()).prop_map(|(rack, cap, until)| (rack, Shedding { cap, until }))
 }
 
 fn transfer_id() -> impl Strategy<Value = TransferId> {

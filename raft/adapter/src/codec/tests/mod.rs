@@ -17,7 +17,7 @@ use ridethrough_witness::Frontier;
 
 use self::samples::{
     answers, drills, entries, governance, grant, greetings, handovers, hello, marks, members, meta, normal, notes,
-    outcome, parts, parts_with_models, plan, requests, vote,
+    operators, outcome, parts, parts_with_alarms, parts_with_models, plan, requests, vote,
 };
 use super::entry::{EntryV2, decode_entry, encode_entry};
 use super::snapshot::{Snapshot, decode_snapshot, encode_snapshot};
@@ -49,7 +49,7 @@ fn every_value_decodes_to_itself() {
         let bytes = encode_entry(&entry).expect("encodes");
         assert_eq!(decode_entry(&bytes).expect("decodes"), entry);
     }
-    for parts in [parts(), parts_with_models()] {
+    for parts in [parts(), parts_with_models(), parts_with_alarms()] {
         let bytes = encode_snapshot(&meta(), &parts, None).expect("encodes");
         assert_eq!(decode_snapshot(&bytes), Ok(Snapshot { meta: meta(), parts: parts.clone(), tree: None }));
         let bytes = encode_snapshot(&meta(), &parts, Some(&tree())).expect("encodes");
@@ -124,6 +124,7 @@ fn numbers_that_stand_for_nothing_are_refused() {
         damage(encode_entry(&entry).expect("encodes"), &|bytes| decode_entry(bytes).err());
     }
     let entries_alone = BTreeSet::from([
+        "alarm",
         "cap reason",
         "device",
         "direction",
@@ -343,6 +344,7 @@ fn all_entries() -> Vec<LogEntry> {
         .chain(handovers())
         .chain(members())
         .chain(drills())
+        .chain(operators())
         .collect()
 }
 
@@ -391,6 +393,9 @@ fn golden_now() -> String {
     lines.extend(handovers().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.extend(members().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.extend(drills().iter().map(|entry| ("entry", encode_entry(entry))));
+    lines.extend(operators().iter().map(|entry| ("entry", encode_entry(entry))));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_alarms(), None)));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_alarms(), Some(&tree()))));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);

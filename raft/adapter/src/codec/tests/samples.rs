@@ -5,16 +5,17 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use openraft::EntryPayload;
 use openraft::raft::{AppendEntriesResponse, SnapshotResponse, TransferLeaderError};
+use ridethrough_core::alarm::{Alarm, AlarmKey, AlarmKind, AlarmNote, Subject};
 use ridethrough_core::command::{
     Action, CapGrant, CapReason, ChargeGrant, Command, Entry, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange,
-    ModelRefused, Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shortfall, Stamp,
+    ModelRefused, Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shed, Shortfall, Stamp,
     StoredEnergy, TimedAck, TransferId,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
 use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
-use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Transfer};
+use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Shedding, Transfer};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
@@ -137,10 +138,46 @@ pub(super) fn handovers() -> Vec<LogEntry> {
     vec![normal(Command::Operation(operation(Action::HandOver(ReplicaId(3)))))]
 }
 
-/// Entries about drills, which came last.
+/// Entries about drills, which came next.
 pub(super) fn drills() -> Vec<LogEntry> {
     let note = |stage| DrillNote { drill: "kill-leader".into(), seed: 42, stage };
     DrillStage::ALL.map(|stage| normal(Command::Operation(operation(Action::Drill(note(stage)))))).into()
+}
+
+const ALARMS: [AlarmKey; 5] = [
+    AlarmKey { kind: AlarmKind::ForecastByRule, subject: Subject::Site },
+    AlarmKey { kind: AlarmKind::UtilityOutage, subject: Subject::Feed(FeedId(1)) },
+    AlarmKey { kind: AlarmKind::RackOverLimit, subject: Subject::Rack(RackId(2)) },
+    AlarmKey { kind: AlarmKind::DeviceSilent, subject: Subject::Device(DeviceId::Kesm(KesmId(3))) },
+    AlarmKey { kind: AlarmKind::ReplicaUnreachable, subject: Subject::Replica(ReplicaId(3)) },
+];
+
+/// Entries about alarms and what operators ask of a site, which came after drills.
+pub(super) fn operators() -> Vec<LogEntry> {
+    let note = AlarmNote { raised: ALARMS.to_vec(), cleared: vec![ALARMS[1]] };
+    let actions = [
+        Action::Shed(Shed { rack: RackId(2), cap: Watts::new(6_000), hold: Millis::seconds(600) }),
+        Action::Restore(RackId(2)),
+        Action::Acknowledge(ALARMS[2]),
+        Action::Shelve(ALARMS[3], Millis::seconds(60)),
+        Action::Unshelve(ALARMS[3]),
+        Action::Denied("hold kesm K1".into()),
+    ];
+    let asked = actions.map(|action| normal(Command::Operation(operation(action))));
+    std::iter::once(normal(Command::Alarms(note))).chain(asked).collect()
+}
+
+/// The parts with what operators and alarms have left.
+pub(super) fn parts_with_alarms() -> Parts {
+    let alarm = Alarm {
+        active: true,
+        raises: vec![Millis::new(5), Millis::new(6)],
+        acknowledged: Some("anna".into()),
+        shelved_until: Some(Millis::new(9)),
+    };
+    let seen = Alarm { raises: vec![Millis::new(7)], ..Alarm::default() };
+    let sheds = vec![(RackId(2), Shedding { cap: Watts::new(6_000), until: Millis::new(8) })];
+    Parts { sheds, alarms: vec![(ALARMS[2], alarm), (ALARMS[0], seen)], ..parts() }
 }
 
 /// Entries about who belongs to the cluster, which came before that.
@@ -350,6 +387,8 @@ pub(super) fn parts() -> Parts {
         loads: vec![load()],
         orders: orders(),
         models: Models::default(),
+        sheds: Vec::new(),
+        alarms: Vec::new(),
     }
 }
 

@@ -1,0 +1,173 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::command::{Action, Command, Operation};
+use crate::device::{DeviceId, ReplicaId};
+use crate::example::{LIMIT, World};
+use crate::ledger::Effect;
+use crate::site::{FeedId, KesmId, RackId};
+use crate::trust::Fault;
+use crate::units::Millis;
+
+const OVER: AlarmKey = AlarmKey { kind: AlarmKind::RackOverLimit, subject: Subject::Rack(RackId(1)) };
+const LOST: AlarmKey = AlarmKey { kind: AlarmKind::UtilityOutage, subject: Subject::Feed(FeedId(0)) };
+const RULE: AlarmKey = AlarmKey { kind: AlarmKind::ForecastByRule, subject: Subject::Site };
+
+fn raised(keys: &[AlarmKey]) -> Command {
+    Command::Alarms(AlarmNote { raised: keys.to_vec(), cleared: Vec::new() })
+}
+
+fn cleared(keys: &[AlarmKey]) -> Command {
+    Command::Alarms(AlarmNote { raised: Vec::new(), cleared: keys.to_vec() })
+}
+
+fn operation(action: Action) -> Command {
+    Command::Operation(Operation { actor: "anna".into(), reason: "seen".into(), action })
+}
+
+/// Commits commands at seconds; returns what is shown then as `name active who`.
+fn check(steps: Vec<(i64, Command)>, expected: &str) {
+    let mut world = World::new();
+    for (second, command) in steps {
+        world.now = Millis::seconds(second);
+        world.commit(command);
+    }
+    let shown = world.ledger.alarms().shown().map(|(key, alarm)| {
+        let stands = if alarm.active { "stands" } else { "gone" };
+        format!("{} {stands} {}", key.name(world.ledger.site()), alarm.acknowledged.as_deref().unwrap_or("-"))
+    });
+    assert_eq!(shown.collect::<Vec<_>>().join(", "), expected);
+}
+
+#[test]
+fn an_alarm_stays_until_it_is_gone_and_somebody_has_seen_it() {
+    let seen = || operation(Action::Acknowledge(OVER));
+    check(vec![(10, raised(&[OVER]))], "rack-over-limit:rack-R1 stands -");
+    check(vec![(10, raised(&[OVER])), (11, cleared(&[OVER]))], "rack-over-limit:rack-R1 gone -");
+    check(vec![(10, raised(&[OVER])), (11, seen())], "rack-over-limit:rack-R1 stands anna");
+    check(vec![(10, raised(&[OVER])), (11, seen()), (12, cleared(&[OVER]))], "");
+    check(vec![(10, raised(&[OVER])), (11, cleared(&[OVER])), (12, seen())], "");
+    let again = vec![(10, raised(&[OVER])), (11, seen()), (12, cleared(&[OVER])), (13, raised(&[OVER]))];
+    check(again, "rack-over-limit:rack-R1 stands -");
+    check(
+        vec![(10, raised(&[RULE, OVER, LOST]))],
+        "utility-outage:feed-u stands -, rack-over-limit:rack-R1 stands -, forecast-by-rule:site stands -",
+    );
+}
+
+#[test]
+fn what_chatters_asks_for_nobody_again() {
+    let seen = || operation(Action::Acknowledge(OVER));
+    let mut steps =
+        vec![(10, raised(&[OVER])), (11, seen()), (12, cleared(&[OVER])), (15, raised(&[OVER])), (16, seen())];
+    steps.extend([(17, cleared(&[OVER])), (20, raised(&[OVER]))]);
+    check(steps, "rack-over-limit:rack-R1 stands anna");
+}
+
+#[test]
+fn a_shelf_ends_by_itself_and_no_urgent_alarm_is_hidden_by_a_full_table() {
+    let mut world = World::new();
+    world.commit(raised(&[RULE]));
+    let refused = |world: &mut World, action| match world.commit(operation(action)) {
+        Effect::Refused(refusal) => refusal.describe(world.ledger.site()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&mut world, Action::Acknowledge(LOST)), "there is no alarm utility-outage:feed-u");
+    assert_eq!(refused(&mut world, Action::Unshelve(RULE)), "alarm forecast-by-rule:site is not shelved");
+    let long = Action::Shelve(RULE, SHELF_MAX.saturating_add(Millis::new(1)));
+    assert_eq!(refused(&mut world, long), "a shelf for 28800001 ms, allowed are 1 ms to 28800000 ms");
+    world.commit(operation(Action::Shelve(RULE, Millis::seconds(30))));
+    let shelf = |world: &World| world.ledger.alarms().get(RULE).expect("kept").shelved_until;
+    assert_eq!(shelf(&world), Some(Millis::seconds(31)));
+    world.now = Millis::seconds(31);
+    world.commit(cleared(&[]));
+    assert_eq!(shelf(&world), None);
+    world.commit(operation(Action::Acknowledge(RULE)));
+    assert_eq!(refused(&mut world, Action::Acknowledge(RULE)), "alarm forecast-by-rule:site is acknowledged already");
+
+    let replica = |id| AlarmKey { kind: AlarmKind::ReplicaUnreachable, subject: Subject::Replica(ReplicaId(id)) };
+    let all: Vec<AlarmKey> = (0..600).map(replica).collect();
+    for some in all.chunks(NOTE_ALARMS_MAX) {
+        world.commit(raised(some));
+    }
+    assert_eq!(world.ledger.alarms().rows().count(), ALARMS_MAX);
+    assert!(!world.ledger.alarms().is_active(RULE), "the least urgent makes room");
+    world.commit(raised(&[LOST]));
+    assert!(world.ledger.alarms().is_active(LOST));
+    assert_eq!(world.ledger.alarms().rows().count(), ALARMS_MAX);
+    assert!(world.ledger.alarms().is_flood(world.now));
+    let too_many = Command::Alarms(AlarmNote { raised: vec![LOST; NOTE_ALARMS_MAX + 1], cleared: Vec::new() });
+    assert!(matches!(world.commit(too_many), Effect::Refused(_)));
+}
+
+#[test]
+fn what_the_site_does_not_have_is_left_out() {
+    let strange = AlarmKey { kind: AlarmKind::RackOverLimit, subject: Subject::Rack(RackId(99)) };
+    check(vec![(10, raised(&[strange]))], "");
+}
+
+#[test]
+fn what_stands_is_told_after_its_time_and_what_has_gone_after_five_seconds() {
+    let mut watch = AlarmWatch::default();
+    let mut look = |at: i64, alarms: &Alarms, stands: &[AlarmKey]| {
+        let now = Millis::new(at);
+        watch.look(now, now, alarms, &stands.iter().copied().collect::<BTreeSet<_>>())
+    };
+    let none = Alarms::default();
+    assert_eq!(look(0, &none, &[OVER]), None, "not for a second yet");
+    assert_eq!(look(900, &none, &[]), None);
+    assert_eq!(look(1_000, &none, &[OVER]), None, "anew");
+    let came = Some(AlarmNote { raised: vec![OVER], cleared: Vec::new() });
+    assert_eq!(look(2_000, &none, &[OVER]), came);
+    assert_eq!(look(2_100, &none, &[OVER]), came, "urgent, and still not in the log");
+    let stands =
+        Alarms::from_rows([(OVER, Alarm { active: true, raises: vec![Millis::new(2_000)], ..Alarm::default() })]);
+    assert_eq!(look(3_100, &stands, &[OVER]), None);
+    assert_eq!(look(4_000, &stands, &[]), None);
+    assert_eq!(look(8_900, &stands, &[]), None);
+    let went = Some(AlarmNote { raised: Vec::new(), cleared: vec![OVER] });
+    assert_eq!(look(9_000, &stands, &[]), went);
+    assert_eq!(look(9_100, &stands, &[]), None, "one note a second");
+    let raises = [2, 3, 4].map(Millis::seconds).to_vec();
+    let chatters = Alarms::from_rows([(OVER, Alarm { active: true, raises, ..Alarm::default() })]);
+    assert_eq!(look(60_000, &chatters, &[]), None);
+    assert_eq!(look(64_100, &chatters, &[]), went);
+}
+
+#[test]
+fn racks_devices_and_modules_are_looked_at() {
+    let mut world = World::new();
+    world.load(1, LIMIT + 1);
+    world.stored(0, 600_000);
+    let k1 = DeviceId::Kesm(KesmId(1));
+    let fault = |device: DeviceId| (device == k1).then_some(Fault::NotFollowing);
+    let names = world.with_inputs(&fault, |inputs| {
+        let site = inputs.ledger.site();
+        standing(inputs).into_iter().map(|key| key.name(site)).collect::<Vec<_>>().join(" ")
+    });
+    let expected = "rack-over-limit:rack-R1 device-quarantined:kesm-K1 device-silent:tie-T0 device-silent:tie-T1 \
+                    device-silent:tie-T2 device-silent:tie-T3 device-silent:tie-T4 device-silent:supply-u \
+                    store-at-reserve:kesm-K0 forecast-by-rule:site";
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn an_alarm_is_found_by_its_name() {
+    let world = World::new();
+    let site = world.ledger.site();
+    let silent = |subject| AlarmKey { kind: AlarmKind::DeviceSilent, subject };
+    let replica = AlarmKey { kind: AlarmKind::ReplicaUnreachable, subject: Subject::Replica(ReplicaId(3)) };
+    for key in [OVER, LOST, RULE, silent(Subject::Device(DeviceId::Kesm(KesmId(1)))), replica] {
+        assert_eq!(AlarmKey::named(&key.name(site), site), Some(key));
+    }
+    for wrong in ["", "rack-over-limit", "rack-over-limit:rack-R77", "rack-over-heat:rack-R1", "forecast-by-rule:"] {
+        assert_eq!(AlarmKey::named(wrong, site), None, "{wrong}");
+    }
+}
+
+#[test]
+fn kinds_are_in_the_order_of_their_urgency_and_have_words_of_their_own() {
+    assert!(AlarmKind::ALL.is_sorted_by_key(|kind| (kind.priority(), *kind)));
+    let words: BTreeSet<&str> = AlarmKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(words.len(), AlarmKind::ALL.len());
+}
