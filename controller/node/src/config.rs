@@ -22,9 +22,12 @@ use toml::Spanned;
 
 pub use self::peer_tls::PeerTlsFiles;
 use crate::operator::Drilled;
+use crate::operator::roles::{Given, Holder, Role};
 
 /// At most so many keys are trusted to sign models.
 const TRUSTED_MAX: usize = 8;
+/// So many users and groups have a role at the most.
+const ROLES_MAX: usize = 256;
 /// What recorded telemetry takes at the most where the file does not say, MiB; and what it may say.
 const RECORD_MIB: u64 = 2_048;
 const RECORD_MIB_MIN: u64 = 16;
@@ -37,6 +40,8 @@ pub struct Config {
     pub replica: ReplicaId,
     /// The cluster's id, made from its name.
     pub cluster: [u8; 16],
+    /// Who may ask it for what, besides its owner.
+    pub roles: Given,
     /// What it is to whoever wants to drill it.
     pub drilled: Drilled,
     /// The site file.
@@ -174,6 +179,18 @@ struct RawConfig {
     #[serde(default)]
     record: RawRecord,
     audit: Option<RawAudit>,
+    #[serde(default)]
+    roles: RawRoles,
+}
+
+/// Users, users' numbers and `@groups`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRoles {
+    viewer: Vec<Spanned<String>>,
+    auditor: Vec<Spanned<String>>,
+    operator: Vec<Spanned<String>>,
+    engineer: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -346,7 +363,30 @@ impl Checker<'_> {
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
+            roles: self.roles(&raw.roles)?,
         })
+    }
+
+    fn roles(&self, raw: &RawRoles) -> Result<Given, ConfigError> {
+        let lists = [
+            (Role::Viewer, &raw.viewer),
+            (Role::Auditor, &raw.auditor),
+            (Role::Operator, &raw.operator),
+            (Role::Engineer, &raw.engineer),
+        ];
+        let mut given = Vec::new();
+        for (role, names) in lists {
+            for name in names {
+                let field = format!("roles.{}", role.as_str());
+                let holder = Holder::parse(name.get_ref()).map_err(|reason| self.wrong(name, &field, reason))?;
+                given.push((role, holder));
+            }
+        }
+        if given.len() > ROLES_MAX {
+            let reason = format!("{} users and groups, expected at most {ROLES_MAX}", given.len());
+            return Err(ConfigError::File { file: self.file.into(), field: "roles", reason });
+        }
+        Ok(Given(given))
     }
 
     fn forecast(&self, files: &RawForecast) -> Result<ForecastFiles, ConfigError> {
@@ -561,6 +601,22 @@ listen = "127.0.0.1:7302"
         assert!(refused("").contains("missing field `trusted`"), "{}", refused(""));
         assert!(refused("trusted = []").contains("forecast.trusted: 0 keys, expected 1 to 8; `ridectl model keygen`"));
         assert!(refused("trusted = [\"beef\"]").contains("n2.toml:28: forecast.trusted: `beef`: no key: expected 64"));
+    }
+
+    #[test]
+    fn roles_are_given_to_users_and_groups_and_wrong_ones_are_named() {
+        let with = |lines: &str| load(&format!("{GOOD}[roles]\n{lines}\n")).map(|config| config.roles.0);
+        assert!(load(GOOD).expect("good").roles.0.is_empty());
+        let given = with("viewer = [\"@ops\"]\nengineer = [\"mira\", \"1000\"]").expect("good");
+        let holders = [Holder::Group("ops".into()), Holder::User("mira".into()), Holder::Uid(1_000)];
+        let roles = [Role::Viewer, Role::Engineer, Role::Engineer];
+        assert_eq!(given, roles.into_iter().zip(holders).collect::<Vec<_>>());
+        let error = with("operator = [\"a b\"]").expect_err("no name");
+        assert!(
+            error.contains("n2.toml:25: roles.operator: `a b`: expected a user, a user's number or @group"),
+            "{error}"
+        );
+        assert!(with("owner = [\"mira\"]").expect_err("no role").contains("unknown field `owner`"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::control::{ControlThread, Operators, Parts};
 use crate::data_folder;
 use crate::forecasting::Forecasting;
 use crate::operator::explain::Wonders;
-use crate::operator::{self, Desk};
+use crate::operator::{self, Denials, Desk, Shown};
 use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
@@ -205,8 +205,10 @@ pub fn run(file: &Path) -> Result<()> {
         control: std::thread::current(),
         wonders,
         drilled: config.drilled.clone(),
+        site: Shown { site: Arc::clone(&site), snapshot: Arc::clone(&shown) },
+        denials: Denials::default(),
     };
-    web.block_on(async { operator::open(&config.data_dir, desk) });
+    web.block_on(async { operator::open(&config.data_dir, config.roles.clone(), desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
     let parts = Parts {

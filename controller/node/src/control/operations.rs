@@ -7,7 +7,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Effect;
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelFault;
-use ridethrough_core::operate;
+use ridethrough_core::operate::{self, TransferRequest};
 use ridethrough_core::units::Millis;
 use ridethrough_raft::{ProposeError, Response, Status};
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +16,7 @@ use super::ControlThread;
 use super::crosschecks::disputes;
 use super::handover::Wish;
 use super::members::Asked;
-use crate::operator::{Ask, Question, Told, cluster};
+use crate::operator::{Ask, Operator, Question, Told, cluster};
 
 /// The operators' end of the control thread.
 #[derive(Debug)]
@@ -100,19 +100,57 @@ impl ControlThread {
                     Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, ahead, &disputed))
                 }
                 Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
-                Question::Do(operation) => match self.judge(&operation, now) {
-                    Ok(()) => {
-                        let (then, asked_at) = (Then::of(&operation), Instant::now());
-                        if self.leaving.is_none() && self.send_proposal(Command::Operation(operation), now) {
-                            self.operators.waiting = Some(Waiting { then, asked_at, answer });
-                            continue;
-                        }
-                        Told::Failed { why: "another operation is on its way: try again".into() }
+                Question::Do(operation) => {
+                    self.want(operation, now, answer);
+                    continue;
+                }
+                Question::Transfer { request, operator, dry_run } => match self.find(&request, operator, now) {
+                    Ok(operation) if dry_run => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
+                    Ok(operation) => {
+                        self.want(operation, now, answer);
+                        continue;
                     }
                     Err(told) => *told,
                 },
             };
             drop(answer.send(told));
+        }
+    }
+
+    /// Sends an operation on its way; whoever asked is answered once it is committed, or now if it cannot be.
+    fn want(&mut self, operation: Operation, now: Millis, answer: oneshot::Sender<Told>) {
+        let told = match self.judge(&operation, now) {
+            Ok(()) => {
+                let (then, asked_at) = (Then::of(&operation), Instant::now());
+                if self.leaving.is_none() && self.send_proposal(Command::Operation(operation), now) {
+                    self.operators.waiting = Some(Waiting { then, asked_at, answer });
+                    return;
+                }
+                Told::Failed { why: "another operation is on its way: try again".into() }
+            }
+            Err(told) => *told,
+        };
+        drop(answer.send(told));
+    }
+
+    /// The operation that makes a transfer which is asked for, its way found by the planner.
+    fn find(&mut self, asked: &TransferRequest, operator: Operator, now: Millis) -> Result<Operation, Box<Told>> {
+        self.must_act()?;
+        let refused = |why: String| Box::new(Told::Refused { why, index: None });
+        let found = self.control.with_inputs(now, |inputs| operate::propose_transfer(&inputs, asked));
+        let found = found.ok_or_else(|| refused("no forecast yet: try again in a moment".into()))?;
+        let action = found.map_err(|denied| {
+            let (why, most) = (denied.refusal.describe(&self.parts.site), denied.largest.kilo());
+            refused(format!("{why}; at most {most} would be admitted now"))
+        })?;
+        Ok(operator.asks(action))
+    }
+
+    /// Only a leader that acts carries anything out.
+    fn must_act(&self) -> Result<(), Box<Told>> {
+        match self.leadership.acting() {
+            Some(_) => Ok(()),
+            None => Err(Box::new(Told::NotLeader { leader: self.status.leader.map(|leader| leader.0) })),
         }
     }
 
@@ -127,9 +165,7 @@ impl ControlThread {
 
     /// What is known to be refused is not proposed; what is proposed is judged again when it is applied.
     fn judge(&self, operation: &Operation, now: Millis) -> Result<(), Box<Told>> {
-        if self.leadership.acting().is_none() {
-            return Err(Box::new(Told::NotLeader { leader: self.status.leader.map(|leader| leader.0) }));
-        }
+        self.must_act()?;
         let refused = |why: String| Box::new(Told::Refused { why, index: None });
         match Then::of(operation) {
             Then::HandOver(to) => {

@@ -2,9 +2,9 @@
 
 use ridethrough_core::command::{Action, Operation};
 use ridethrough_core::drill::{DrillNote, DrillStage};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Desk, Question, Told, actor, ask};
+use super::{Desk, Question, Told, ask, people};
 
 /// What this cluster is to whoever wants to drill it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Drilled {
 }
 
 /// How far a drill is, as it is told on the socket. That one is refused is said by the replica alone.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Stage {
     Begun,
@@ -54,7 +54,7 @@ pub(super) async fn note(note: DrillNote, named: Option<&str>, reason: String, c
     let refused = desk.drilled.allows(named).err().filter(|_| note.stage == DrillStage::Begun);
     let stage = if refused.is_some() { DrillStage::Refused } else { note.stage };
     let action = Action::Drill(DrillNote { stage, ..note });
-    let told = ask(Question::Do(Operation { actor: actor(caller), reason, action }), desk).await;
+    let told = ask(Question::Do(Operation { actor: people::name(caller), reason, action }), desk).await;
     match (told, refused) {
         (Told::Done { index }, Some(why)) => Told::Refused { why, index: Some(index) },
         (told, _) => told,

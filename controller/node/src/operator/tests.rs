@@ -4,10 +4,13 @@ use std::os::unix::net::UnixStream as Caller;
 use std::thread;
 use std::time::Instant;
 
+use ridethrough_core::command::Action;
+use ridethrough_core::device::ReplicaId;
 use ridethrough_core::drill::DrillStage;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::site::Site;
 use ridethrough_pki::{Authority, Validity};
-use ridethrough_raft::{PeerPems, PeerTls};
+use ridethrough_raft::{Changed, PeerPems, PeerTls};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -35,8 +38,10 @@ impl Socket {
         let wonders = Wonders { site: Arc::new(site), queue: Arc::new(ArrayQueue::new(1)) };
         let (arrivals, control, prober) = (Arc::new(ArrayQueue::new(1)), thread::current(), prober());
         let drilled = Drilled { cluster: "hall-7".into(), demo: false };
-        let desk = Desk { library, arrivals, asks, control, prober, wonders, drilled };
-        runtime.block_on(async { open(home.path(), desk) });
+        let site = Shown { site: Arc::clone(&wonders.site), snapshot: Arc::default() };
+        let denials = Denials::default();
+        let desk = Desk { library, arrivals, asks, control, prober, wonders, drilled, site, denials };
+        runtime.block_on(async { open(home.path(), Given::default(), desk) });
         Self { _runtime: runtime, home, asked }
     }
 
@@ -144,6 +149,39 @@ fn who_is_to_be_a_member_is_called_before_anything_is_written() {
     let told = answer_of(caller);
     assert!(told["refused"].as_str().is_some_and(|why| why.starts_with("n4 at 127.0.0.1:7: ")), "{told}");
     assert!(socket.asked.try_recv().is_err(), "nothing was asked for");
+}
+
+#[test]
+fn what_is_named_must_be_of_the_site_and_what_is_asked_for_is_understood() {
+    let mut socket = Socket::open();
+    let refused = |said: &str, expected: &str| {
+        let told = socket.told(format!("{said}\n").as_bytes());
+        assert!(told["refused"].as_str().is_some_and(|why| why.contains(expected)), "{told}");
+    };
+    refused(r#"{"command":"hold","device":"K99","reason":"x","dry_run":false}"#, "the site has no device `K99`");
+    refused(r#"{"command":"restore","rack":"Z1","reason":"x","dry_run":true}"#, "the site has no rack `Z1`");
+    refused(r#"{"command":"acknowledge","alarm":"x","reason":"x","dry_run":false}"#, "there is no alarm `x`");
+    let shown = socket.told(b"{\"command\":\"site\"}\n");
+    assert_eq!(shown["alarms"], serde_json::json!([]), "{shown}");
+    let mut understood = |said: &str| {
+        let mut caller = socket.call();
+        caller.write_all(format!("{said}\n").as_bytes()).expect("it reads");
+        let Some(Ask { what: Question::Check(wish) | Question::Do(wish), .. }) = socket.asked.blocking_recv() else {
+            panic!("a wish: {said}")
+        };
+        wish.action
+    };
+    let kesm = ridethrough_core::device::DeviceId::Kesm(ridethrough_core::site::KesmId(0));
+    let hold = r#"{"command":"hold","device":"kesm K1","reason":"x","dry_run":false}"#;
+    assert_eq!(understood(hold), Action::Hold(kesm));
+    let release = r#"{"command":"release","device":"K1","reason":"x","dry_run":true}"#;
+    assert_eq!(understood(release), Action::Resume(kesm));
+    let shelve = r#"{"command":"shelve","alarm":"device-silent:kesm-K1","span_ms":5,"reason":"x","dry_run":false}"#;
+    assert!(
+        matches!(understood(shelve), Action::Shelve(alarm, span) if span.get() == 5 && alarm.kind.as_str() == "device-silent")
+    );
+    let manual = r#"{"command":"manual","on":true,"reason":"x","dry_run":false}"#;
+    assert_eq!(understood(manual), Action::ManualOn);
 }
 
 #[test]

@@ -286,8 +286,8 @@ mod tests {
         );
         let why = "\"breaker A1 is \\u{1b}[31mserviced\"";
         let told = |what: &str| format!("operation by \"mira\": {what}; {why}");
-        let shed = Shed { rack: RackId(0), cap: Watts::new(12_000), hold: Millis::seconds(600) };
-        check(operated(Action::Shed(shed)), &[&told("at most 12.0 kW for the servers of A1 for 600.0 s")]);
+        let shed = Shed { rack: RackId(0), cap: Watts::new(14_000), hold: Millis::seconds(600) };
+        check(operated(Action::Shed(shed)), &[&told("at most 14.0 kW for the servers of A1 for 600.0 s")]);
         check(
             operated(Action::Acknowledge(over)),
             &[
