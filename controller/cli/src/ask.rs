@@ -1,5 +1,6 @@
 //! Asks a running replica, over the socket in its data folder: one request on a line, one answer on a line.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -13,7 +14,20 @@ const SOCKET: &str = "operator.sock";
 /// How long a replica may take: it loads what is new in its folder, and waits for a commit.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// Most bytes of an answer.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
+/// A site of 10,000 racks takes a tenth of it.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// What was asked for may have been done, or may yet be: the log says.
+#[derive(Debug)]
+pub struct UnknownOutcome(String);
+
+impl fmt::Display for UnknownOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it is not known what became of it ({}): `ridectl audit log --kind operation` tells", self.0)
+    }
+}
+
+impl std::error::Error for UnknownOutcome {}
 
 /// Asks, and returns what is answered.
 pub fn ask(data_dir: &Path, request: &Value) -> Result<Value> {
@@ -30,6 +44,7 @@ pub fn ask(data_dir: &Path, request: &Value) -> Result<Value> {
     }
     let told: Value = serde_json::from_str(&line).with_context(|| format!("{}: no answer", socket.display()))?;
     match told["error"].as_str() {
+        Some(error) if told["outcome"] == "unknown" => Err(UnknownOutcome(error.to_owned()).into()),
         Some(error) => bail!("{}: {error}", socket.display()),
         None => Ok(told),
     }

@@ -1,23 +1,28 @@
 //! `ridectl`: what an operator or auditor types.
 //!
-//! Exit status: 0 ok; 1 a negative answer (an audit that does not hold, a transfer that would be refused); 2 usage or something that cannot be read.
+//! Exit status: 0 ok; 1 a negative answer (an audit that does not hold, a transfer that would be refused); 2 usage or something that cannot be read;
+//! and of commands to the site: 3 nobody leads, or no replica answers; 4 refused; 5 it is not known what became of it (the log says).
 
 mod ask;
 mod audit;
 mod check;
 mod cluster;
+mod columns;
+mod ended;
 mod explain;
 mod keys;
 mod model;
 mod output;
 mod parquet_file;
 mod pki;
+mod site;
 mod telemetry;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ended::Ended;
 use crate::output::Output;
 
 /// Ask a Ridethrough cluster, or its log.
@@ -56,23 +61,29 @@ enum Command {
     /// Look at what replicas recorded of what they heard, or export it as Parquet.
     #[command(subcommand)]
     Telemetry(telemetry::Command),
+    #[command(flatten)]
+    See(site::Seen),
+    #[command(flatten)]
+    Ask(site::Asked),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let (output, well) = (arguments.output, Ended::from);
     let answered = match &arguments.command {
-        Command::Audit(command) => audit::run(command, arguments.output),
-        Command::Check(command) => check::run(command, arguments.output),
-        Command::Cluster(command) => cluster::run(command, arguments.output),
-        Command::Explain(asked) => explain::run(asked, arguments.output),
-        Command::Keys(command) => keys::run(command),
-        Command::Model(command) => model::run(command, arguments.output),
-        Command::Pki(command) => pki::run(command, arguments.output),
-        Command::Telemetry(command) => telemetry::run(command, arguments.output),
+        Command::Audit(command) => audit::run(command, output).map(well),
+        Command::Check(command) => check::run(command, output).map(well),
+        Command::Cluster(command) => cluster::run(command, output).map(well),
+        Command::Explain(asked) => explain::run(asked, output).map(well),
+        Command::Keys(command) => keys::run(command).map(well),
+        Command::Model(command) => model::run(command, output).map(well),
+        Command::Pki(command) => pki::run(command, output).map(well),
+        Command::Telemetry(command) => telemetry::run(command, output).map(well),
+        Command::See(seen) => site::see(seen, output),
+        Command::Ask(asked) => site::ask(asked, output),
     };
     match answered {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(ended) => ended.into(),
         Err(error) => {
             eprintln!("ridectl: {error:#}");
             ExitCode::from(2)
@@ -107,6 +118,10 @@ mod tests {
         check("ridectl cluster forget --data-dir n1 --replica 3", "--reason <REASON>");
         check("ridectl cluster add --data-dir n1 --replica 3 --address n3:7301 --reason x", "invalid socket address");
         check("ridectl cluster restore --from b --config n1.toml --above-term 7", "--above-index <INDEX>");
+        check("ridectl shed A1 --to 6 --for 10m --data-dir n1 --reason x", "expected watts with their unit");
+        check("ridectl shed A1 --to 6kW --for 10 --data-dir n1 --reason x", "expected a span such as");
+        check("ridectl hold K1 --data-dir n1", "--reason <REASON>");
+        check("ridectl manual yes --data-dir n1 --reason x", "invalid value 'yes'");
         let good = "ridectl check transfer --dir n1 --rack A1 --watts 4000 --seconds 600 -o json";
         assert!(Arguments::try_parse_from(good.split(' ')).is_ok());
     }

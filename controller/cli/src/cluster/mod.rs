@@ -108,8 +108,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Of {
     /// The data folder of a running replica.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    #[arg(long, value_name = "DIR", env = "RIDETHROUGH_DATA_DIR")]
+    pub data_dir: PathBuf,
 }
 
 /// Carries a command out; false is a negative answer.

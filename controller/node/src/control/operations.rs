@@ -84,6 +84,9 @@ impl ControlThread {
                 }
                 (other, _) => Told::Failed { why: format!("the ledger answered {other:?}") },
             },
+            Err(error @ (ProposeError::Timeout | ProposeError::Superseded { .. } | ProposeError::Stopped)) => {
+                Told::Unknown { why: error.to_string() }
+            }
             Err(error) => Told::Failed { why: error.to_string() },
         };
         // Whoever has gone away finds it in the log.

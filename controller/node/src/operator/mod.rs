@@ -251,7 +251,7 @@ async fn ask(what: Question, desk: &Desk) -> Told {
     desk.control.unpark();
     match tokio::time::timeout(deadline, told).await {
         Ok(Ok(told)) => told,
-        _ => Told::Failed { why: "no answer in time: look at the log before trying again".into() },
+        _ => Told::Unknown { why: "no answer in time: look at the log before trying again".into() },
     }
 }
 

@@ -63,8 +63,13 @@ pub enum Told {
         /// Who leads, as far as is known.
         leader: Option<u16>,
     },
-    /// Nothing is known to have come of it.
+    /// It was not tried.
     Failed {
+        /// Why.
+        why: String,
+    },
+    /// It may have been carried out or may yet be: the log says.
+    Unknown {
         /// Why.
         why: String,
     },
@@ -99,6 +104,7 @@ pub(super) fn json(told: Told, desk: &Desk) -> serde_json::Value {
             json!({ "refused": format!("this replica does not lead; {who}"), "leader": leader })
         }
         Told::Failed { why } => failed(&why),
+        Told::Unknown { why } => json!({ "error": why, "outcome": "unknown" }),
     }
 }
 
