@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use ridethrough_core::alarm::AlarmKind;
 use ridethrough_tests::runbooks::{Page, alarms, metrics};
 use ridethrough_tests::{alone, read, root, run};
 
@@ -121,6 +122,22 @@ fn every_page_is_read_is_played_and_is_listed() {
         assert!(index.contains(&format!("]({name})")), "runbooks/{INDEX} does not list {name}");
     }
     assert!(index.contains(&format!("]({ALARMS})")), "runbooks/{INDEX} does not list {ALARMS}");
+}
+
+/// Alarms that operators see and acknowledge name their page themselves.
+#[test]
+fn every_alarm_has_a_page_and_a_row() {
+    let alarms = text(ALARMS);
+    for kind in AlarmKind::ALL {
+        let (page, name) = (format!("{}.md", kind.runbook()), kind.as_str());
+        assert!(pages().contains(&page), "{name}: there is no runbooks/{page}");
+        let row = format!("| {name} | {} |", kind.priority().number());
+        let line = alarms.lines().find(|line| line.starts_with(&row));
+        assert!(
+            line.is_some_and(|line| line.contains(&format!("({page})"))),
+            "runbooks/{ALARMS} has no row `{row} … {page}`"
+        );
+    }
 }
 
 /// First words and the rest of the rows of [`ALARMS`] that begin with something in backticks.

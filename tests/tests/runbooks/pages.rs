@@ -29,6 +29,12 @@ pub const PAGES: &[(&str, Situation)] = &[
     ("election-pace.md", Hall::all_well),
     ("utility-outage.md", the_outages_are_over),
     ("generator-failure.md", Hall::all_well),
+    ("see-to-alarms.md", an_alarm_stands),
+    ("hold-a-device.md", Hall::all_well),
+    ("servers-capped.md", Hall::all_well),
+    ("rack-over-limit.md", Hall::all_well),
+    ("device-silent.md", Hall::all_well),
+    ("store-at-reserve.md", Hall::all_well),
     ("roll-back-a-model.md", a_model_was_promoted),
     ("failover-drill.md", Hall::all_well),
     ("service-a-replica.md", Hall::all_well),
@@ -64,6 +70,15 @@ fn a_module_is_locked(hall: &mut Hall) {
         cluster.snapshot(1)?.quarantined.iter().any(|one| one.name == "kesm K2").then_some(())
     });
     hall.all_well();
+}
+
+/// For the module that is locked.
+fn an_alarm_stands(hall: &mut Hall) {
+    hall.all_well();
+    hall.stage.wait_for("the alarm of a module", |cluster| {
+        let alarms = cluster.snapshot(1)?.alarms;
+        alarms.iter().any(|alarm| alarm.active && alarm.id == "device-quarantined:kesm-K2").then_some(())
+    });
 }
 
 /// They come by themselves, and what was done in them is read in the log.

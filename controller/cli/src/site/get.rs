@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::ask::ask;
 use crate::columns::columns;
 use crate::ended::Ended;
 use crate::output::Output;
@@ -39,7 +38,7 @@ pub enum Sort {
 
 /// Prints a list.
 pub fn list(what: What, data_dir: &Path, sort: Sort, output: Output) -> Result<Ended> {
-    let shown = ask(data_dir, &json!({ "command": "site" }))?;
+    let shown = super::shown(data_dir)?;
     let mut rows = rows(what, &shown);
     match sort {
         Sort::Site => {}

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::ask::ask;
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -28,7 +27,7 @@ pub fn judge(data_dir: &Path, wait: Duration, output: Output) -> Result<Ended> {
 }
 
 fn look(data_dir: &Path) -> Vec<String> {
-    match ask(data_dir, &json!({ "command": "site" })) {
+    match super::shown(data_dir) {
         Ok(shown) => wrong(&shown),
         Err(error) => vec![format!("{error:#}")],
     }

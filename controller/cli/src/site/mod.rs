@@ -13,12 +13,14 @@ mod health;
 pub mod quantities;
 mod status;
 
+use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use ridethrough_core::units::Watts;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use self::get::What;
 use self::quantities::{span_ms, watts};
@@ -188,8 +190,29 @@ pub fn see(seen: &Seen, output: Output) -> Result<Ended> {
     };
     seen.or_else(|error| {
         eprintln!("ridectl: {error:#}");
-        Ok(Ended::Unreachable)
+        Ok(if error.is::<Refused>() { Ended::Refused } else { Ended::Unreachable })
     })
+}
+
+/// Whoever asks may not see it.
+#[derive(Debug)]
+struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// How the site is, as the replica of this folder last published it.
+fn shown(data_dir: &Path) -> Result<Value> {
+    let told = crate::ask::ask(data_dir, &json!({ "command": "site" }))?;
+    match told["refused"].as_str() {
+        Some(why) => Err(Refused(why.to_owned()).into()),
+        None => Ok(told),
+    }
 }
 
 /// Asks, and says what became of it.
@@ -227,7 +250,7 @@ pub fn ask(asked: &Asked, output: Output) -> Result<Ended> {
     change::ask_for(&words, request, why, output)
 }
 
-fn of_alarm(alarm: &Alarm) -> (String, serde_json::Value, &Why) {
+fn of_alarm(alarm: &Alarm) -> (String, Value, &Why) {
     match alarm {
         Alarm::Ack { alarm, why } => {
             (format!("acknowledge {alarm}"), json!({ "command": "acknowledge", "alarm": alarm }), why)

@@ -6,13 +6,12 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::get::kilo;
-use crate::ask::ask;
 use crate::ended::Ended;
 use crate::output::Output;
 
 /// Prints it.
 pub fn show(data_dir: &Path, output: Output) -> Result<Ended> {
-    let shown = ask(data_dir, &json!({ "command": "site" }))?;
+    let shown = super::shown(data_dir)?;
     output.print(&shown, || words(&shown))?;
     Ok(Ended::Well)
 }

@@ -151,6 +151,9 @@ impl AlarmKind {
 }
 
 impl Priority {
+    /// All, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::High, Self::Low];
+
     /// 1 to 3, as people say it.
     pub const fn number(self) -> u8 {
         match self {

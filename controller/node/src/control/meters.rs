@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use ridethrough_core::alarm::{Alarm, AlarmKey, Priority};
 use ridethrough_core::ledger::{Ledger, Phase};
 use ridethrough_core::mode::Mode;
 use ridethrough_core::site::{FeedId, Site};
@@ -18,6 +19,8 @@ pub struct Meters {
     /// For each feed, one for each mode: 1 for the mode that it has.
     modes: Vec<(FeedId, Mode, Gauge)>,
     transfers: [(Phase, Gauge); 3],
+    /// By priority, then whether somebody has seen them.
+    alarms: Vec<(Priority, bool, Gauge)>,
     caps: Gauge,
     held: Gauge,
     manual: Gauge,
@@ -41,6 +44,7 @@ impl Meters {
         Self {
             modes: site.feed_ids().flat_map(of_feed).collect(),
             transfers: PHASES.map(|phase| (phase, gauge!("ridethrough_transfers", "phase" => phase.as_str()))),
+            alarms: Priority::ALL.into_iter().flat_map(alarm_gauges).collect(),
             caps: gauge!("ridethrough_caps"),
             held: gauge!("ridethrough_devices_held"),
             manual: gauge!("ridethrough_manual"),
@@ -59,6 +63,12 @@ impl Meters {
         }
         for (phase, gauge) in &self.transfers {
             set(gauge, ledger.transfers().filter(|transfer| transfer.phase == *phase).count());
+        }
+        for (priority, seen, gauge) in &self.alarms {
+            let like = |(key, alarm): &(AlarmKey, &Alarm)| {
+                key.kind.priority() == *priority && alarm.acknowledged.is_some() == *seen
+            };
+            set(gauge, ledger.alarms().shown().filter(like).count());
         }
         set(&self.caps, ledger.caps().count());
         set(&self.held, ledger.held().count());
@@ -80,6 +90,14 @@ impl Meters {
     }
 }
 
+/// Of one priority: of what nobody has seen, and of what somebody has.
+fn alarm_gauges(priority: Priority) -> [(Priority, bool, Gauge); 2] {
+    [("no", false), ("yes", true)].map(|(word, seen)| {
+        let labels = [("priority", priority.number().to_string()), ("seen", word.to_owned())];
+        (priority, seen, gauge!("ridethrough_alarms", &labels))
+    })
+}
+
 fn set(gauge: &Gauge, count: usize) {
     gauge.set(u32::try_from(count).map_or(f64::INFINITY, f64::from));
 }
@@ -87,6 +105,10 @@ fn set(gauge: &Gauge, count: usize) {
 fn describe() {
     describe_gauge!("ridethrough_feed_mode", "1 for the mode that a feed has, 0 for the others");
     describe_gauge!("ridethrough_transfers", "Transfers in force, by how far they have come");
+    describe_gauge!(
+        "ridethrough_alarms",
+        "Alarms that stand or wait for somebody, by priority and whether somebody has seen them"
+    );
     describe_gauge!("ridethrough_caps", "Racks whose servers get less");
     describe_gauge!("ridethrough_devices_held", "Devices that an operator holds");
     describe_gauge!("ridethrough_manual", "1 while an operator has taken over the whole site");
