@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
         &["core", "pki", "raft", "link", "intake", "protocol", "record", "model", "dashboard", "witness"],
     ),
     ("fault-injection", "fault-injection", &["core", "pki", "protocol", "dashboard", "model", "witness"]),
-    ("tests", "tests", &["fault-injection"]),
+    ("tests", "tests", &["core", "fault-injection"]),
     ("models", "tests/models", &["core", "protocol"]),
     ("sim", "tests/sim", &["core", "fault-injection", "model", "protocol"]),
     ("xtask", "xtask", &[]),

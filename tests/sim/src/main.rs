@@ -72,7 +72,8 @@ struct Sum {
 fn main() -> ExitCode {
     // A panic is told with its seed, once.
     std::panic::set_hook(Box::new(|_| {}));
-    match run(&Options::parse()) {
+    // `cargo sim -- --seeds 10` hands a `--` on, `cargo sim --seeds 10` does not: both mean the same.
+    match run(&Options::parse_from(std::env::args().filter(|word| word != "--"))) {
         Ok(clean) => ExitCode::from(u8::from(!clean)),
         Err(error) => {
             eprintln!("sim: {error:#}");

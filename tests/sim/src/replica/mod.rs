@@ -1,34 +1,28 @@
 //! One replica: the control that ships, the ledger that ships, the field protocol that ships, on the agreement of this
 //! simulation. It does what `controller/node`'s control and link threads do, in the same order.
 
+mod deciding;
+mod operator;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ridethrough_core::command::{Command, Founding, Plan, Position, StoredEnergy, TransferId};
+use ridethrough_core::command::{Command, Plan, Position, TransferId};
 use ridethrough_core::control::{Control, Duty, Leadership};
 use ridethrough_core::device::{DeviceId, ReplicaId};
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::{Effect, Ledger};
 use ridethrough_core::site::{KesmId, Site};
-use ridethrough_core::units::{Joules, Millis, Watts};
-use ridethrough_model::{Forecast, Guarded, Keep, site_samples};
+use ridethrough_core::units::{Joules, Millis};
+use ridethrough_model::Guarded;
 use ridethrough_protocol::{
     ControllerEndpoint, Event, Keyring, Lan, Leadership as FieldLeadership, Orders, SessionNonce, frames,
 };
 
+use crate::consensus::Node;
 use crate::consensus::disk::Disk;
 use crate::consensus::message::{Item, Word};
-use crate::consensus::{Node, Role};
 use crate::dice::Dice;
-
-/// A proposal that is not committed by then counts as failed, as in the node.
-const PROPOSAL_DEADLINE: Millis = Millis::new(500);
-/// Proposals that may be on their way at once, as in the node.
-const IN_FLIGHT_MAX: usize = 16;
-/// The model's period.
-const SECOND: Millis = Millis::seconds(1);
-/// Unix time at which all runs begin, in ms; nothing may depend on it.
-const WALL_BEGAN_MS: i64 = 1_790_000_000_000;
 
 /// What all replicas of a run share.
 #[derive(Clone)]
@@ -114,6 +108,8 @@ enum About {
     Founding,
     Plan,
     Outcome(TransferId),
+    Alarms,
+    Operation,
     Other,
 }
 
@@ -151,6 +147,8 @@ pub struct Replica {
     /// Until when the field's end of it believes that it leads.
     leads_until: Millis,
     dice: Dice,
+    /// Whoever runs this site.
+    operator: Dice,
     forecasts: Vec<RackForecast>,
     /// When each device's telemetry last came: what plans are judged by.
     heard: BTreeMap<DeviceId, Millis>,
@@ -184,6 +182,7 @@ impl Replica {
             woken: false,
             clock: Millis::ZERO,
             leads_until: Millis::ZERO,
+            operator: Dice::new(dice.bits(), u64::from(b'o')),
             dice,
             forecasts: Vec::new(),
             heard: BTreeMap::new(),
@@ -359,106 +358,4 @@ impl Replica {
             self.leads_until = now.saturating_add(valid_for);
         }
     }
-
-    fn command(&mut self, now: Millis) {
-        let endpoint = &mut self.endpoint;
-        if let Some(term) = self.leadership.acting() {
-            self.control.send_orders(now, &mut |order, valid_for| {
-                // As over the ring: whether the field's end takes it is not told.
-                let _ = endpoint.submit(order, term, valid_for, now);
-                true
-            });
-            self.note_outcomes(now);
-        } else if self.setting.orders == Orders::TwoOfThree {
-            self.control.endorse_orders(now, &mut |order, valid_for| {
-                let _ = endpoint.endorse(order, valid_for, now);
-                true
-            });
-        }
-    }
-
-    fn note_outcomes(&mut self, now: Millis) {
-        for outcome in self.control.outcomes(now) {
-            let transfer = outcome.transfer;
-            if self.propose(Command::Outcome(outcome), now) {
-                self.control.outcome_sent(transfer);
-            }
-        }
-    }
-
-    fn tick(&mut self, now: Millis, relied: &mut Vec<Relied>) {
-        while self.next_tick <= now {
-            self.next_tick = self.next_tick.saturating_add(self.setting.site.policy.tick);
-        }
-        self.forecast(now);
-        if self.leadership.acting().is_none() {
-            return;
-        }
-        let founding = Founding { cluster: [7; 16], site_hash: self.setting.site.hash };
-        let about = if self.control.is_founded() { About::Plan } else { About::Founding };
-        if self.waiting.iter().any(|waiting| waiting.about == about) {
-            return;
-        }
-        if let Some(Ok(command)) = self.control.proposal(now, founding) {
-            if let Command::Plan(plan) = &command {
-                relied.extend(plan.stored.iter().map(|told| self.relied(told, now)));
-            }
-            self.propose(command, now);
-        }
-    }
-
-    fn relied(&self, told: &StoredEnergy, now: Millis) -> Relied {
-        let heard = self.heard.get(&DeviceId::Kesm(told.kesm));
-        Relied { kesm: told.kesm, stored: told.stored, age: heard.map(|at| now.saturating_sub(*at)) }
-    }
-
-    fn forecast(&mut self, now: Millis) {
-        let keep = if now >= self.next_second { Keep::Committed } else { Keep::Provisional };
-        while self.next_second <= now {
-            self.next_second = self.next_second.saturating_add(SECOND);
-        }
-        let (site, view) = (&self.setting.site, self.control.view());
-        let loads: Vec<Option<Watts>> = site.rack_ids().map(|rack| view.load(rack, now)).collect();
-        let mut racks = std::mem::take(&mut self.forecasts);
-        self.forecaster.step(&site_samples(site, &loads), keep, &mut racks);
-        if self.ailments.forecast_lies {
-            for forecast in &mut racks {
-                lie(forecast, &mut self.dice);
-            }
-        }
-        let rows = racks.split_off(site.racks.len());
-        self.control.set_forecasts(racks);
-        self.control.set_row_forecasts(rows);
-    }
-
-    /// Whether it is on its way.
-    fn propose(&mut self, command: Command, now: Millis) -> bool {
-        let about = match &command {
-            Command::Found(_) => About::Founding,
-            Command::Plan(_) => About::Plan,
-            Command::Outcome(outcome) => About::Outcome(outcome.transfer),
-            _ => About::Other,
-        };
-        let busy = self.waiting.iter().any(|waiting| waiting.about == about);
-        if busy || self.waiting.len() >= IN_FLIGHT_MAX || self.node.role() != Role::Leader {
-            return false;
-        }
-        let wall = WALL_BEGAN_MS.saturating_add(now.get()).saturating_add(self.ailments.wall_off_ms);
-        let entry = Arc::new(self.control.entry(command, self.id, now, wall));
-        let Some(index) = self.node.propose(entry, now) else { return false };
-        let until = now.saturating_add(PROPOSAL_DEADLINE);
-        self.waiting.push(Waiting { about, index, term: self.node.term(), until });
-        true
-    }
-}
-
-/// A forecast of anything, mostly up to many times what the rack may take, at times of what cannot be: the planner must
-/// bear it.
-fn lie(forecast: &mut RackForecast, dice: &mut Dice) {
-    let watts = match dice.below(20) {
-        0 => i64::MAX,
-        1 => i64::MIN,
-        _ => i64::try_from(dice.below(200_000)).unwrap_or(0),
-    };
-    *forecast = RackForecast::flat(Watts::new(watts), forecast.horizon, forecast.source);
 }
