@@ -20,8 +20,13 @@ fn words(told: &Value) -> String {
     let leader = told["leader"].as_u64().map_or_else(|| "nobody".into(), |id| format!("n{id}"));
     let forgotten =
         if told["forgotten"] == true { ", FORGOTTEN by its peers: it does not stand for election" } else { "" };
+    let alone = if told["role"] == "leader" && told["acting"] == false {
+        ", CONFIRMED BY NO MAJORITY: nothing is decided"
+    } else {
+        ""
+    };
     let mut words = format!(
-        "replica   n{}, {}{forgotten}\nleader    {leader}, term {}\nlog       last {}, committed {}, applied {}, snapshot {}\n",
+        "replica   n{}, {}{alone}{forgotten}\nleader    {leader}, term {}\nlog       last {}, committed {}, applied {}, snapshot {}\n",
         number("replica"),
         told["role"].as_str().unwrap_or("-"),
         number("term"),
@@ -70,6 +75,7 @@ mod tests {
                 { "replica": 2, "address": "10.0.0.2:7301", "votes": true, "leads": true, "lag_entries": 0, "acked_ms_ago": 0.0 },
                 { "replica": 3, "address": "10.0.0.3:7301", "votes": false, "leads": false, "lag_entries": null, "acked_ms_ago": null },
             ],
+            "acting": true,
             "disputed": [{ "transfer": "84.0", "rack": "A2", "why": "it stores too little" }],
         });
         let expected = "replica   n2, leader\nleader    n2, term 7\nlog       last 90, committed 89, applied 89, snapshot -\n\
@@ -78,5 +84,7 @@ mod tests {
                         member    n3 at 10.0.0.3:7301 learns\n\
                         DISPUTED  transfer 84.0 to A2: it stores too little\n";
         assert_eq!(words(&told), expected);
+        let alone = words(&json!({ "replica": 2, "role": "leader", "acting": false, "term": 7, "leader": 2 }));
+        assert!(alone.starts_with("replica   n2, leader, CONFIRMED BY NO MAJORITY: nothing is decided\n"), "{alone}");
     }
 }

@@ -100,7 +100,8 @@ impl ControlThread {
                 Question::Cluster => {
                     let ahead = |status: &Status| self.fences.ahead_of(status.term, status.last_index);
                     let disputed = disputes(&self.control, &self.parts.site);
-                    Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, ahead, &disputed))
+                    let acting = self.leadership.acting().is_some();
+                    Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, acting, ahead, &disputed))
                 }
                 Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
                 Question::Do(operation) => {
@@ -151,10 +152,12 @@ impl ControlThread {
 
     /// Only a leader that acts carries anything out.
     fn must_act(&self) -> Result<(), Box<Told>> {
-        match self.leadership.acting() {
-            Some(_) => Ok(()),
-            None => Err(Box::new(Told::NotLeader { leader: self.status.leader.map(|leader| leader.0) })),
+        if self.leadership.acting().is_some() {
+            return Ok(());
         }
+        // One that leads by its own word alone leads nobody: whoever asks it is not sent to itself.
+        let others = self.status.leader.filter(|leader| *leader != self.parts.id);
+        Err(Box::new(Told::NotLeader { leader: others.map(|leader| leader.0) }))
     }
 
     fn models(&self) -> Told {

@@ -15,11 +15,12 @@ pub struct Ahead {
     pub index: u64,
 }
 
-/// How a cluster is, as one replica sees it; `ahead` says what devices have obeyed that its log does not reach, `disputed`
+/// How a cluster is, as one replica sees it; `acting` says whether a majority confirms it as leader, `ahead` what devices have obeyed that its log does not reach, `disputed`
 /// which transfers this replica disputes.
 pub fn status(
     replica: &Replica,
     own: u16,
+    acting: bool,
     ahead: impl Fn(&Status) -> Option<Ahead>,
     disputed: &[DisputeView],
 ) -> Value {
@@ -39,6 +40,7 @@ pub fn status(
     json!({
         "replica": own,
         "role": role_name(status.role),
+        "acting": acting,
         "term": status.term,
         "forgotten": status.forgotten,
         "leader": status.leader.map(|leader| leader.0),
