@@ -1,10 +1,14 @@
 //! Three real replicas and a plant: what an operator sees and asks for, who may, and that a failover forgets no alarm.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS};
 use ridethrough_tests::stage::{Play, Stage, verify};
 use ridethrough_tests::{Ended, alone, edit, folder, program, run, run_command};
@@ -27,17 +31,86 @@ fn ridectl_as(user: u32, stage: &Stage, of: u16, words: &[&str]) -> Ended {
     run_command(DEADLINE, &mut typed)
 }
 
+/// One that nobody listens at now.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("loopback has free ports")
+}
+
 #[track_caller]
 fn check(ended: &Ended, code: i32, expected: &str) {
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(ended.code() == code && said.contains(expected), "expected {code} and `{expected}`: {ended:?}");
 }
 
-fn give_roles(cluster: &Cluster) {
-    for node in &cluster.nodes {
-        let roles = format!("[roles]\nviewer = [\"{VIEWER}\"]\noperator = [\"{OPERATOR}\"]\n\n[http]");
+/// An authority whose key is at hand, certificates of it for all replicas and for people, a listener for them, and roles.
+fn give_roles(cluster: &Cluster, home: &Path, listeners: &[SocketAddr]) {
+    let made = |words: &[&str]| check(&run("ridectl", &[&["pki"], words].concat()), 0, "made");
+    let path = |name: &str| home.join(name).display().to_string();
+    let name = home.file_name().and_then(|name| name.to_str()).expect("a name");
+    for authority in ["authority", "stranger"] {
+        made(&["ca", "--cluster-name", name, "--out", &path(authority)]);
+    }
+    fs::copy(home.join("authority/ca.pem"), home.join("ca.pem")).expect("it was made");
+    for person in ["mira", "olu"] {
+        made(&["issue", "--ca", &path("authority"), "--person", person, "--out", &path("people")]);
+        made(&["issue", "--ca", &path("stranger"), "--person", person, "--out", &path("strangers")]);
+    }
+    for (node, listen) in cluster.nodes.iter().zip(listeners) {
+        let (number, out) = (node.id.to_string(), path("issued"));
+        made(&["issue", "--ca", &path("authority"), "--replica", &number, "--out", &out]);
+        let issued = |ending: &str| home.join(format!("issued/replica-{number}.{ending}"));
+        fs::copy(issued("pem"), certificates::certificate(home, node.id)).expect("it was issued");
+        fs::copy(issued("key"), home.join(format!("n{number}-peer.key"))).expect("it was issued");
+        let roles = format!(
+            "[operators]\nlisten = \"{listen}\"\n\n[roles]\nviewer = [\"{VIEWER}\", \"tls:olu\"]\n\
+             operator = [\"{OPERATOR}\", \"tls:mira\"]\n\n[http]"
+        );
         edit(&node.config, "[http]", &roles);
     }
+}
+
+/// Typed on another machine: replicas are named by their addresses, whoever types by a certificate.
+fn ridectl_afar(home: &Path, identity: &str, at: &str, words: &[&str]) -> Ended {
+    let identity = home.join(identity).display().to_string();
+    run("ridectl", &[words, &["--at", at, "--identity", &identity]].concat())
+}
+
+/// Who is believed by the authority has the role that the configuration gives him; who is not is told nothing.
+fn who_may_from_elsewhere(home: &Path, listeners: &[SocketAddr], leader: u16) {
+    let at = |id: u16| format!("n{id}={}", listeners[usize::from(id) - 1]);
+    let (follower, all) = (leader % REPLICAS + 1, [1, 2, 3].map(at).join(","));
+    let hold = ["hold", "K9", "--reason", "from afar", "--dry-run"];
+    check(&ridectl_afar(home, "people/person-olu", &all, &["status"]), 0, "leads, term");
+    check(&ridectl_afar(home, "people/person-olu", &all, &hold), 4, "your role is viewer; this needs operator");
+    check(&ridectl_afar(home, "people/person-mira", &all, &hold), 0, "would     hold K9");
+    check(&ridectl_afar(home, "people/person-mira", &at(follower), &hold), 3, "does not lead");
+    let first = format!("{},{}", at(follower), at(leader));
+    check(&ridectl_afar(home, "people/person-mira", &first, &hold), 0, "would     hold K9");
+    check(&ridectl_afar(home, "strangers/person-mira", &all, &["status"]), 3, "no replica answers");
+    let other = format!("n{follower}={}", listeners[usize::from(leader) - 1]);
+    check(&ridectl_afar(home, "people/person-mira", &other, &["status"]), 3, "no replica answers");
+    // A replica's own certificate is no person's.
+    fs::copy(home.join("ca.pem"), home.join("issued/ca.pem")).expect("it was made");
+    check(&ridectl_afar(home, "issued/replica-1", &all, &["status"]), 3, "is no person's");
+    nonsense_is_refused(listeners[usize::from(leader) - 1]);
+    check(
+        &ridectl_afar(home, "people/person-mira", &all, &["end", "A4", "--reason", "x"]),
+        4,
+        "rack A4 has no transfer",
+    );
+}
+
+/// Whoever does not speak TLS, or says nothing, gets no answer and keeps nobody out.
+fn nonsense_is_refused(address: SocketAddr) {
+    let silent: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(address).expect("it listens")).collect();
+    let mut caller = TcpStream::connect(address).expect("it listens");
+    caller.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    caller.write_all(b"{\"command\":\"site\"}\n").expect("sent");
+    let mut said = Vec::new();
+    // Whatever comes back before the end, it is no answer.
+    let _ = caller.read_to_end(&mut said);
+    assert!(!said.windows(4).any(|four| four == b"site"), "{said:?}");
+    drop(silent);
 }
 
 #[test]
@@ -45,11 +118,14 @@ fn operators_see_and_change_what_their_role_allows_and_the_log_tells_it() {
     let _alone = alone();
     let home = folder();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let mut stage = Stage::start_with(home.path(), &Play::default(), give_roles);
+    let listeners = [(); 3].map(|()| free_address());
+    let mut stage =
+        Stage::start_with(home.path(), &Play::default(), |cluster| give_roles(cluster, home.path(), &listeners));
     stage.play();
     let leader = stage.leader();
     check(&ridectl(&stage, leader, &["health", "--wait", "10s"]), 0, "healthy");
     who_may(&stage, leader);
+    who_may_from_elsewhere(home.path(), &listeners, leader);
     a_rack_is_held_to_less(&mut stage, leader);
     a_device_is_held(&mut stage, leader);
     an_alarm_outlives_its_leader(&mut stage);

@@ -1,12 +1,10 @@
 //! `ridectl explain`: what drives the forecast of a rack or a row.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::ask::ask;
+use crate::ask::{Of, ask};
 use crate::output::Output;
 
 /// Which forecast, of which replica.
@@ -14,14 +12,13 @@ use crate::output::Output;
 pub struct Asked {
     /// The rack's or row's name in the site file.
     name: String,
-    /// The replica's data folder.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    of: Of,
 }
 
 /// Prints the parts of the forecast, which add up to it; a negative answer where no model speaks.
 pub fn run(asked: &Asked, output: Output) -> Result<bool> {
-    let told = ask(&asked.data_dir, &json!({ "command": "explain", "rack": asked.name }))?;
+    let told = ask(&asked.of, &json!({ "command": "explain", "rack": asked.name }))?;
     output.print(&told, || words(&told))?;
     Ok(!told["explained"].is_null())
 }

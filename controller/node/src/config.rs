@@ -40,6 +40,8 @@ pub struct Config {
     pub replica: ReplicaId,
     /// The cluster's id, made from its name.
     pub cluster: [u8; 16],
+    /// Where people may ask it from elsewhere.
+    pub operators_listen: Option<SocketAddr>,
     /// Who may ask it for what, besides its owner.
     pub roles: Given,
     /// What it is to whoever wants to drill it.
@@ -181,6 +183,13 @@ struct RawConfig {
     audit: Option<RawAudit>,
     #[serde(default)]
     roles: RawRoles,
+    operators: Option<RawOperators>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOperators {
+    listen: SocketAddr,
 }
 
 /// Users, users' numbers and `@groups`.
@@ -364,6 +373,7 @@ impl Checker<'_> {
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
             roles: self.roles(&raw.roles)?,
+            operators_listen: raw.operators.as_ref().map(|operators| operators.listen),
         })
     }
 
@@ -613,7 +623,7 @@ listen = "127.0.0.1:7302"
         assert_eq!(given, roles.into_iter().zip(holders).collect::<Vec<_>>());
         let error = with("operator = [\"a b\"]").expect_err("no name");
         assert!(
-            error.contains("n2.toml:25: roles.operator: `a b`: expected a user, a user's number or @group"),
+            error.contains("n2.toml:25: roles.operator: `a b`: expected a user, a user's number, @group or tls:PERSON"),
             "{error}"
         );
         assert!(with("owner = [\"mira\"]").expect_err("no role").contains("unknown field `owner`"));

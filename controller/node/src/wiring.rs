@@ -36,7 +36,7 @@ use crate::control::{ControlThread, Operators, Parts};
 use crate::data_folder;
 use crate::forecasting::Forecasting;
 use crate::operator::explain::Wonders;
-use crate::operator::{self, Denials, Desk, Shown};
+use crate::operator::{self, Afar, Denials, Desk, Shown};
 use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
@@ -164,6 +164,7 @@ pub fn run(file: &Path) -> Result<()> {
     tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
+    let afar = listen_afar(&config, &web, &tls).with_context(|| file.display().to_string())?;
     let raft = ReplicaConfig { witness: signing(witness), ..replica_config(&config, &site, tls) };
     let replica = consensus.block_on(Replica::start(raft, notify)).map_err(|error| {
         let own_port = matches!(error, StartError::Bind { .. });
@@ -208,7 +209,7 @@ pub fn run(file: &Path) -> Result<()> {
         site: Shown { site: Arc::clone(&site), snapshot: Arc::clone(&shown) },
         denials: Denials::default(),
     };
-    web.block_on(async { operator::open(&config.data_dir, config.roles.clone(), desk) });
+    web.block_on(async { operator::open(&config.data_dir, config.roles.clone(), afar, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
     let parts = Parts {
@@ -249,6 +250,13 @@ pub fn run(file: &Path) -> Result<()> {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),
     }
+}
+
+/// Where people ask from elsewhere, if anywhere.
+fn listen_afar(config: &Config, web: &Runtime, tls: &PeerTls) -> Result<Option<Afar>> {
+    let Some(address) = config.operators_listen else { return Ok(None) };
+    let bound = web.block_on(Afar::bind(address, tls.clone()));
+    bound.map(Some).with_context(|| format!("operators.listen: cannot bind {address}"))
 }
 
 /// What the web view shows of servers, made anew for whoever asks.

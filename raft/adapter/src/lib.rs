@@ -56,6 +56,7 @@ mod voting;
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
 pub use handover::{Ceded, HandedOver, HandoverRefusal};
 pub use members::{Changed, MembersRefusal};
+pub use peer::person::PersonTls;
 pub use peer::probe::{ProbeError, Prober};
 pub use peer::tls::{PeerPems, PeerTls, TlsError};
 pub use replica::{Replica, ReplicaConfig};

@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::certificate::{Certificate, Holder};
 use crate::error::ReadError;
-use crate::name::{PeerName, domain};
+use crate::name::{PeerName, PersonName, domain, is_person};
 use crate::pem;
 use crate::revoked::{Revoked, only_block, parse};
 
@@ -59,6 +59,8 @@ pub enum IssueError {
     OtherKey,
     /// Replicas are counted from 1.
     NoReplica,
+    /// A person cannot be called so.
+    NoPerson,
     /// It would outlive its authority, or expire before it begins.
     Validity,
     /// The certificate, or the list, was signed by another authority.
@@ -131,16 +133,36 @@ impl Authority {
         if replica == 0 {
             return Err(IssueError::NoReplica);
         }
+        let name = PeerName { cluster: self.cluster, replica }.to_string();
+        // Every replica calls and is called.
+        let usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&format!("Ridethrough replica {replica}"), name, usages, validity)
+    }
+
+    /// Makes a key and a certificate for a person, who calls replicas and is never called.
+    pub fn issue_person(&self, person: &str, validity: Validity) -> Result<Issued, IssueError> {
+        if !is_person(person) {
+            return Err(IssueError::NoPerson);
+        }
+        let name = PersonName { cluster: self.cluster, person: person.into() }.to_string();
+        self.sign(&format!("Ridethrough person {person}"), name, vec![ExtendedKeyUsagePurpose::ClientAuth], validity)
+    }
+
+    fn sign(
+        &self,
+        common_name: &str,
+        name: String,
+        usages: Vec<ExtendedKeyUsagePurpose>,
+        validity: Validity,
+    ) -> Result<Issued, IssueError> {
         // TLS libraries do not look at when an authority expires, so nothing it signs may outlive it.
         if validity.until <= validity.from || unix_s(validity.until) > self.certificate.until_unix_s {
             return Err(IssueError::Validity);
         }
-        let name = PeerName { cluster: self.cluster, replica }.to_string();
-        let mut params = params(&format!("Ridethrough replica {replica}"), validity);
+        let mut params = params(common_name, validity);
         params.subject_alt_names = CertificateParams::new(vec![name])?.subject_alt_names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        // Every replica calls and is called.
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = usages;
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate_pem = params.signed_by(&key, &self.issuer)?.pem();
@@ -239,6 +261,7 @@ impl fmt::Display for IssueError {
             Self::Read(error) => error.fmt(f),
             Self::NoAuthority => f.write_str("is no authority's certificate that is bound to one cluster"),
             Self::OtherKey => f.write_str("is no key, or not that of the authority's certificate"),
+            Self::NoPerson => f.write_str("a person is called by 1 to 32 small letters, digits and inner hyphens"),
             Self::NoReplica => f.write_str("replicas are counted from 1"),
             Self::Validity => f.write_str("would outlive its authority, or expire before it begins: name fewer days"),
             Self::Foreign { what } => write!(f, "the {what} was signed by another authority"),
@@ -271,6 +294,15 @@ mod tests {
         assert!(!read[0].is_valid_at(now + 10 * 86_400) && !read[0].is_valid_at(now - 7_200));
         assert_eq!(read[0].days_left(now + 9 * 86_400 + 10), -1);
         assert!(!format!("{issued:?}").contains("PRIVATE"), "a key is never shown");
+    }
+
+    #[test]
+    fn a_person_is_no_replica() {
+        let issued = authority().issue_person("mira", Validity::days(9)).expect("issued");
+        let read = Certificate::read_pem(&issued.certificate_pem).expect("reads");
+        assert_eq!(read[0].holder, Holder::Person(PersonName { cluster: CLUSTER, person: "mira".into() }));
+        assert!(matches!(authority().issue_person("Mira", Validity::days(9)), Err(IssueError::NoPerson)));
+        assert!(matches!(authority().issue_person("mira", Validity::days(31)), Err(IssueError::Validity)));
     }
 
     #[test]

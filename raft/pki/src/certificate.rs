@@ -4,7 +4,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::ReadError;
-use crate::name::{PeerName, cluster_of};
+use crate::name::{PeerName, PersonName, cluster_of};
 use crate::pem;
 
 const DAY_S: i64 = 86_400;
@@ -25,7 +25,7 @@ pub struct Certificate {
 }
 
 /// Whom a certificate is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// An authority, with the cluster that a name constraint binds it to.
     Authority {
@@ -34,10 +34,12 @@ pub enum Holder {
     },
     /// A replica.
     Replica(PeerName),
+    /// Somebody who may ask replicas.
+    Person(PersonName),
 }
 
 impl Certificate {
-    /// Reads a DER certificate. One that is no authority's must name one replica and nothing else, so that it never speaks for
+    /// Reads a DER certificate. One that is no authority's must name one replica or one person and nothing else, so that it never speaks for
     /// two: wildcards and further names are refused.
     pub fn read(der: &[u8]) -> Result<Self, ReadError> {
         let malformed = ReadError::Malformed { expected: "X.509 certificate" };
@@ -45,11 +47,8 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(malformed);
         }
-        let holder = if parsed.is_ca() {
-            Holder::Authority { cluster: constrained_to(&parsed) }
-        } else {
-            Holder::Replica(only_name(&parsed)?)
-        };
+        let holder =
+            if parsed.is_ca() { Holder::Authority { cluster: constrained_to(&parsed) } } else { only_name(&parsed)? };
         Ok(Self {
             holder,
             serial: parsed.raw_serial().to_vec(),
@@ -74,15 +73,16 @@ impl Certificate {
     }
 }
 
-/// The one replica that a certificate names.
-fn only_name(parsed: &X509Certificate<'_>) -> Result<PeerName, ReadError> {
+/// The one replica or person that a certificate names.
+fn only_name(parsed: &X509Certificate<'_>) -> Result<Holder, ReadError> {
     let extension = parsed.subject_alternative_name();
     let extension = extension.map_err(|_| ReadError::Malformed { expected: "X.509 certificate" })?;
     let names = extension.map_or(&[][..], |extension| &extension.value.general_names);
-    if let [GeneralName::DNSName(text)] = names
-        && let Ok(name) = text.parse()
-    {
-        return Ok(name);
+    if let [GeneralName::DNSName(text)] = names {
+        let person = || text.parse().map(Holder::Person);
+        if let Ok(holder) = text.parse().map(Holder::Replica).or_else(|_| person()) {
+            return Ok(holder);
+        }
     }
     let told: Vec<String> = names.iter().take(NAMES_TOLD).map(ToString::to_string).collect();
     Err(ReadError::Nameless { found: if told.is_empty() { "nobody".into() } else { told.join(", ") } })

@@ -26,5 +26,5 @@ pub mod revoked;
 pub use authority::{Authority, IssueError, Issued, Validity};
 pub use certificate::{Certificate, Holder};
 pub use error::ReadError;
-pub use name::{PeerName, cluster_id};
+pub use name::{PeerName, PersonName, cluster_id};
 pub use revoked::Revoked;

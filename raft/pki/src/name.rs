@@ -1,4 +1,4 @@
-//! The form of a replica's name in its certificate.
+//! The form of a replica's name in its certificate, and of a person's.
 //!
 //! It is a DNS name because that is what every TLS library compares by itself, rustls on the calling side among them.
 //! Nobody resolves it: addresses stand in the configuration, and a replica may move without a new certificate. The
@@ -19,7 +19,22 @@ pub struct PeerName {
     pub replica: u16,
 }
 
-/// A text that is no replica's name.
+/// Somebody who may ask replicas of one cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonName {
+    /// The cluster's id.
+    pub cluster: [u8; 16],
+    /// What the person is called: see [`is_person`].
+    pub person: String,
+}
+
+/// Whether a person can be called so: 1 to 32 small letters, digits and inner hyphens, as a label of a DNS name has.
+pub fn is_person(name: &str) -> bool {
+    let fits = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    fits && (1..=32).contains(&name.len()) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+/// A text that is no replica's name, nor a person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAName;
 
@@ -61,9 +76,25 @@ impl FromStr for PeerName {
     }
 }
 
+impl fmt::Display for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "person-{}.{}", self.person, domain(self.cluster))
+    }
+}
+
+impl FromStr for PersonName {
+    type Err = NotAName;
+
+    fn from_str(text: &str) -> Result<Self, NotAName> {
+        let (person, domain) = text.split_once('.').ok_or(NotAName)?;
+        let person = person.strip_prefix("person-").filter(|name| is_person(name)).ok_or(NotAName)?;
+        Ok(Self { cluster: cluster_of(domain).ok_or(NotAName)?, person: person.into() })
+    }
+}
+
 impl fmt::Display for NotAName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected replica-N.cluster-HEX")
+        f.write_str("expected replica-N.cluster-HEX or person-NAME.cluster-HEX")
     }
 }
 
@@ -95,6 +126,20 @@ mod tests {
         ] {
             assert_eq!(wrong.parse::<PeerName>(), Err(NotAName), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_person_has_one_spelling_and_is_no_replica() {
+        let name = PersonName { cluster: [0; 16], person: "mira-2".into() };
+        let text = "person-mira-2.cluster-00000000000000000000000000000000";
+        assert_eq!(name.to_string(), text);
+        assert_eq!(text.parse(), Ok(name));
+        assert_eq!(text.parse::<PeerName>(), Err(NotAName));
+        for wrong in ["", "Mira", "mi ra", "-mira", "mira-", "m.ra", "mira@hall", &"m".repeat(33)] {
+            let text = format!("person-{wrong}.cluster-00000000000000000000000000000000");
+            assert_eq!(text.parse::<PersonName>(), Err(NotAName), "{wrong}");
+        }
+        assert_eq!("replica-1.cluster-00000000000000000000000000000000".parse::<PersonName>(), Err(NotAName));
     }
 
     #[test]

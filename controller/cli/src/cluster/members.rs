@@ -1,16 +1,14 @@
 //! Who is to be a member, and who no longer.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::ask::ask;
+use crate::ask::{Of, ask};
 use crate::output::Output;
 
 /// Asks the leader for a change and waits until it is committed; a refusal is a negative answer.
-pub fn change(data_dir: &Path, request: &Value, output: Output) -> Result<bool> {
-    let told = ask(data_dir, request)?;
+pub fn change(of: &Of, request: &Value, output: Output) -> Result<bool> {
+    let told = ask(of, request)?;
     output.print(&told, || words(request, &told))?;
     Ok(told["refused"].is_null())
 }

@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use ridethrough_core::device::Fence;
 use serde_json::json;
 
+use crate::ask::Of;
 use crate::output::Output;
 
 /// What to do with a cluster.
@@ -79,8 +80,9 @@ pub enum Command {
     },
     /// Copy the folder of a replica, running or stopped, so that a lost cluster can be restored from it. Keys are not copied.
     Backup {
-        #[command(flatten)]
-        of: Of,
+        /// The replica's data folder.
+        #[arg(long, value_name = "DIR", env = "RIDETHROUGH_DATA_DIR")]
+        data_dir: PathBuf,
         /// The folder to make.
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
@@ -104,35 +106,25 @@ pub enum Command {
     },
 }
 
-/// Which replica is asked.
-#[derive(Debug, Args)]
-pub struct Of {
-    /// The data folder of a running replica.
-    #[arg(long, value_name = "DIR", env = "RIDETHROUGH_DATA_DIR")]
-    pub data_dir: PathBuf,
-}
-
 /// Carries a command out; false is a negative answer.
 pub fn run(command: &Command, output: Output) -> Result<bool> {
     match command {
-        Command::Status(of) => status::show(&of.data_dir, output),
-        Command::Transfer { of, to, reason, dry_run } => {
-            transfer::transfer(&of.data_dir, *to, reason, *dry_run, output)
-        }
+        Command::Status(of) => status::show(of, output),
+        Command::Transfer { of, to, reason, dry_run } => transfer::transfer(of, *to, reason, *dry_run, output),
         Command::Forget { of, replica, although_alive, reason, dry_run } => {
             let request = json!({
                 "command": "forget", "replica": replica, "although_alive": although_alive, "reason": reason,
                 "dry_run": dry_run,
             });
-            members::change(&of.data_dir, &request, output)
+            members::change(of, &request, output)
         }
         Command::Add { of, replica, address, reason, dry_run } => {
             let request = json!({
                 "command": "add", "replica": replica, "address": address, "reason": reason, "dry_run": dry_run,
             });
-            members::change(&of.data_dir, &request, output)
+            members::change(of, &request, output)
         }
-        Command::Backup { of, to } => backup::take(&of.data_dir, to, output),
+        Command::Backup { data_dir, to } => backup::take(data_dir, to, output),
         Command::Restore { from, config, above_term, above_index } => {
             let above = above_term.zip(*above_index).map(|(term, index)| Fence { term, index });
             backup::restore::restore(from, config, above, output)

@@ -1,16 +1,14 @@
 //! How a cluster is, as one of its replicas sees it.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::ask::ask;
+use crate::ask::{Of, ask};
 use crate::output::Output;
 
 /// Prints the members and how far each is.
-pub fn show(data_dir: &Path, output: Output) -> Result<bool> {
-    let told = ask(data_dir, &json!({ "command": "cluster" }))?;
+pub fn show(of: &Of, output: Output) -> Result<bool> {
+    let told = ask(of, &json!({ "command": "cluster" }))?;
     output.print(&told, || words(&told))?;
     Ok(true)
 }

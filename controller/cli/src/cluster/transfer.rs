@@ -1,17 +1,15 @@
 //! Who is to lead.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ask::ask;
+use crate::ask::{Of, ask};
 use crate::output::Output;
 
 /// Asks the leader to hand over and waits until another leads; a refusal is a negative answer.
-pub fn transfer(data_dir: &Path, to: u16, reason: &str, dry_run: bool, output: Output) -> Result<bool> {
+pub fn transfer(of: &Of, to: u16, reason: &str, dry_run: bool, output: Output) -> Result<bool> {
     let request = json!({ "command": "handover", "to": to, "reason": reason, "dry_run": dry_run });
-    let told = ask(data_dir, &request)?;
+    let told = ask(of, &request)?;
     let refused = told["refused"].as_str();
     output.print(&told, || match (refused, told["leader"].as_u64()) {
         (Some(why), _) => {

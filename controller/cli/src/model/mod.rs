@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::ask::Of;
 use crate::output::Output;
 
 /// What to do with models.
@@ -47,11 +48,7 @@ pub enum Command {
         manifest: PathBuf,
     },
     /// Say which model decides, which is tried in shadow, and what lies in a replica's folder of models.
-    List {
-        /// The replica's data folder.
-        #[arg(long, value_name = "DIR")]
-        data_dir: PathBuf,
-    },
+    List(Of),
     /// Try a model beside the one that decides. It is scored and touches no decision.
     Shadow {
         /// The manifest's file name in `forecast.models`, without `.json`.
@@ -82,10 +79,9 @@ pub enum Command {
 /// How the leader is asked for something that goes into the log.
 #[derive(Debug, Args)]
 pub struct How {
-    /// The leader's data folder. The log names whoever runs this command.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
-    /// Why, for the log.
+    #[command(flatten)]
+    of: Of,
+    /// Why, for the log. The log names whoever runs this command, too.
     #[arg(long)]
     reason: String,
     /// Only say whether it would be done.
@@ -100,7 +96,7 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
         Command::Sign { key, version, manifest } => sign::sign(key, *version, manifest, output),
         Command::Verify { manifest, trusted } => sign::verify(manifest, trusted, output),
         Command::Show { manifest } => sign::show(manifest, output),
-        Command::List { data_dir } => serve::list(data_dir, output),
+        Command::List(of) => serve::list(of, output),
         Command::Shadow { model, how } => serve::operate("shadow", Some(model.as_str()), None, how, output),
         Command::Promote { model, minimum_version, how } => {
             serve::operate("promote", Some(model.as_str()), *minimum_version, how, output)

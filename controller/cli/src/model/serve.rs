@@ -1,17 +1,15 @@
 //! What a running replica is asked for, over the socket in its data folder.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::json;
 
 use super::How;
-use crate::ask::ask;
+use crate::ask::{Of, ask};
 use crate::output::Output;
 
 /// Prints what decides, what is tried and what there is.
-pub fn list(data_dir: &Path, output: Output) -> Result<bool> {
-    let told = ask(data_dir, &json!({ "command": "list" }))?;
+pub fn list(of: &Of, output: Output) -> Result<bool> {
+    let told = ask(of, &json!({ "command": "list" }))?;
     output.print(&told, || {
         let field = |name: &str| told[name].as_str().unwrap_or("-").to_owned();
         let leader = told["leader"].as_u64().map_or_else(|| "-".into(), |id| format!("n{id}"));
@@ -43,7 +41,7 @@ pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How,
     if let Some(minimum) = minimum {
         request["minimum"] = minimum.into();
     }
-    let told = ask(&how.data_dir, &request)?;
+    let told = ask(&how.of, &request)?;
     let refused = told["refused"].as_str();
     output.print(&told, || match (refused, told["index"].as_u64()) {
         (Some(why), _) => format!("REFUSED   {why}\n"),

@@ -22,6 +22,8 @@ struct Made {
     cluster: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
     certificate: String,
     key: String,
     days_left: i64,
@@ -30,7 +32,11 @@ struct Made {
 impl Made {
     fn print(&self, output: Output) -> Result<bool> {
         output.print(self, || {
-            let whose = self.replica.map_or_else(|| "authority".into(), |replica| format!("replica {replica}"));
+            let whose = match (self.replica, &self.person) {
+                (Some(replica), _) => format!("replica {replica}"),
+                (None, Some(person)) => format!("person {person}"),
+                (None, None) => "authority".into(),
+            };
             format!(
                 "made         {whose} of cluster {}\ncertificate  {}\nkey          {}\ndays left    {}\n",
                 self.cluster, self.certificate, self.key, self.days_left
@@ -45,16 +51,30 @@ pub fn found(cluster: [u8; 16], out: &Path, days: u32, output: Output) -> Result
     let authority = Authority::found(cluster, Validity::days(days))?;
     let (certificate, key) = (out.join(CERTIFICATE), out.join(KEY));
     write_pair(out, [&key, &certificate], [&authority.key_pem(), authority.certificate_pem()])?;
-    made(cluster, None, [&certificate, &key], authority.certificate_pem())?.print(output)
+    made(cluster, (None, None), [&certificate, &key], authority.certificate_pem())?.print(output)
 }
 
-/// Makes a replica's key and certificate.
-pub fn issue(ca: &Path, replica: u16, out: &Path, days: u32, output: Output) -> Result<bool> {
+/// Whose: a replica's, or a person's.
+pub type Whose<'a> = (Option<u16>, Option<&'a str>);
+
+/// Makes a key and a certificate. A person gets the authority's certificate beside it, for whoever asks needs all three.
+pub fn issue(ca: &Path, whose: Whose<'_>, out: &Path, days: u32, output: Output) -> Result<bool> {
     let authority = open(ca)?;
-    let issued = authority.issue(replica, Validity::days(days)).with_context(|| format!("replica {replica}"))?;
-    let (certificate, key) = (out.join(format!("replica-{replica}.pem")), out.join(format!("replica-{replica}.key")));
+    let (name, issued) = match whose {
+        (Some(replica), _) => (format!("replica-{replica}"), authority.issue(replica, Validity::days(days))),
+        (None, person) => {
+            let person = person.unwrap_or_default();
+            (format!("person-{person}"), authority.issue_person(person, Validity::days(days)))
+        }
+    };
+    let issued = issued.with_context(|| name.replacen('-', " ", 1))?;
+    let (certificate, key) = (out.join(format!("{name}.pem")), out.join(format!("{name}.key")));
     write_pair(out, [&key, &certificate], [&issued.key_pem, &issued.certificate_pem])?;
-    made(authority.cluster(), Some(replica), [&certificate, &key], &issued.certificate_pem)?.print(output)
+    let beside = out.join(CERTIFICATE);
+    if whose.1.is_some() && !beside.exists() {
+        write_new(&beside, authority.certificate_pem())?;
+    }
+    made(authority.cluster(), whose, [&certificate, &key], &issued.certificate_pem)?.print(output)
 }
 
 #[derive(Serialize)]
@@ -92,11 +112,12 @@ fn open(ca: &Path) -> Result<Authority> {
     Authority::open(&certificate, &key).with_context(|| ca.join(CERTIFICATE).display().to_string())
 }
 
-fn made(cluster: [u8; 16], replica: Option<u16>, files: [&Path; 2], pem: &str) -> Result<Made> {
+fn made(cluster: [u8; 16], (replica, person): Whose<'_>, files: [&Path; 2], pem: &str) -> Result<Made> {
     let read = Certificate::read_pem(pem)?;
     Ok(Made {
         cluster: hex(&cluster),
         replica,
+        person: person.map(str::to_owned),
         certificate: files[0].display().to_string(),
         key: files[1].display().to_string(),
         days_left: read.first().map_or(0, |certificate| certificate.days_left(now_unix_s())),

@@ -36,14 +36,17 @@ pub enum Command {
         #[arg(long, default_value_t = 3_650, value_parser = clap::value_parser!(u32).range(1..=7_300))]
         days: u32,
     },
-    /// Make a replica's key and certificate: `replica-N.key` and `replica-N.pem`.
+    /// Make a replica's key and certificate, `replica-N.key` and `replica-N.pem`, or a person's, `person-NAME.key` and `person-NAME.pem`.
     Issue {
         /// The authority's folder.
         #[arg(long, value_name = "DIR")]
         ca: PathBuf,
         /// Which replica.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        replica: u16,
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "person")]
+        replica: Option<u16>,
+        /// Instead of a replica: a person who asks replicas from elsewhere.
+        #[arg(long, value_name = "NAME", conflicts_with = "replica")]
+        person: Option<String>,
         /// The folder to make them in.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -78,7 +81,9 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
             let id = cluster.map(|hex| hex.0).or(named).context("a cluster must be named")?;
             authority::found(id, out, *days, output)
         }
-        Command::Issue { ca, replica, out, days } => authority::issue(ca, *replica, out, *days, output),
+        Command::Issue { ca, replica, person, out, days } => {
+            authority::issue(ca, (*replica, person.as_deref()), out, *days, output)
+        }
         Command::Revoke { ca, certificate } => authority::revoke(ca, certificate, output),
         Command::Show { file } => show::show(file, output),
     }
@@ -125,7 +130,7 @@ mod tests {
     }
 
     fn issue(ca: &Path, replica: u16, out: &Path, days: u32) -> Command {
-        Command::Issue { ca: ca.into(), replica, out: out.into(), days }
+        Command::Issue { ca: ca.into(), replica: Some(replica), person: None, out: out.into(), days }
     }
 
     #[test]

@@ -20,6 +20,8 @@ struct CertificateShown {
     cluster: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
     serial: String,
     from: String,
     until: String,
@@ -64,14 +66,16 @@ fn show_list(list: &Revoked, output: Output) -> Result<bool> {
 }
 
 fn shown(certificate: &Certificate, now_unix_s: i64) -> CertificateShown {
-    let (holder, cluster, replica) = match certificate.holder {
-        Holder::Authority { cluster } => ("authority", cluster, None),
-        Holder::Replica(name) => ("replica", Some(name.cluster), Some(name.replica)),
+    let (holder, cluster, replica, person) = match &certificate.holder {
+        Holder::Authority { cluster } => ("authority", *cluster, None, None),
+        Holder::Replica(name) => ("replica", Some(name.cluster), Some(name.replica), None),
+        Holder::Person(name) => ("person", Some(name.cluster), None, Some(name.person.clone())),
     };
     CertificateShown {
         holder,
         cluster: cluster.map(|id| hex(&id)),
         replica,
+        person,
         serial: hex(&certificate.serial),
         from: time(certificate.from_unix_s),
         until: time(certificate.until_unix_s),
@@ -81,7 +85,11 @@ fn shown(certificate: &Certificate, now_unix_s: i64) -> CertificateShown {
 }
 
 fn words(one: &CertificateShown) -> String {
-    let whose = one.replica.map_or_else(|| "authority".into(), |replica| format!("replica {replica}"));
+    let whose = match (one.replica, &one.person) {
+        (Some(replica), _) => format!("replica {replica}"),
+        (None, Some(person)) => format!("person {person}"),
+        (None, None) => "authority".into(),
+    };
     let state = if one.valid_now { "valid" } else { "NOT VALID NOW" };
     format!(
         "holder     {whose} of cluster {}\nserial     {}\nvalid      {} to {}\ndays left  {} ({state})\n",

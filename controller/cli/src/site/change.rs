@@ -18,7 +18,7 @@ pub fn ask_for(words: &str, mut request: Value, why: &Why, output: Output) -> Re
         eprintln!("nothing was asked for");
         return Ok(Ended::Negative);
     }
-    let told = match ask(&why.of.data_dir, &request) {
+    let told = match ask(&why.of, &request) {
         Ok(told) => told,
         Err(error) => {
             eprintln!("ridectl: {error:#}");

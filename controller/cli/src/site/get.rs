@@ -1,11 +1,10 @@
 //! Lists of what is there.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::ask::Of;
 use crate::columns::columns;
 use crate::ended::Ended;
 use crate::output::Output;
@@ -37,8 +36,8 @@ pub enum Sort {
 }
 
 /// Prints a list.
-pub fn list(what: What, data_dir: &Path, sort: Sort, output: Output) -> Result<Ended> {
-    let shown = super::shown(data_dir)?;
+pub fn list(what: What, of: &Of, sort: Sort, output: Output) -> Result<Ended> {
+    let shown = super::shown(of)?;
     let mut rows = rows(what, &shown);
     match sort {
         Sort::Site => {}

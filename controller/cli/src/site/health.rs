@@ -1,11 +1,11 @@
 //! Whether all is well, for scripts.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::ask::Of;
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -13,10 +13,10 @@ use crate::output::Output;
 const LOOKS_EVERY: Duration = Duration::from_millis(200);
 
 /// Looks until all is well or the time is up.
-pub fn judge(data_dir: &Path, wait: Duration, output: Output) -> Result<Ended> {
+pub fn judge(of: &Of, wait: Duration, output: Output) -> Result<Ended> {
     let begun = Instant::now();
     loop {
-        let wrong = look(data_dir);
+        let wrong = look(of);
         if wrong.is_empty() || begun.elapsed() >= wait {
             let healthy = wrong.is_empty();
             output.print(&json!({ "healthy": healthy, "wrong": wrong }), || words(&wrong))?;
@@ -26,8 +26,8 @@ pub fn judge(data_dir: &Path, wait: Duration, output: Output) -> Result<Ended> {
     }
 }
 
-fn look(data_dir: &Path) -> Vec<String> {
-    match super::shown(data_dir) {
+fn look(of: &Of) -> Vec<String> {
+    match super::shown(of) {
         Ok(shown) => wrong(&shown),
         Err(error) => vec![format!("{error:#}")],
     }

@@ -14,7 +14,6 @@ pub mod quantities;
 mod status;
 
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -24,7 +23,7 @@ use serde_json::{Value, json};
 
 pub use self::get::What;
 use self::quantities::{span_ms, watts};
-use crate::cluster::Of;
+use crate::ask::Of;
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -184,9 +183,9 @@ pub enum Switch {
 /// Shows what is asked.
 pub fn see(seen: &Seen, output: Output) -> Result<Ended> {
     let seen = match seen {
-        Seen::Status(of) => status::show(&of.data_dir, output),
-        Seen::Health { of, wait } => health::judge(&of.data_dir, *wait, output),
-        Seen::Get { what, of, sort } => get::list(*what, &of.data_dir, *sort, output),
+        Seen::Status(of) => status::show(of, output),
+        Seen::Health { of, wait } => health::judge(of, *wait, output),
+        Seen::Get { what, of, sort } => get::list(*what, of, *sort, output),
     };
     seen.or_else(|error| {
         eprintln!("ridectl: {error:#}");
@@ -207,8 +206,8 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// How the site is, as the replica of this folder last published it.
-fn shown(data_dir: &Path) -> Result<Value> {
-    let told = crate::ask::ask(data_dir, &json!({ "command": "site" }))?;
+fn shown(of: &Of) -> Result<Value> {
+    let told = crate::ask::ask(of, &json!({ "command": "site" }))?;
     match told["refused"].as_str() {
         Some(why) => Err(Refused(why.to_owned()).into()),
         None => Ok(told),

@@ -1,17 +1,16 @@
 //! How the site is, in a few lines.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::get::kilo;
+use crate::ask::Of;
 use crate::ended::Ended;
 use crate::output::Output;
 
 /// Prints it.
-pub fn show(data_dir: &Path, output: Output) -> Result<Ended> {
-    let shown = super::shown(data_dir)?;
+pub fn show(of: &Of, output: Output) -> Result<Ended> {
+    let shown = super::shown(of)?;
     output.print(&shown, || words(&shown))?;
     Ok(Ended::Well)
 }

@@ -8,9 +8,9 @@ use metrics::{counter, describe_counter};
 use ridethrough_core::command::{Action, Operation, WORDS_BYTES_MAX};
 
 use super::request::Request;
-use super::roles::NotAllowed;
+use super::roles::{Caller, NotAllowed};
 use super::told::Told;
-use super::{Desk, Question, ask, people};
+use super::{Desk, Question, ask};
 
 /// From one entry to the next at least; what comes between is counted and told in the replica's own words.
 const ENTRIES_EVERY: Duration = Duration::from_secs(10);
@@ -36,9 +36,9 @@ pub(super) fn describe() {
 }
 
 /// Refuses, and writes it down where it can: a follower's log is its leader's to write.
-pub(super) async fn note(request: &Request, why: NotAllowed, caller: u32, desk: &Desk) -> Told {
+pub(super) async fn note(request: &Request, why: NotAllowed, caller: &Caller, desk: &Desk) -> Told {
     counter!("ridethrough_operator_denied_total").increment(1);
-    let (actor, asked) = (people::name(caller), shorten(request.words()));
+    let (actor, asked) = (caller.to_string(), shorten(request.words()));
     tracing::warn!(%actor, %asked, %why, "DENIED: somebody asked for what his role does not allow");
     let mut index = None;
     if desk.denials.is_due() {

@@ -5,12 +5,14 @@
 //! |---|---|
 //! | this one | the socket, its limits, the way of a request |
 //! | `request` | what can be asked, and by whom |
+//! | `afar` | people who ask from elsewhere, by certificate |
 //! | `roles`, `people` | who has which role |
 //! | `denial` | what becomes of what a role does not allow |
 //! | `names` | what people call things |
 //! | `told` | what is answered |
 //! | `cluster`, `members`, `drill`, `explain`, `site` | one kind of request each |
 
+pub mod afar;
 pub mod cluster;
 mod denial;
 mod drill;
@@ -35,17 +37,18 @@ use ridethrough_core::command::Operation;
 use ridethrough_core::operate::TransferRequest;
 use ridethrough_model::SignedModel;
 use ridethrough_raft::Prober;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub use self::afar::Afar;
 pub use self::cluster::Ahead;
 pub use self::denial::Denials;
 pub use self::drill::Drilled;
 use self::explain::Wonders;
 pub use self::request::Operator;
 use self::request::{Asked, Request, What, Wish};
-use self::roles::{Given, Roles};
+use self::roles::{Caller, Given, Roles};
 pub use self::site::Shown;
 pub use self::told::Told;
 use crate::serving::Library;
@@ -121,13 +124,19 @@ pub struct Desk {
 }
 
 /// Opens the socket on this runtime's context. A replica whose socket cannot be opened runs without it.
-pub fn open(data_dir: &Path, given: Given, desk: Desk) {
+pub fn open(data_dir: &Path, given: Given, afar: Option<Afar>, desk: Desk) {
     denial::describe();
     let path = data_dir.join(SOCKET);
     let desk = Arc::new(desk);
     tokio::spawn(look_for_models(Arc::clone(&desk)));
     match bind(&path, given) {
-        Ok((listener, roles)) => drop(tokio::spawn(listen(listener, Arc::new(roles), desk))),
+        Ok((listener, roles)) => {
+            let roles = Arc::new(roles);
+            if let Some(afar) = afar {
+                tokio::spawn(afar.listen(Arc::clone(&roles), Arc::clone(&desk)));
+            }
+            drop(tokio::spawn(listen(listener, roles, desk)));
+        }
         Err(error) => tracing::error!(path = %path.display(), %error, "operators cannot reach this replica"),
     }
 }
@@ -176,18 +185,23 @@ async fn listen(listener: UnixListener, roles: Arc<Roles>, desk: Arc<Desk>) {
         };
         let (desk, roles) = (Arc::clone(&desk), Arc::clone(&roles));
         tokio::spawn(async move {
-            serve(stream, &roles, &desk).await;
+            serve_user(stream, &roles, &desk).await;
             drop(place);
         });
     }
 }
 
-async fn serve(stream: UnixStream, roles: &Roles, desk: &Desk) {
-    let Ok(caller) = stream.peer_cred().map(|cred| cred.uid()) else { return };
+async fn serve_user(stream: UnixStream, roles: &Roles, desk: &Desk) {
+    let Ok(caller) = stream.peer_cred().map(|cred| Caller::User(cred.uid())) else { return };
     // The file's mode says the same; it is asked again because a folder can be opened to others by mistake.
-    if !roles.are_given() && roles.of(caller).is_none() {
+    if !roles.are_given() && roles.of(&caller).is_none() {
         return;
     }
+    serve(stream, &caller, roles, desk).await;
+}
+
+/// Hears one request and answers it.
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, caller: &Caller, roles: &Roles, desk: &Desk) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     let mut limited = (&mut stream).take(REQUEST_BYTES_MAX);
@@ -202,7 +216,7 @@ async fn serve(stream: UnixStream, roles: &Roles, desk: &Desk) {
     drop(tokio::time::timeout(ASK_DEADLINE, stream.get_mut().write_all(text.as_bytes())).await);
 }
 
-async fn answer(line: &[u8], caller: u32, roles: &Roles, desk: &Desk) -> serde_json::Value {
+async fn answer(line: &[u8], caller: &Caller, roles: &Roles, desk: &Desk) -> serde_json::Value {
     let request: Request = match serde_json::from_slice(line) {
         Ok(request) => request,
         Err(error) => return failed(&format!("no request: {error}")),
@@ -221,7 +235,7 @@ async fn answer(line: &[u8], caller: u32, roles: &Roles, desk: &Desk) -> serde_j
     }
 }
 
-async fn carry_out(asked: Request, caller: u32, desk: &Desk) -> Told {
+async fn carry_out(asked: Request, caller: &Caller, desk: &Desk) -> Told {
     let Wish { what, reason, dry_run } = match asked.into_wish(desk) {
         Ok(Asked::Wish(wish)) => wish,
         Ok(Asked::Question(question)) => return ask(question, desk).await,
@@ -230,7 +244,7 @@ async fn carry_out(asked: Request, caller: u32, desk: &Desk) -> Told {
         }
         Err(why) => return Told::Refused { why, index: None },
     };
-    let operator = Operator { actor: people::name(caller), reason };
+    let operator = Operator { actor: caller.to_string(), reason };
     let operation = match what {
         What::Transfer(request) => {
             return ask(Question::Transfer { request, operator, dry_run }, desk).await;

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use ridethrough_pki::name::is_person;
+
 use super::people;
 
 /// What a person may do here.
@@ -27,6 +29,17 @@ pub enum Holder {
     Uid(u32),
     /// All users of a group.
     Group(String),
+    /// Whoever has the certificate of this person.
+    Person(String),
+}
+
+/// Who calls, as the system or a certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A user of this host.
+    User(u32),
+    /// A person with a certificate of the cluster's authority.
+    Person(String),
 }
 
 /// Roles as the configuration gives them.
@@ -62,12 +75,17 @@ impl Role {
 }
 
 impl Holder {
-    /// `mira`, `1000` or `@ops`.
+    /// `mira`, `1000`, `@ops` or `tls:mira`.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(person) = text.strip_prefix("tls:") {
+            let expected =
+                || format!("`{}`: expected a person as `ridectl pki issue --person` takes it", text.escape_debug());
+            return is_person(person).then(|| Self::Person(person.into())).ok_or_else(expected);
+        }
         let (group, name) = text.strip_prefix('@').map_or((false, text), |name| (true, name));
         let fits = |c: char| c.is_ascii_alphanumeric() || "._-$".contains(c);
         if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-            return Err(format!("`{}`: expected a user, a user's number or @group", text.escape_debug()));
+            return Err(format!("`{}`: expected a user, a user's number, @group or tls:PERSON", text.escape_debug()));
         }
         Ok(match (group, name.parse()) {
             (true, _) => Self::Group(name.into()),
@@ -76,11 +94,13 @@ impl Holder {
         })
     }
 
-    fn is(&self, uid: u32) -> bool {
-        match self {
-            Self::Uid(own) => *own == uid,
-            Self::User(name) => people::user(name).is_some_and(|(own, _)| own == uid),
-            Self::Group(name) => people::members(name).contains(&uid),
+    fn is(&self, caller: &Caller) -> bool {
+        match (self, caller) {
+            (Self::Uid(own), Caller::User(uid)) => own == uid,
+            (Self::User(name), Caller::User(uid)) => people::user(name).is_some_and(|(own, _)| own == *uid),
+            (Self::Group(name), Caller::User(uid)) => people::members(name).contains(uid),
+            (Self::Person(name), Caller::Person(person)) => name == person,
+            _ => false,
         }
     }
 }
@@ -96,18 +116,27 @@ impl Roles {
         !self.given.0.is_empty()
     }
 
-    /// The highest role of this user. Asked anew each time: people come and go while a replica runs.
-    pub fn of(&self, uid: u32) -> Option<Role> {
-        if uid == self.owner || uid == 0 {
+    /// The highest role of whoever calls. Asked anew each time: people come and go while a replica runs.
+    pub fn of(&self, caller: &Caller) -> Option<Role> {
+        if matches!(caller, Caller::User(uid) if *uid == self.owner || *uid == 0) {
             return Some(Role::Engineer);
         }
-        self.given.0.iter().filter(|(_, holder)| holder.is(uid)).map(|(role, _)| *role).max()
+        self.given.0.iter().filter(|(_, holder)| holder.is(caller)).map(|(role, _)| *role).max()
     }
 
-    /// Whether this user may ask for what needs this role.
-    pub fn admit(&self, uid: u32, needs: Role) -> Result<(), NotAllowed> {
-        let has = self.of(uid);
+    /// Whether whoever calls may ask for what needs this role.
+    pub fn admit(&self, caller: &Caller, needs: Role) -> Result<(), NotAllowed> {
+        let has = self.of(caller);
         if has >= Some(needs) { Ok(()) } else { Err(NotAllowed { has, needs }) }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(uid) => f.write_str(&people::name(*uid)),
+            Self::Person(name) => write!(f, "{name} (certificate)"),
+        }
     }
 }
 
@@ -132,14 +161,17 @@ mod tests {
             (Role::Operator, Holder::Uid(7)),
             (Role::Auditor, Holder::Uid(8)),
             (Role::Viewer, Holder::Group("root".into())),
+            (Role::Operator, Holder::Person("mira".into())),
         ]);
         let roles = Roles::new(1_000, given);
         assert_eq!(
-            [0, 1_000, 7, 8, 9].map(|uid| roles.of(uid)),
+            [0, 1_000, 7, 8, 9].map(|uid| roles.of(&Caller::User(uid))),
             [Some(Role::Engineer), Some(Role::Engineer), Some(Role::Operator), Some(Role::Auditor), None]
         );
-        assert_eq!(roles.admit(7, Role::Operator), Ok(()));
-        let refused = |uid, needs| roles.admit(uid, needs).expect_err("refused").to_string();
+        let person = |name: &str| Caller::Person(name.into());
+        assert_eq!((roles.of(&person("mira")), roles.of(&person("root"))), (Some(Role::Operator), None));
+        assert_eq!(roles.admit(&Caller::User(7), Role::Operator), Ok(()));
+        let refused = |uid, needs| roles.admit(&Caller::User(uid), needs).expect_err("refused").to_string();
         assert_eq!(refused(7, Role::Engineer), "your role is operator; this needs engineer");
         assert_eq!(refused(8, Role::Operator), "your role is auditor; this needs operator");
         assert_eq!(refused(9, Role::Viewer), "you have no role here; this needs viewer");
@@ -151,7 +183,8 @@ mod tests {
         assert_eq!(Holder::parse("mira"), Ok(Holder::User("mira".into())));
         assert_eq!(Holder::parse("1000"), Ok(Holder::Uid(1_000)));
         assert_eq!(Holder::parse("@ops"), Ok(Holder::Group("ops".into())));
-        for wrong in ["", "@", "a b", "mira:x", "@ops\n"] {
+        assert_eq!(Holder::parse("tls:mira"), Ok(Holder::Person("mira".into())));
+        for wrong in ["", "@", "a b", "mira:x", "@ops\n", "tls:", "tls:Mira"] {
             assert!(Holder::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -41,7 +41,7 @@ impl Socket {
         let site = Shown { site: Arc::clone(&wonders.site), snapshot: Arc::default() };
         let denials = Denials::default();
         let desk = Desk { library, arrivals, asks, control, prober, wonders, drilled, site, denials };
-        runtime.block_on(async { open(home.path(), Given::default(), desk) });
+        runtime.block_on(async { open(home.path(), Given::default(), None, desk) });
         Self { _runtime: runtime, home, asked }
     }
 

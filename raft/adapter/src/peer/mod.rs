@@ -16,6 +16,7 @@ pub(crate) mod expiry;
 pub(crate) mod frame;
 pub(crate) mod link;
 pub(crate) mod links;
+pub(crate) mod person;
 pub(crate) mod probe;
 pub(crate) mod refusal;
 pub(crate) mod server;

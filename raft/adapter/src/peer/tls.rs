@@ -101,20 +101,31 @@ impl PeerTls {
 
     /// Calls a peer: the connection's other end has proved to be this replica.
     pub(crate) async fn call(&self, address: SocketAddr, to: u64) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
         let replica = u16::try_from(to).map_err(io::Error::other)?;
-        let expected = PeerName { replica, ..self.name };
-        let server_name = ServerName::try_from(expected.to_string()).map_err(io::Error::other)?;
-        let stream = TlsConnector::from(Arc::clone(&self.client)).connect(server_name, stream).await?;
-        if named(stream.get_ref().1.peer_certificates())? != expected {
-            return Err(Refused::error(Refusal::OtherReplica));
-        }
-        Ok(stream.into())
+        connect(&self.client, address, PeerName { replica, ..self.name }).await
     }
 
     /// Answers a caller: its number, which it has proved.
     pub(crate) async fn answer(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, u64)> {
+        let (stream, holder) = self.accept(stream).await?;
+        let Holder::Replica(caller) = holder else { return Err(Refused::error(Refusal::BadCertificate)) };
+        if caller.cluster != self.name.cluster {
+            return Err(Refused::error(Refusal::OtherCluster));
+        }
+        Ok((stream, caller.replica.into()))
+    }
+
+    /// Answers a person who calls: the name, which was proved. A replica is no person.
+    pub async fn answer_person(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, String)> {
+        let (stream, holder) = self.accept(stream).await?;
+        let Holder::Person(caller) = holder else { return Err(Refused::error(Refusal::BadCertificate)) };
+        if caller.cluster != self.name.cluster {
+            return Err(Refused::error(Refusal::OtherCluster));
+        }
+        Ok((stream, caller.person))
+    }
+
+    async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Holder)> {
         stream.set_nodelay(true)?;
         let accepted = TlsAcceptor::from(Arc::clone(&self.server)).accept(stream).into_fallible().await;
         let stream = match accepted {
@@ -125,11 +136,24 @@ impl PeerTls {
             }
         };
         let caller = named(stream.get_ref().1.peer_certificates())?;
-        if caller.cluster != self.name.cluster {
-            return Err(Refused::error(Refusal::OtherCluster));
-        }
-        Ok((stream.into(), caller.replica.into()))
+        Ok((stream.into(), caller))
     }
+}
+
+/// Calls whoever must be this replica.
+pub(super) async fn connect(
+    client: &Arc<ClientConfig>,
+    address: SocketAddr,
+    expected: PeerName,
+) -> io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let server_name = ServerName::try_from(expected.to_string()).map_err(io::Error::other)?;
+    let stream = TlsConnector::from(Arc::clone(client)).connect(server_name, stream).await?;
+    if named(stream.get_ref().1.peer_certificates())? != Holder::Replica(expected) {
+        return Err(Refused::error(Refusal::OtherReplica));
+    }
+    Ok(stream.into())
 }
 
 /// Lets a refused caller read why. To close at once would reset the connection while it is still sending, and the reason
@@ -142,22 +166,27 @@ async fn part(mut stream: TcpStream) {
     }
 }
 
-/// The one replica that the first certificate names.
-fn named(chain: Option<&[CertificateDer<'_>]>) -> io::Result<PeerName> {
+/// Whom the first certificate names.
+fn named(chain: Option<&[CertificateDer<'_>]>) -> io::Result<Holder> {
     let first = chain.and_then(<[_]>::first).ok_or_else(|| Refused::error(Refusal::NoCertificate))?;
     match Certificate::read(first).map(|certificate| certificate.holder) {
-        Ok(Holder::Replica(name)) => Ok(name),
-        _ => Err(Refused::error(Refusal::BadCertificate)),
+        Ok(Holder::Authority { .. }) | Err(_) => Err(Refused::error(Refusal::BadCertificate)),
+        Ok(holder) => Ok(holder),
     }
 }
 
-fn authorities(pem: &str) -> Result<(Certificate, Arc<RootCertStore>), TlsError> {
+pub(super) fn authorities(pem: &str) -> Result<(Certificate, Arc<RootCertStore>), TlsError> {
     let read = Certificate::read_pem(pem).map_err(|error| wrong("ca", error))?;
     if read.len() > AUTHORITIES_MAX {
         return Err(wrong("ca", format!("holds {} certificates, at most {AUTHORITIES_MAX} go", read.len())));
     }
-    if read.iter().any(|certificate| matches!(certificate.holder, Holder::Replica(_))) {
-        return Err(wrong("ca", "holds a replica's certificate, expected that of the cluster's authority"));
+    let foreign = read.iter().find_map(|certificate| match certificate.holder {
+        Holder::Authority { .. } => None,
+        Holder::Replica(_) => Some("replica"),
+        Holder::Person(_) => Some("person"),
+    });
+    if let Some(whose) = foreign {
+        return Err(wrong("ca", format!("holds a {whose}'s certificate, expected that of the cluster's authority")));
     }
     let mut roots = RootCertStore::empty();
     for der in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -172,25 +201,31 @@ fn authorities(pem: &str) -> Result<(Certificate, Arc<RootCertStore>), TlsError>
 /// This replica's certificate, which must name it.
 fn own(pem: &str, name: PeerName) -> Result<(Certificate, CertificateDer<'static>), TlsError> {
     let field = "certificate";
+    let (own, der) = only_certificate(pem)?;
+    match &own.holder {
+        Holder::Replica(found) if *found == name => Ok((own, der)),
+        Holder::Replica(found) => Err(wrong(field, format!("names {found}, this replica is {name}"))),
+        Holder::Person(found) => Err(wrong(field, format!("names {found}, expected this replica"))),
+        Holder::Authority { .. } => Err(wrong(field, "is an authority's, expected this replica's")),
+    }
+}
+
+pub(super) fn only_certificate(pem: &str) -> Result<(Certificate, CertificateDer<'static>), TlsError> {
+    let field = "certificate";
     let mut read = Certificate::read_pem(pem).map_err(|error| wrong(field, error))?;
     let (Some(own), true) = (read.pop(), read.is_empty()) else {
-        return Err(wrong(field, "holds several certificates, expected this replica's alone"));
+        return Err(wrong(field, "holds several certificates, expected one"));
     };
-    match own.holder {
-        Holder::Replica(found) if found == name => {}
-        Holder::Replica(found) => return Err(wrong(field, format!("names {found}, this replica is {name}"))),
-        Holder::Authority { .. } => return Err(wrong(field, "is an authority's, expected this replica's")),
-    }
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| wrong(field, error))?;
     Ok((own, der))
 }
 
-fn key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(super) fn key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
     // What the parser says of a damaged file could hold a piece of it.
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| wrong("key", "holds no private key in PEM"))
 }
 
-fn lists(pem: Option<&str>) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+pub(super) fn lists(pem: Option<&str>) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let Some(pem) = pem else { return Ok(Vec::new()) };
     let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem.as_bytes()).collect();
     let lists = lists.map_err(|error| wrong("revoked", error))?;
@@ -212,7 +247,7 @@ fn believed_callers(
     built.map_err(|error| wrong("revoked", error))
 }
 
-fn client(
+pub(super) fn client(
     roots: &Arc<RootCertStore>,
     lists: Vec<CertificateRevocationListDer<'static>>,
     provider: &Arc<CryptoProvider>,
@@ -255,7 +290,7 @@ fn key_fault(error: &rustls::Error) -> String {
     }
 }
 
-fn wrong(field: &'static str, reason: impl fmt::Display) -> TlsError {
+pub(super) fn wrong(field: &'static str, reason: impl fmt::Display) -> TlsError {
     TlsError { field, reason: reason.to_string() }
 }
 

@@ -1,0 +1,70 @@
+//! Asks a running replica: one request on a line, one answer on a line, over the socket in its data folder or from elsewhere.
+
+mod afar;
+mod here;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::Value;
+
+use self::afar::At;
+
+/// How long a replica may take: it loads what is new in its folder, and waits for a commit.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// Most bytes of an answer. A site of 10,000 racks takes a tenth of it.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Which replica is asked.
+#[derive(Debug, Args)]
+pub struct Of {
+    /// The data folder of a running replica of this host.
+    #[arg(long, value_name = "DIR", env = "RIDETHROUGH_DATA_DIR", required_unless_present = "at")]
+    data_dir: Option<PathBuf>,
+    /// Instead: replicas elsewhere, such as `n1=10.0.0.1:7401`, all of them with commas between. The first that answers is asked, and
+    /// whoever leads where only that one can do it.
+    #[arg(long, value_name = "nN=IP:PORT", env = "RIDETHROUGH_AT", value_delimiter = ',', requires = "identity")]
+    at: Vec<At>,
+    /// Who asks from elsewhere: what `ridectl pki issue --person` wrote, without its ending, such as `mira/person-mira`; `ca.pem` lies beside it.
+    #[arg(long, value_name = "FILE", env = "RIDETHROUGH_IDENTITY")]
+    identity: Option<PathBuf>,
+}
+
+/// What was asked for may have been done, or may yet be: the log says.
+#[derive(Debug)]
+pub struct UnknownOutcome(String);
+
+impl UnknownOutcome {
+    fn of(why: String) -> Self {
+        Self(why)
+    }
+}
+
+impl fmt::Display for UnknownOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it is not known what became of it ({}): `ridectl audit log --kind operation` tells", self.0)
+    }
+}
+
+impl std::error::Error for UnknownOutcome {}
+
+/// Asks, and returns what is answered.
+pub fn ask(of: &Of, request: &Value) -> Result<Value> {
+    if of.at.is_empty() {
+        return here::ask(of.data_dir.as_deref().context("no replica is named: --data-dir or --at")?, request);
+    }
+    afar::ask(&of.at, of.identity.as_deref().context("nobody is named who asks: --identity")?, request)
+}
+
+/// What a line of an answer says; an error where the replica has none.
+fn read(line: &str, from: &str) -> Result<Value> {
+    let told: Value = serde_json::from_str(line).with_context(|| format!("{from}: no answer"))?;
+    match told["error"].as_str() {
+        Some(error) if told["outcome"] == "unknown" => Err(UnknownOutcome(error.to_owned()).into()),
+        Some(error) => bail!("{from}: {error}"),
+        None => Ok(told),
+    }
+}
