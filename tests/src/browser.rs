@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder};
@@ -12,11 +11,6 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::Running;
-
-/// How long anything may take that is waited for: only what never comes meets it.
-const DEADLINE: Duration = Duration::from_mins(1);
-/// How often it is looked for.
-const POLL: Duration = Duration::from_millis(20);
 
 /// A browser with one page. Dropping it ends its processes.
 pub struct Browser {
@@ -68,18 +62,9 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
-    /// Waits until this expression is something else than null, false or nothing; returns it and how long that took.
-    pub fn wait_for(&self, what: &str, expression: &str) -> (Value, Duration) {
-        let begun = Instant::now();
-        loop {
-            let found = self.run(&format!("return ({expression}) || null"));
-            if !found.is_null() {
-                return (found, begun.elapsed());
-            }
-            let seen = || self.run("return document.body.innerText");
-            assert!(begun.elapsed() < DEADLINE, "{DEADLINE:?} went by without {what}; the page says: {}", seen());
-            std::thread::sleep(POLL);
-        }
+    /// What this expression is at the moment, unless it is null, false or nothing: to be waited for.
+    pub fn look(&self, expression: &str) -> Option<Value> {
+        Some(self.run(&format!("return ({expression}) || null"))).filter(|found| !found.is_null())
     }
 
     /// Presses a key where the focus is.

@@ -2,13 +2,14 @@
 //! SIGKILL, and after the replica that served it is gone.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
 use ridethrough_tests::browser::Browser;
 use ridethrough_tests::stage::{Play, Stage};
 use ridethrough_tests::{alone, folder, root};
+use serde_json::Value;
 
 /// Looks at every change of the page, and at every frame, for two leaders at once.
 const WATCH: &str = "
@@ -24,24 +25,39 @@ const WATCH: &str = "
     frame();";
 const LEADER: &str = "document.querySelector('.replica.leads')?.dataset.replica";
 
+/// What is played, and who looks at it.
+struct Hall {
+    stage: Stage,
+    browser: Browser,
+}
+
+impl Hall {
+    /// Waits until the page shows something, while plant and replicas run; returns that and how long it took.
+    fn sees(&mut self, what: &str, expression: &str) -> (Value, Duration) {
+        let (begun, browser) = (Instant::now(), &self.browser);
+        (self.stage.wait_for(what, |_| browser.look(expression)), begun.elapsed())
+    }
+}
+
 #[test]
 fn a_failover_is_shown_as_it_is_and_the_page_outlives_its_server() {
     let _alone = alone();
     let home = folder();
     let mut stage = Stage::begin(home.path(), &Play::default());
-    let browser = Browser::start(1440, 900);
     let leader = stage.leader();
     let server = leader % REPLICAS + 1;
-    browser.open(&stage.cluster.web(server));
-    sees_three_replicas(&browser, leader);
-    browser.wait_for("a transfer", "document.querySelector('.decision [data-kind=transfer]')");
-    reads_by_keyboard(&browser);
-    is_labelled(&browser);
-    let next = leader_is_killed(&mut stage, &browser, leader);
-    browser.wait_for("a cleared banner", "document.getElementById('banner-clear').click() || document.getElementById('banner').dataset.state === 'silent'");
-    stage.cluster.start(leader).expect("starts again");
-    browser.wait_for("three replicas", "document.querySelectorAll('.replica:not([data-state])').length === 3");
-    server_is_killed(&mut stage, &browser, server, next);
+    let mut hall = Hall { stage, browser: Browser::start(1440, 900) };
+    hall.browser.open(&hall.stage.cluster.web(server));
+    sees_three_replicas(&mut hall, leader);
+    hall.sees("a transfer", "document.querySelector('.decision [data-kind=transfer]')");
+    reads_by_keyboard(&mut hall);
+    is_labelled(&mut hall);
+    let next = leader_is_killed(&mut hall, leader);
+    hall.sees("a cleared banner", "document.getElementById('banner-clear').click() || document.getElementById('banner').dataset.state === 'silent'");
+    hall.stage.cluster.start(leader).expect("starts again");
+    hall.sees("three replicas", "document.querySelectorAll('.replica:not([data-state])').length === 3");
+    server_is_killed(&mut hall, server, next);
+    let Hall { stage, browser } = hall;
     pictures(&browser);
     let errors = browser.complaints();
     // That a killed replica cannot be reached is told by the browser itself.
@@ -51,70 +67,69 @@ fn a_failover_is_shown_as_it_is_and_the_page_outlives_its_server() {
     stage.end();
 }
 
-fn sees_three_replicas(browser: &Browser, leader: u16) {
-    browser.wait_for("three replicas", "document.querySelectorAll('.replica:not([data-state])').length === 3");
-    let (shown, _) = browser.wait_for("a leader", LEADER);
+fn sees_three_replicas(hall: &mut Hall, leader: u16) {
+    hall.sees("three replicas", "document.querySelectorAll('.replica:not([data-state])').length === 3");
+    let (shown, _) = hall.sees("a leader", LEADER);
     assert_eq!(shown, leader.to_string());
-    let racks = browser.run("return document.querySelectorAll('#diagram .rack').length");
-    let modules = browser.run("return document.querySelectorAll('#diagram .kesm').length");
+    let racks = hall.browser.run("return document.querySelectorAll('#diagram .rack').length");
+    let modules = hall.browser.run("return document.querySelectorAll('#diagram .kesm').length");
     assert_eq!((racks.as_u64(), modules.as_u64()), (Some(24), Some(9)));
-    let paint = browser.run("return performance.getEntriesByName('first-contentful-paint')[0].startTime");
+    let paint = hall.browser.run("return performance.getEntriesByName('first-contentful-paint')[0].startTime");
     println!("first contentful paint after {paint} ms");
-    browser.run(WATCH);
+    hall.browser.run(WATCH);
 }
 
 /// A decision's why opens by Enter and closes by Esc, and the focus is where it was.
-fn reads_by_keyboard(browser: &Browser) {
-    browser.run("document.querySelector('.decision [data-kind=transfer]').focus()");
-    browser.press(Key::Enter);
+fn reads_by_keyboard(hall: &mut Hall) {
+    hall.browser.run("document.querySelector('.decision [data-kind=transfer]').focus()");
+    hall.browser.press(Key::Enter);
     let opened = "document.getElementById('details').open && document.getElementById('details-body').innerText";
-    let (told, _) = browser.wait_for("the decision's numbers", opened);
+    let (told, _) = hall.sees("the decision's numbers", opened);
     let told = told.as_str().expect("text");
     for word in ["Why", "P99 of the next 30 s", "Limit, less margin", "Help begins above", "In the log"] {
         assert!(told.contains(word), "no {word} in {told}");
     }
-    browser.press(Key::Escape);
-    browser.wait_for("a closed dialog", "!document.getElementById('details').open");
-    let focus = browser.run("return document.activeElement.dataset.kind");
+    hall.browser.press(Key::Escape);
+    hall.sees("a closed dialog", "!document.getElementById('details').open");
+    let focus = hall.browser.run("return document.activeElement.dataset.kind");
     assert_eq!(focus, "transfer", "the focus is back");
     // A rack opens likewise, and so does its table.
-    browser.run("document.querySelector('.rack[data-rack=A2]').focus()");
-    browser.press(Key::Enter);
-    browser.wait_for("its servers", "document.getElementById('details-body').innerText.match(/A2-s1\\s+[0-9.]+ kW/)");
-    browser.press(Key::Escape);
+    hall.browser.run("document.querySelector('.rack[data-rack=A2]').focus()");
+    hall.browser.press(Key::Enter);
+    hall.sees("its servers", "document.getElementById('details-body').innerText.match(/A2-s1\\s+[0-9.]+ kW/)");
+    hall.browser.press(Key::Escape);
 }
 
-fn is_labelled(browser: &Browser) {
+fn is_labelled(hall: &mut Hall) {
     let unnamed = "return [...document.querySelectorAll('button, [role=button], section, main, dialog, [role=group], [role=img]')].filter(one =>
         !(one.getAttribute('aria-label') || one.getAttribute('aria-labelledby') || one.textContent.trim())).map(one => one.outerHTML.slice(0, 99))";
-    assert_eq!(browser.run(unnamed), serde_json::json!([]));
+    assert_eq!(hall.browser.run(unnamed), serde_json::json!([]));
     let unreachable = "return [...document.querySelectorAll('.rack, .kesm, .decision > *, .alarm > *')].filter(one => one.tabIndex < 0).length";
-    assert_eq!(browser.run(unreachable), 0);
-    let live = browser.run("return document.querySelectorAll('#banner [aria-live], #alarms [aria-live]').length");
+    assert_eq!(hall.browser.run(unreachable), 0);
+    let live = hall.browser.run("return document.querySelectorAll('#banner [aria-live], #alarms [aria-live]').length");
     assert_eq!(live, 2, "banner and alarms are read aloud");
-    browser.wait_for("the table's rows", "document.querySelectorAll('#table tbody tr').length > 30");
+    hall.sees("the table's rows", "document.querySelectorAll('#table tbody tr').length > 30");
 }
 
-fn leader_is_killed(stage: &mut Stage, browser: &Browser, leader: u16) -> u16 {
-    stage.cluster.kill(leader).expect("killed");
-    let (banner, after) = browser.wait_for("a banner", "document.getElementById('banner').dataset.state !== 'steady' && document.getElementById('banner-text').textContent");
+fn leader_is_killed(hall: &mut Hall, leader: u16) -> u16 {
+    hall.stage.cluster.kill(leader).expect("killed");
+    let (banner, after) = hall.sees("a banner", "document.getElementById('banner').dataset.state !== 'steady' && document.getElementById('banner-text').textContent");
     println!("{after:?} after the kill the page says: {banner}");
-    let (next, after) = browser.wait_for("a new leader", LEADER);
+    let (next, after) = hall.sees("a new leader", LEADER);
     println!("{after:?} later it shows the new leader, {next}");
-    let (line, _) = browser.wait_for("a frozen line", "document.getElementById('banner').dataset.state === 'over' && document.getElementById('banner-text').textContent");
+    let (line, _) = hall.sees("a frozen line", "document.getElementById('banner').dataset.state === 'over' && document.getElementById('banner-text').textContent");
     println!("the frozen line: {line}");
     let next: u16 = next.as_str().and_then(|next| next.parse().ok()).expect("a number");
     assert!(
         next != leader && line.as_str().is_some_and(|line| line.contains(&format!("n{next} leads in term"))),
         "{line}"
     );
-    let (silent, _) =
-        browser.wait_for("a silent replica", "document.querySelector('.replica[data-state=bad]')?.innerText");
+    let (silent, _) = hall.sees("a silent replica", "document.querySelector('.replica[data-state=bad]')?.innerText");
     assert!(
         silent.as_str().is_some_and(|words| words.contains(&format!("n{leader}")) && words.contains("silent")),
         "{silent}"
     );
-    let seen = browser.run("return seen");
+    let seen = hall.browser.run("return seen");
     println!("{seen}");
     assert_eq!(seen["twoLeaders"], 0, "{seen}");
     assert!(seen["looks"].as_u64().is_some_and(|looks| looks > 20), "{seen}");
@@ -123,23 +138,23 @@ fn leader_is_killed(stage: &mut Stage, browser: &Browser, leader: u16) -> u16 {
     next
 }
 
-fn server_is_killed(stage: &mut Stage, browser: &Browser, server: u16, leader: u16) {
-    stage.cluster.kill(server).expect("killed");
-    browser.wait_for(
+fn server_is_killed(hall: &mut Hall, server: u16, leader: u16) {
+    hall.stage.cluster.kill(server).expect("killed");
+    hall.sees(
         "a silent server",
         &format!("document.querySelector('.replica[data-replica=\"{server}\"][data-state=bad]')"),
     );
     let commit = "Number(document.querySelector('[data-figure=Commit] b').textContent)";
-    let (before, _) = browser.wait_for("a commit", commit);
-    browser.wait_for("news without the server", &format!("{commit} > {before}"));
-    let (shown, _) = browser.wait_for("a leader", LEADER);
+    let (before, _) = hall.sees("a commit", commit);
+    hall.sees("news without the server", &format!("{commit} > {before}"));
+    let (shown, _) = hall.sees("a leader", LEADER);
     if server != leader {
         assert_eq!(shown, leader.to_string(), "nobody but the server went");
     }
-    let seen = browser.run("return seen");
+    let seen = hall.browser.run("return seen");
     assert_eq!(seen["twoLeaders"], 0, "{seen}");
-    stage.cluster.start(server).expect("starts again");
-    browser.wait_for("three replicas", "document.querySelectorAll('.replica:not([data-state])').length === 3");
+    hall.stage.cluster.start(server).expect("starts again");
+    hall.sees("three replicas", "document.querySelectorAll('.replica:not([data-state])').length === 3");
 }
 
 /// For whoever wants to see it: nothing may be cut off at the sizes that it is made for.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::events::VIEWERS_MAX;
 
 /// A connection through which nothing went for so long is cut off. Viewers are told something every two seconds.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// At most so many connections; those above wait for a place.
 const CONNECTIONS_MAX: usize = VIEWERS_MAX + 64;
 /// What the system keeps for a caller that does not take it, in bytes (it takes twice of that for its own accounting).

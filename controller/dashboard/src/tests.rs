@@ -187,7 +187,8 @@ fn scripts_name_only_what_is_published() {
         ("risk.", first("decisions")["risk"].clone()),
     ];
     let mut named = 0;
-    for file in FILES.iter().filter(|file| file.path.ends_with(".js") && file.path != "/script/types.js") {
+    for file in FILES.iter().filter(|file| file.kind.starts_with("text/javascript") && file.path != "/script/types.js")
+    {
         for (name, published) in &parts {
             let mut before = ' ';
             for (at, _) in file.text.match_indices(name) {

@@ -1,6 +1,7 @@
 //! What the page draws and what never changes while a replica runs.
 
 use ridethrough_core::site::{Feed, Kesm, RackId, Row, Site, Tie};
+use ridethrough_core::units::Watts;
 use ridethrough_dashboard::{FeedPlace, KesmPlace, RackPlace, RowPlace, SiteView, TiePlace};
 
 use crate::config::Config;
@@ -23,7 +24,7 @@ pub fn site_view(site: &Site, config: &Config) -> SiteView {
 }
 
 fn feed(feed: &Feed) -> FeedPlace {
-    let generator_watts = feed.generator.map(|rated| rated.get());
+    let generator_watts = feed.generator.map(Watts::get);
     FeedPlace { name: feed.name.clone(), limit_watts: feed.limit.get(), generator_watts }
 }
 

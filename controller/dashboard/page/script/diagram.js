@@ -5,7 +5,7 @@ import { FEED_HEIGHT, layout } from "./layout.js";
 import { drawRack, updateRack } from "./rack.js";
 import { drawTie, flows, updateTie } from "./tie.js";
 import { drawKesm, updateKesm } from "./kesm.js";
-import { kilo, kiloShort, total, UNKNOWN } from "./format.js";
+import { kilo, kiloOfAll, kiloShort, total } from "./format.js";
 
 export class Diagram {
   /** @param {import("./types.js").Site} site @param {(kind: string, name: string) => void} open */
@@ -13,7 +13,10 @@ export class Diagram {
     this.site = site;
     this.open = open;
     this.box = byId("diagram");
+    /** @type {?import("./model.js").View} */
     this.last = null;
+    this.width = 0;
+    this.height = 0;
     new ResizeObserver(() => this.build()).observe(this.box);
     this.build();
   }
@@ -21,11 +24,12 @@ export class Diagram {
   build() {
     const { clientWidth: width, clientHeight: height } = this.box;
     if (width === 0 || (this.width === width && this.height === height)) return;
-    [this.width, this.height] = [width, height];
+    this.width = width;
+    this.height = height;
     const { site } = this;
     const plan = this.plan = layout(site, width, height - 4);
     this.racks = site.racks.map((rack, id) => drawRack(rack, plan.cells[id], () => this.open("rack", rack.name)));
-    this.ties = site.ties.map((tie, id) => drawTie(tie, plan.ties.get(id), tie.between.map(rack => plan.cells[rack]), plan));
+    this.ties = site.ties.map((tie, id) => drawTie(tie, plan.ties.get(id), tie.between.map(rack => plan.cells[rack])));
     this.kesms = site.kesms.map((kesm, id) => {
       const nth = site.kesms.slice(0, id).filter(other => other.rack === kesm.rack).length;
       return drawKesm(kesm, plan.cells[kesm.rack], plan, nth, () => this.open("kesm", kesm.name));
@@ -101,7 +105,7 @@ export class Diagram {
     const draws = this.site.racks.flatMap((rack, id) => rack.row === part.row ? [now.racks[id]?.draw_watts ?? null] : []);
     const sum = total(draws);
     const over = sum !== null && sum > this.site.rows[part.row].limit_watts;
-    text(part.draw, sum === null ? UNKNOWN : kilo(sum));
+    text(part.draw, kiloOfAll(draws));
     text(part.mark, over ? "▲ over" : "");
     attribute(part.node, "data-state", over ? "bad" : null);
   }

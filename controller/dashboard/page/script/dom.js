@@ -57,7 +57,7 @@ export function press(node, act) {
   attribute(node, "role", "button");
   attribute(node, "tabindex", 0);
   node.addEventListener("click", act);
-  node.addEventListener("keydown", event => {
+  node.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
     act();

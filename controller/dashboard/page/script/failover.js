@@ -99,8 +99,8 @@ export class Failover {
 
   noQuorum(view, silent, age) {
     const heard = view.heard === 0 ? "NO REPLICA IS HEARD" : `NO QUORUM: ${view.heard} of ${view.of} replicas heard`;
-    const text = `${heard}${silent ? ` (silent: ${silent})` : ""}. Nothing new can be decided. Devices hold their last allocation for `
-      + `${seconds(this.lease)} s after a leader's last word, then follow their own safe rule. Below is what was last known.`;
+    const text = `${heard}${silent ? ` (silent: ${silent})` : ""}. Nothing new can be decided. Devices hold their last `
+      + `allocation for ${seconds(this.lease)} s after a leader's last word, then follow their own safe rule.`;
     return { state: "lost", mark: "▲", text, clock: age, clears: false };
   }
 

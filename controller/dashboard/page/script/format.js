@@ -25,5 +25,12 @@ export function span(ms) {
   return whole < 172800 ? `${Math.round(whole / 3600)} h` : `${Math.round(whole / 86400)} d`;
 }
 
+/** The sum in kW, "at least" what is known when a part is not. @param {(?number)[]} parts */
+export function kiloOfAll(parts) {
+  const heard = parts.filter(known);
+  if (heard.length === 0) return UNKNOWN;
+  return `${heard.length < parts.length ? "≥ " : ""}${kilo(total(heard))}`;
+}
+
 /** The sum; none when a part is unknown. @param {(?number)[]} parts @returns {?number} */
 export const total = parts => parts.every(known) ? parts.reduce((sum, part) => sum + part, 0) : null;

@@ -1,7 +1,7 @@
 // The site in figures.
 
 import { byId, element, keyed, attribute, text } from "./dom.js";
-import { kilo, kiloShort, seconds, span, total, UNKNOWN } from "./format.js";
+import { kiloOfAll, kiloShort, seconds, span, total, UNKNOWN } from "./format.js";
 
 /** How long what is stored would carry what is drawn now: above the reserve, and with it; none when something is unknown. */
 export function rideThrough(now) {
@@ -33,31 +33,36 @@ function modes(now) {
 
 /** @param {import("./model.js").View} view @param {import("./types.js").Site} site */
 function figures(view, site) {
+  /** @type {[string, string|number, ?string, string][]} what it is called, its value, a state, what it is */
+  const told = [];
   const { now } = view;
   const load = total(now.racks.map(rack => rack.load_watts));
   const limit = total(site.feeds.map(feed => feed.limit_watts));
   const ride = rideThrough(now);
   const alarms = alarmCounts(now);
   const mode = modes(now);
+  const silent = now.devices - now.devices_heard;
   const old = view.age === null || view.age > 1000;
   const term = view.leader === null ? "▲ none" : `n${view.leader}`;
-  return [
+  told.push(
     ["Quorum", `${view.quorum ? "" : "▲ "}${view.heard}/${view.of}`, view.quorum ? (view.heard < view.of ? "odd" : null) : "bad",
       "Replicas that this page hears, of all. A majority of them decides."],
     ["Leader", term, view.leader === null ? "bad" : null, "The replica that the newest term names and that a majority confirms."],
     ["Term", view.term, null, "Counts elections."],
     ["Commit", now.commit_index, null, "The newest entry of the log that a majority has on disk."],
-    ["Load / limit", `${kilo(load)} / ${kiloShort(limit)} kW`, load !== null && load > limit ? "bad" : null,
+    ["Load / limit", `${kiloOfAll(now.racks.map(rack => rack.load_watts))} / ${kiloShort(limit)} kW`, load !== null && load > limit ? "bad" : null,
       "What all servers take, against what the feeds can carry."],
     ["Ride-through + reserve", ride.seconds === null ? UNKNOWN : `${ride.seconds.toFixed(0)} s + ${(ride.whole - ride.seconds).toFixed(0)} s`, null,
       "A crude figure: energy above the modules' reserve, divided by the present load, plus the same of the reserve, which is kept for "
       + "outages. Losses, ratings of modules and ties, and what caps or shutdowns would save are not in it."],
+    ["Devices", `${silent > 0 ? "◆ " : ""}${now.devices_heard}/${now.devices}`, silent > 0 ? "odd" : null, "Field devices heard lately, of all."],
     ["Mode", mode.value, mode.state, "What the feeds are doing."],
     ["Alarms", alarms.words, alarms.worst === 1 ? "bad" : alarms.worst < 9 ? "odd" : null,
       `Standing alarms of priority 1, 2 and 3; ${alarms.fresh} not acknowledged.`],
     ["Data", view.age === null ? UNKNOWN : old ? `◆ ${span(view.age)} old` : `${seconds(view.age)} s old`, old ? "odd" : null,
       "Since the word that is shown here was heard."],
-  ];
+  );
+  return told;
 }
 
 /** @param {import("./model.js").View} view @param {import("./types.js").Site} site */
@@ -69,7 +74,7 @@ export function updateHeader(view, site) {
     made.append(element("span", { class: "label", title: tip }, name), element("b", { class: "value" }), element("span", { class: "unseen" }));
     return made;
   };
-  keyed(byId("figures"), figures(view, site), ([name]) => name, make, (node, [, value, state, tip]) => {
+  keyed(byId("figures"), figures(view, site), figure => figure[0], make, (node, [, value, state, tip]) => {
     text(node.children[1], value);
     attribute(node, "data-state", state);
     attribute(node, "title", tip);

@@ -32,7 +32,10 @@ export function look(sources, clock, members) {
   const leads = heard.find(source => source.now.acting && source.now.term === term) ?? null;
   // A leader is never behind those that follow it, only its word may have come a moment before theirs.
   const best = leads ?? newest(heard) ?? newest(told);
-  const of = Math.max(members, sources.length);
+  const of = sources.length;
+  // Where not all are watched (`http.peers` names none), the leader may be one of the others: then a follower's word counts.
+  const hearsay = of < members && heard.includes(best) && best.now.term === term ? best.now.leader : null;
+  const leader = leads?.now.replica ?? hearsay;
   return {
     now: best?.now ?? null,
     decisions: best?.decisions ?? [],
@@ -48,12 +51,12 @@ export function look(sources, clock, members) {
       leads: source === leads,
     })),
     term,
-    leader: leads?.now.replica ?? null,
-    leaderHeardAt: leads?.heardAt ?? null,
+    leader,
+    leaderHeardAt: leader === null ? null : best.heardAt,
     heard: heard.length,
     of,
     // A leader acts only while a majority confirms it, so one that acts proves a quorum, whomever this page hears.
-    quorum: leads !== null || heard.length > of / 2,
+    quorum: leader !== null || heard.length > of / 2,
   };
 }
 

@@ -83,7 +83,7 @@ function updateDecision(node, decision, view) {
   text(what, decision.what);
   text(why, decision.why);
   text(facts, [`${span(view.now.ledger_ms - decision.at_ms)} ago`, ...decision.index === null ? [] : [`entry ${decision.index}`],
-    ...decision.renewed > 0 ? [`${decision.kind === "refusal" ? "again" : "renewed"} ${decision.renewed}×`] : [],
+    ...decision.renewed > 0 ? [`${decision.kind === "transfer" || decision.kind === "cap" ? "renewed" : "again"} ${decision.renewed}×`] : [],
     ...decision.state ? [decision.state] : []].join(" · "));
 }
 

@@ -6,6 +6,9 @@ import { kilo, percent, seconds } from "./format.js";
 /** Written anew so often, ms. */
 const EVERY_MS = 1000;
 
+/** @typedef {(now: import("./types.js").Snapshot) => string[][]} Rows */
+
+/** @type {[string, string[], Rows][]} */
 const TABLES = [
   ["Feeds", ["feed", "mode", "for s", "on", "generator", "draws kW", "why"], now => now.feeds.map(feed =>
     [feed.name, feed.mode, seconds(feed.for_ms), feed.source, feed.generator, kilo(feed.drawn_watts), feed.reason])],

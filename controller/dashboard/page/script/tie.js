@@ -18,10 +18,12 @@ export function drawTie(tie, place, ends) {
   const [from, to] = [left.centre + inset, right.centre - inset];
   const path = shape("path", { class: "tie", d: `M${from} ${under}V${y}H${to}V${under}` });
   const arrow = shape("path", { class: "arrow" });
-  const words = shape("text", { class: "flow", x: (from + to) / 2 + 8, y: y + 3.5 });
+  const [x, back] = [(from + to) / 2 + 9, shape("rect", { class: "flow-back", y: y - 5, height: 10, width: 0 })];
+  attribute(back, "x", x - 2);
+  const words = shape("text", { class: "flow", x, y: y + 3.5 });
   const tip = shape("title");
   const forward = ends[0] === left;
-  return { node: shape("g", { class: "tie-part" }, tip, path, arrow, words), arrow, words, tip, tie, forward, middle: (from + to) / 2, y };
+  return { node: shape("g", { class: "tie-part" }, tip, path, arrow, back, words), arrow, back, words, tip, tie, forward, middle: (from + to) / 2, y };
 }
 
 /** Which ties transfers use: their sense, 1 from the first rack to the second, and the power granted. */
@@ -55,7 +57,10 @@ export function updateTie(part, tieNow, busy, leftAlone) {
   const sense = (busy?.sense ?? 0) * (part.forward ? 1 : -1);
   const tip = part.middle + 5 * sense;
   attribute(part.arrow, "d", busy ? `M${tip - 8 * sense} ${part.y - 4}L${tip} ${part.y}L${tip - 8 * sense} ${part.y + 4}` : "");
-  text(part.words, fault ? "✕" : carries ? kiloShort(Math.abs(carried)) : busy && carried === null ? "?" : "");
+  const words = fault ? "✕" : carries ? kiloShort(Math.abs(carried)) : busy && carried === null ? "?" : "";
+  text(part.words, words);
+  // A line behind a decimal point looks like a colon.
+  attribute(part.back, "width", words === "" ? 0 : 4 + 6.5 * words.length);
   const granted = busy ? `, up to ${kilo(busy.watts)} kW granted, carries ${kilo(carried === null ? null : Math.abs(carried))} kW` : "";
   text(part.tip, `Tie ${part.tie.name}${fault ? `: ${fault}` : ""}${granted}`);
 }

@@ -4,6 +4,8 @@ import { attribute, byId, element, shape, text } from "./dom.js";
 import { APART_MS, SPAN_MS } from "./history.js";
 import { kilo } from "./format.js";
 
+/** Closer than this, words would cover each other, px. */
+const NEAR = 60;
 const PAD = { left: 40, right: 8, top: 6, bottom: 18 };
 
 /** @param {import("./types.js").Site} site */
@@ -12,9 +14,9 @@ function chartsOf(site, capacity) {
   const asKilo = value => `${kilo(value)} kW`;
   const asPercent = value => `${value.toFixed(0)} %`;
   return [
-    { title: "Site", series: [["load", "servers take"], ["draw", "feeds give"]], least: 1000, limit: feeds, limitName: "limit of the feeds", form: asKilo, tick: value => (value / 1000).toFixed(0), unit: "kW" },
+    { title: "Site", series: [["load", "servers"], ["draw", "feeds"]], least: 1000, limit: feeds, limitName: "limit of the feeds", form: asKilo, tick: value => (value / 1000).toFixed(0), unit: "kW" },
     { title: "Rack nearest to its limit", series: [["worst", "draw"]], least: 100, limit: 100, limitName: "limit", form: asPercent, tick: value => value.toFixed(0), unit: "%" },
-    { title: "Modules", series: [["granted", "granted"], ["given", "given, net"]], least: 10_000, form: asKilo, tick: value => (value / 1000).toFixed(0), unit: "kW" },
+    { title: "Modules", series: [["granted", "granted"], ["given", "given"]], least: 10_000, form: asKilo, tick: value => (value / 1000).toFixed(0), unit: "kW" },
     { title: "Stored", series: [["stored", "of capacity"]], limit: capacity, limitName: "floor", form: asPercent, tick: value => value.toFixed(0), unit: "%", low: 0, high: 100 },
   ];
 }
@@ -36,6 +38,8 @@ export class Trends {
     this.box.replaceChildren(...this.charts.map(chart => chart.node));
     /** How far left of now the cursor stands, ms; none while it is away. @type {?number} */
     this.cursor = null;
+    /** What was drawn last. @type {?Parameters<Trends["draw"]>} */
+    this.last = null;
     this.box.addEventListener("pointermove", event => this.point(event));
     this.box.addEventListener("pointerleave", () => this.move(null));
     this.box.addEventListener("keydown", event => this.key(event));
@@ -101,7 +105,7 @@ export class Trends {
     attribute(chart.limitLine, "d", chart.limit === undefined ? "" : `M${PAD.left} ${y(chart.limit).toFixed(1)}H${right}`);
     chart.series.forEach(([name], nth) => attribute(chart.lines[nth], "d", path(samples, name, x, y)));
     this.drawGrid(chart, [low, high], { right, bottom, y });
-    this.drawMarks(chart, marks, { x, bottom, clock });
+    this.drawMarks(chart, marks, { x, right, bottom, clock });
     const cursor = this.cursor === null ? "" : `M${x(clock - this.cursor).toFixed(1)} ${PAD.top}V${bottom}`;
     attribute(chart.cursor, "d", cursor);
   }
@@ -115,13 +119,18 @@ export class Trends {
     chart.grid.replaceChildren(...lines, ...labels, ...times, shape("text", { x: 2, y: bottom + 13, class: "unit" }, chart.unit));
   }
 
-  drawMarks(chart, marks, { x, bottom, clock }) {
+  drawMarks(chart, marks, { x, right, bottom, clock }) {
     const seen = marks.filter(mark => clock - mark.from < SPAN_MS);
+    let [level, last] = [0, -Infinity];
     chart.band.replaceChildren(...seen.flatMap(mark => {
       const [from, to] = [x(mark.from), x(mark.to ?? clock)];
+      // Words of gaps that lie close together stand below each other.
+      level = from - last < NEAR ? (level + 1) % 3 : 0;
+      last = from;
+      const y = PAD.top + 9 + 11 * level;
       return [
         shape("rect", { x: from.toFixed(1), y: PAD.top, width: Math.max(1.5, to - from).toFixed(1), height: bottom - PAD.top }),
-        shape("text", { x: to + 2, y: PAD.top + 9 }, mark.to === null ? "no leader" : `T${mark.term}`),
+        shape("text", to > right - 60 ? { x: from - 3, y, class: "before" } : { x: to + 3, y }, mark.to === null ? "no leader" : `T${mark.term}`),
       ];
     }));
   }

@@ -14,7 +14,7 @@
  * @typedef {{name: string, stored_joules: ?number, capacity_joules: number, reserve_joules: number, supply_watts: number}} KesmNow
  * @typedef {{name: string, flow_watts: ?number, unable: boolean}} TieNow
  * @typedef {{kesm: string, ties: string[], supplied_watts: number, delivered_watts: number}} Leg
- * @typedef {{id: string, rack: string, watts: number, left_ms: number, acked: boolean, phase: string, legs: Leg[]}} Transfer
+ * @typedef {{id: string, rack: string, from: string[], watts: number, left_ms: number, acked: boolean, phase: string, legs: Leg[]}} Transfer
  * @typedef {{name: string, mode: string, for_ms: number, reason: string, drawn_watts: ?number, source: string, generator: string}} FeedNow
  * @typedef {{rack: string, cap_watts: number, tiers_kept: number, reason: string, left_ms: number}} Cap
  * @typedef {{id: string, priority: number, kind: string, about: string, text: string, active: boolean, acknowledged_by: ?string,

@@ -2,6 +2,8 @@
 //!
 //! One row of renewals is one decision. Words are made when something is new and never again; a snapshot shares them.
 
+mod view;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -9,10 +11,10 @@ use ridethrough_core::command::{Outcome, Plan};
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Transfer};
 use ridethrough_core::site::{FeedId, RackId, Site};
-use ridethrough_core::units::{Millis, Watts};
-use ridethrough_dashboard::{AckView, DecisionView, LegView, RiskView};
+use ridethrough_core::units::Millis;
+use ridethrough_dashboard::{AckView, DecisionView};
 
-use super::publish;
+use self::view::{cap_key, key_of, kilowatts, new, risk_view, transfer_decision};
 
 /// So many are told.
 const DECISIONS_MAX: usize = 32;
@@ -235,60 +237,122 @@ impl Decisions {
     }
 }
 
-fn new(key: &str, kind: &str, what: String, why: String, at: Millis) -> DecisionView {
-    DecisionView { key: key.to_owned(), kind: kind.to_owned(), what, why, at_ms: at.get(), ..DecisionView::default() }
-}
+#[cfg(test)]
+mod tests {
+    use ridethrough_core::command::{CapReason, Grant, Leg, ReleaseReason, Risk, Seen, TimedAck, TransferId};
+    use ridethrough_core::device::{Ack, Fence, Verdict};
+    use ridethrough_core::forecast::{ForecastSource, RackForecast, RuleReason};
+    use ridethrough_core::ledger::{Closing, Parts, Phase};
+    use ridethrough_core::mode::{Mode, ModeReason};
+    use ridethrough_core::site::KesmId;
+    use ridethrough_core::units::Watts;
 
-fn key_of(transfer: &Transfer) -> String {
-    format!("transfer {}", transfer.first)
-}
+    use super::*;
 
-fn cap_key(site: &Site, rack: RackId) -> String {
-    format!("cap {}", site.rack(rack).name)
-}
-
-fn transfer_decision(site: &Site, transfer: &Transfer, ledger: &Ledger, renewed: u32) -> DecisionView {
-    let (grant, rack) = (&transfer.grant, site.rack(transfer.grant.rack).name.clone());
-    let (peak, limit) = (kilowatts(grant.risk.forecast.peak_p99), kilowatts(grant.risk.limit));
-    let legs: Vec<LegView> = grant.legs.iter().map(|leg| publish::leg(site, leg)).collect();
-    let sources: Vec<&str> = legs.iter().map(|leg| leg.kesm.as_str()).collect();
-    let delivered: Watts = grant.legs.iter().map(|leg| leg.delivered).sum();
-    let horizon = grant.risk.forecast.horizon.get() / 1_000;
-    let present = kilowatts(grant.risk.present);
-    let why = format!("it draws {present}, P99 of the next {horizon} s is {peak}, its limit {limit}");
-    let term = grant.legs.first().and_then(|leg| ledger.order(DeviceId::Kesm(leg.kesm))).map(|order| order.get().term);
-    let what = format!("{} to rack {rack}, up to {}", sources.join(" + "), kilowatts(delivered));
-    DecisionView {
-        index: Some(transfer.id.index),
-        term,
-        id: Some(transfer.id.to_string()),
-        renewed,
-        state: transfer.phase.as_str().to_owned(),
-        rack: Some(rack),
-        risk: Some(risk_view(&grant.risk)),
-        help_above_watts: Some(grant.help_above.get()),
-        legs,
-        ..new(&key_of(transfer), "transfer", what, why, transfer.since)
+    fn site() -> Arc<Site> {
+        let text = include_str!("../../../../fault-injection/scenarios/demo/site.toml");
+        Arc::new(Site::parse("site.toml", text).expect("the demo's site is good"))
     }
-}
 
-fn risk_view(risk: &ridethrough_core::command::Risk) -> RiskView {
-    let forecast = &risk.forecast;
-    RiskView {
-        present_watts: risk.present.get(),
-        p50_watts: forecast.p50.get(),
-        p99_watts: forecast.p99.get(),
-        peak_p50_watts: forecast.peak_p50.get(),
-        peak_p99_watts: forecast.peak_p99.get(),
-        horizon_ms: forecast.horizon.get(),
-        source: forecast.source.to_string(),
-        limit_watts: risk.limit.get(),
-        margin_watts: risk.margin.get(),
+    fn transfer(index: u64, first: u64, phase: Phase) -> Transfer {
+        let watts = Watts::new(40_260);
+        let forecast = RackForecast::flat(watts, Millis::seconds(30), ForecastSource::Rule(RuleReason::NoModel));
+        let risk = Risk { present: Watts::new(26_500), forecast, limit: Watts::new(24_000), margin: Watts::new(1_200) };
+        let (supplied, delivered) = (Watts::new(13_900), Watts::new(13_500));
+        let legs = vec![Leg { kesm: KesmId(0), path: Vec::new(), supplied, delivered }];
+        let hold = Millis::seconds(8);
+        let grant = Grant { rack: RackId(1), legs, help_above: Watts::new(22_800), risk, hold };
+        let name = |index| TransferId { index, nth: 0 };
+        let since = Millis::seconds(5);
+        Transfer { id: name(index), first: name(first), since, grant, until: Millis::seconds(99), phase, noted: false }
     }
-}
 
-/// Watts as people read them.
-fn kilowatts(watts: Watts) -> String {
-    let tenths = (watts.get() + 50).div_euclid(100);
-    format!("{}.{} kW", tenths / 10, (tenths % 10).abs())
+    fn ledger(site: &Arc<Site>, parts: Parts) -> Arc<Ledger> {
+        Arc::new(Ledger::from_parts(Arc::clone(site), parts))
+    }
+
+    fn at(index: u64) -> Parts {
+        Parts { now: Millis::seconds(10), last: Seen { index, hash: [0; 32] }, ..Parts::default() }
+    }
+
+    #[test]
+    fn a_transfer_is_one_decision_from_its_first_entry_to_its_end() {
+        let site = site();
+        let mut decisions = Decisions::new(Arc::clone(&site));
+        let with = |index, phase| Parts { transfers: vec![transfer(index, 29, phase)], ..at(index) };
+        decisions.follow(&ledger(&site, with(29, Phase::Supplying)));
+        let told = decisions.told();
+        assert_eq!((told.len(), told[0].what.as_str()), (1, "K1 to rack A2, up to 13.5 kW"));
+        assert_eq!(told[0].why, "it draws 26.5 kW, P99 of the next 30 s is 40.3 kW, its limit 24.0 kW");
+        assert_eq!((told[0].state.as_str(), told[0].at_ms, told[0].id.as_deref()), ("supplying", 5_000, Some("29.0")));
+        decisions.follow(&ledger(&site, with(29, Phase::Held)));
+        assert_eq!((decisions.told()[0].state.as_str(), decisions.told()[0].renewed), ("held", 0));
+        assert_eq!(told[0].state, "supplying", "what was published stays as it was");
+        decisions.follow(&ledger(&site, with(33, Phase::Held)));
+        let renewed = decisions.told();
+        assert_eq!((renewed.len(), renewed[0].renewed, renewed[0].id.as_deref()), (1, 1, Some("33.0")));
+        let (id, rack, until) = (TransferId { index: 33, nth: 0 }, RackId(1), Millis::seconds(99));
+        let closing = Closing { transfer: id, rack, reason: ReleaseReason::ForecastFell, devices: Vec::new(), until };
+        decisions.follow(&ledger(&site, Parts { closings: vec![closing], ..at(40) }));
+        let ended = decisions.told();
+        assert_eq!(ended[0].state, "ended: the forecast fell and stayed low");
+        assert_eq!(ended[0].ended_ms, Some(10_000));
+    }
+
+    #[test]
+    fn caps_modes_and_operators_are_told_once_each() {
+        let site = site();
+        let mut decisions = Decisions::new(Arc::clone(&site));
+        decisions.follow(&ledger(&site, at(1)));
+        let (since, until, reason) = (Millis::seconds(9), Millis::seconds(99), CapReason::GeneratorFull);
+        let cap = |watts| Cap { cap: Watts::new(watts), keep_tiers: 3, reason, since, until };
+        let mode = FeedMode { mode: Mode::RideThrough, since, reason: Some(ModeReason::GeneratorLost) };
+        let with = |watts| Parts {
+            caps: vec![(RackId(1), cap(watts))],
+            modes: vec![(FeedId(0), mode)],
+            held: vec![DeviceId::Kesm(KesmId(0))],
+            ..at(2)
+        };
+        decisions.follow(&ledger(&site, with(18_000)));
+        decisions.follow(&ledger(&site, with(17_000)));
+        decisions.follow(&ledger(&site, at(3)));
+        let told = decisions.told();
+        let words: Vec<&str> = told.iter().map(|told| told.what.as_str()).collect();
+        let cap = "rack A2 capped at 17.0 kW, servers above tier 3 shut down";
+        let mode = "feed utility goes to ride-through";
+        assert_eq!(
+            words,
+            [cap, mode, "kesm K1 is left alone", "feed utility goes to normal", "kesm K1 may be planned with again"]
+        );
+        assert_eq!((told[0].renewed, told[0].state.as_str(), told[0].why.as_str()), (1, "lifted", reason.as_str()));
+        assert_eq!(told[1].why, ModeReason::GeneratorLost.to_string());
+    }
+
+    #[test]
+    fn the_same_refusal_again_counts_and_only_so_many_are_remembered() {
+        let mut decisions = Decisions::new(site());
+        decisions.refused("K1 below its reserve".into(), None, Millis::seconds(1));
+        decisions.refused("K1 below its reserve".into(), Some(7), Millis::seconds(2));
+        let told = decisions.told();
+        assert_eq!((told.len(), told[0].renewed, told[0].index), (1, 1, Some(7)));
+        for nth in 0..40 {
+            decisions.refused(format!("another {nth}"), None, Millis::seconds(3 + nth));
+        }
+        assert_eq!(decisions.told().len(), DECISIONS_MAX);
+        assert!(decisions.told().iter().all(|told| told.why.starts_with("another")), "the oldest went");
+    }
+
+    #[test]
+    fn what_devices_said_is_told_with_their_transfer() {
+        let site = site();
+        let mut decisions = Decisions::new(Arc::clone(&site));
+        decisions.follow(&ledger(&site, Parts { transfers: vec![transfer(29, 29, Phase::Held)], ..at(29) }));
+        let device = DeviceId::Kesm(KesmId(0));
+        let fence = Fence { term: 2, index: 29 };
+        let ack = Ack { device, fence, verdict: Verdict::Executed, device_at: Millis::ZERO };
+        let acks = vec![TimedAck { ack, after_us: 540 }];
+        decisions.note(&Outcome { transfer: TransferId { index: 29, nth: 0 }, acks });
+        let told = decisions.told();
+        assert_eq!((told[0].acks[0].device.as_str(), told[0].acks[0].after_us), ("kesm K1", 540));
+    }
 }
