@@ -27,6 +27,7 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::IPROUTE)?;
     debian::ensure(debian::CURL)?;
     debian::ensure(debian::PS)?;
+    debian::ensure(debian::CHROMEDRIVER)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
     let programs = target().join("debug");

@@ -31,6 +31,12 @@ pub const IPROUTE: Program = Program { name: "ss", package: "iproute2", purpose:
 pub const CURL: Program = Program { name: "curl", package: "curl", purpose: "to type what runbooks want typed" };
 /// Tells how threads run, as runbooks do.
 pub const PS: Program = Program { name: "ps", package: "procps", purpose: "to type what runbooks want typed" };
+/// Drives Chromium, which comes with it, through the operators' page.
+pub const CHROMEDRIVER: Program = Program {
+    name: "chromedriver",
+    package: "chromium-driver",
+    purpose: "to look at the operators' page as people do",
+};
 /// Builds libFuzzer.
 pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
 

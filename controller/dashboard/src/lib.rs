@@ -2,18 +2,30 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/` | one page that redraws itself from the snapshot |
+//! | `/` | the operators' page: plain HTML, style sheets and ES modules in `page/`, part of the binary |
+//! | `/api/site` | what does not change, a [`SiteView`] as JSON, with the addresses of the other replicas' pages |
+//! | `/api/events` | the newest [`Snapshot`] again and again, as server-sent events (`now` and `decisions`) |
 //! | `/api/snapshot` | the [`Snapshot`] as JSON |
 //! | `/api/servers` | what every server draws, a [`ServerView`] each, as JSON |
 //! | `/metrics` | Prometheus text |
 //!
 //! The control thread publishes by one pointer swap and never waits for a reader.
 
+mod assets;
+mod decision;
+mod events;
+mod origins;
+mod patience;
 mod server;
+mod site;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
+pub use decision::{AckView, DecisionView, RiskView};
 pub use server::{ServeError, Server, Servers};
+pub use site::{FeedPlace, KesmPlace, RackPlace, RowPlace, SiteView, TiePlace};
 pub use snapshot::{
-    AlarmView, CapView, Counters, DisputeView, FeedView, KesmView, ModelsView, PlanView, QuarantineView, RackView,
-    ScoreView, ServerView, ShedView, Snapshot, TransferView,
+    AlarmView, CapView, Counters, DisputeView, FeedView, KesmView, LegView, ModelsView, PlanView, QuarantineView,
+    RackView, ScoreView, ServerView, ShedView, Snapshot, TieView, TransferView,
 };

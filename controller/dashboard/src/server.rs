@@ -1,4 +1,4 @@
-//! The HTTP side: four paths, GET only, on whatever runtime it is given.
+//! The HTTP side: a few paths, GET only, on whatever runtime it is given.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,13 +7,19 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse};
+use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
+use crate::assets::{Asset, FILES};
+use crate::events::Events;
+use crate::origins::{Origins, guard};
+use crate::patience::PatientListener;
+use crate::site::SiteView;
 use crate::snapshot::{ServerView, Snapshot};
 
 /// How often histograms are folded so that they stay small between scrapes.
@@ -59,8 +65,10 @@ impl std::error::Error for ServeError {}
 
 #[derive(Clone)]
 struct Shown {
+    site: Arc<SiteView>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     servers: Servers,
+    events: Events,
     metrics: PrometheusHandle,
 }
 
@@ -74,13 +82,21 @@ impl Server {
         Ok(Self { listener, address, metrics })
     }
 
+    /// The same with a recorder of metrics of its own, which records nothing.
+    #[cfg(test)]
+    pub async fn bind_alone(address: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        Ok(Self { address: listener.local_addr()?, listener, metrics })
+    }
+
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until the runtime ends. Call it on a runtime.
-    pub fn serve(self, snapshot: Arc<ArcSwap<Snapshot>>, servers: Servers) {
+    /// Serves until the runtime ends. Call it on a runtime. The site's peers must be origins.
+    pub fn serve(self, site: SiteView, snapshot: Arc<ArcSwap<Snapshot>>, servers: Servers) {
         let upkeep = self.metrics.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(UPKEEP);
@@ -89,14 +105,30 @@ impl Server {
                 upkeep.run_upkeep();
             }
         });
-        let router = Router::new()
-            .route("/", get(async || Html(include_str!("page.html"))))
-            .route("/api/snapshot", get(show))
-            .route("/api/servers", get(show_servers))
-            .route("/metrics", get(scrape))
-            .with_state(Shown { snapshot, servers, metrics: self.metrics });
-        tokio::spawn(async move { axum::serve(self.listener, router).await });
+        let origins = Origins::new(&site.peers);
+        let events = Events::start(Arc::clone(&snapshot));
+        let shown = Shown { site: Arc::new(site), snapshot, servers, events, metrics: self.metrics };
+        let router = router(shown).layer(middleware::from_fn_with_state(origins, guard));
+        tokio::spawn(async move { axum::serve(PatientListener::new(self.listener), router).await });
     }
+}
+
+fn router(shown: Shown) -> Router {
+    let told = Router::new()
+        .route("/api/site", get(show_site))
+        .route("/api/snapshot", get(show))
+        .route("/api/events", get(async |State(shown): State<Shown>| shown.events.open()))
+        .route("/api/servers", get(show_servers))
+        .route("/metrics", get(scrape))
+        .with_state(shown);
+    FILES.iter().fold(told, |router, file| {
+        let asset = Arc::new(Asset::of(file));
+        router.route(file.path, get(async move |asked: HeaderMap| asset.answer(&asked)))
+    })
+}
+
+async fn show_site(State(shown): State<Shown>) -> impl IntoResponse {
+    Json(SiteView::clone(&shown.site))
 }
 
 async fn show(State(shown): State<Shown>) -> impl IntoResponse {

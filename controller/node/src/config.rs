@@ -1,5 +1,6 @@
 //! A replica's configuration: parsed once, into checked types, before anything starts.
 
+mod http;
 mod peer_tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ use ridethrough_witness::SigningKey;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use self::http::HttpConfig;
+use self::http::RawHttp;
 pub use self::peer_tls::PeerTlsFiles;
 use crate::operator::Drilled;
 use crate::operator::roles::{Given, Holder, Role};
@@ -72,8 +75,8 @@ pub struct Config {
     pub dpcn_orders: Orders,
     /// File with this replica's DPCN secrets.
     pub dpcn_secret: PathBuf,
-    /// Where the web view listens.
-    pub http_listen: SocketAddr,
+    /// Where the page is served, and whose pages it watches.
+    pub http: HttpConfig,
     /// The model; without it, forecasts come from the rule.
     pub forecast: Option<ForecastFiles>,
     /// Where signals of servers come in; without it, none do.
@@ -254,12 +257,6 @@ struct RawDpcn {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawHttp {
-    listen: SocketAddr,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawForecast {
     model: PathBuf,
     manifest: PathBuf,
@@ -367,7 +364,7 @@ impl Checker<'_> {
             dpcn_core: raw.dpcn.core,
             dpcn_orders: if raw.dpcn.two_of_three { Orders::TwoOfThree } else { Orders::One },
             dpcn_secret: self.beside(&raw.dpcn.secret),
-            http_listen: raw.http.listen,
+            http: self.http(&raw.http)?,
             forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             record: self.record(raw)?,
@@ -581,6 +578,20 @@ listen = "127.0.0.1:7302"
         check("heartbeat_ms", "heartbeet_ms", "unknown field `heartbeet_ms`");
         check("replica = 1", "replica = 2", "peer.replica: replica 2 is listed twice");
         check("127.0.0.1:7302", "nowhere", "invalid socket address");
+    }
+
+    #[test]
+    fn whose_pages_are_watched_is_said_and_checked() {
+        let with = |line: &str| load(&GOOD.replacen("7302\"", &format!("7302\"\n{line}"), 1));
+        assert!(load(GOOD).expect("good").http.peers.is_empty());
+        let peers = with("peers = [\"http://127.0.0.1:7301\", \"https://n2.example\"]").expect("good").http.peers;
+        assert_eq!(peers, ["http://127.0.0.1:7301", "https://n2.example"]);
+        let refused = |line: &str| with(line).expect_err("refused");
+        let path = refused("peers = [\"http://127.0.0.1:7301/\"]");
+        assert!(path.contains("n2.toml:24: http.peers: `http://127.0.0.1:7301/`: expected an origin"), "{path}");
+        assert!(refused("peers = [\"http://a\", \"http://a\"]").contains("`http://a` is listed twice"));
+        let many: Vec<String> = (0..9).map(|nth| format!("\"http://n{nth}\"")).collect();
+        assert!(refused(&format!("peers = [{}]", many.join(", "))).contains("more than 8 addresses"));
     }
 
     #[test]

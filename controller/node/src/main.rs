@@ -11,6 +11,7 @@ mod plausibility;
 mod power;
 mod recording;
 mod serving;
+mod site_view;
 mod wiring;
 
 use std::path::PathBuf;

@@ -40,6 +40,7 @@ use crate::operator::{self, Afar, Denials, Desk, Shown};
 use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
+use crate::site_view::site_view;
 
 /// Windows of elections that begin earlier want threads in real time.
 const ORDINARY_ELECTION_MIN: Duration = Duration::from_millis(100);
@@ -74,7 +75,7 @@ pub fn check(file: &Path) -> Result<String> {
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
         "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
-         forecast from {}; intake: {}; checkpoints: {}",
+         forecast from {}; intake: {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -87,6 +88,8 @@ pub fn check(file: &Path) -> Result<String> {
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
         witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
+        config.http.listen,
+        config.http.peers.len().max(1),
     ))
 }
 
@@ -149,18 +152,11 @@ pub fn run(file: &Path) -> Result<()> {
     let consensus = consensus_runtime()?;
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
-    let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
+    let server = web.block_on(Server::bind(config.http.listen)).with_context(|| file.display().to_string())?;
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
     let runtime_use = RuntimeUse::default();
-    let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
-    link_config.session = SessionNonce::new(draw()?);
-    link_config.lan_b = config.dpcn_listen_b;
-    link_config.outlets = site.racks.iter().map(|rack| rack.servers.len()).collect();
-    link_config.core = config.dpcn_core;
-    link_config.orders = config.dpcn_orders;
-    link_config.consumer = Some(std::thread::current());
-    let link = Link::start(link_config).with_context(|| format!("{}: dpcn.listen", file.display()))?;
+    let link = open_link(&config, keys, &site).with_context(|| format!("{}: dpcn.listen", file.display()))?;
     tracing::info!(scheduling = ?link.scheduling(), "the field network is open");
     let control_thread = std::thread::current();
     let notify = Box::new(move || control_thread.unpark());
@@ -178,7 +174,8 @@ pub fn run(file: &Path) -> Result<()> {
     let power = Arc::new(ServerPower::new(&site, link.outlets(), Arc::clone(&signals)));
     let forecast_of = ServersTold::default();
     let servers = server_views(&site, &power, &forecast_of);
-    web.block_on(async { server.serve(Arc::clone(&shown), servers) });
+    let place = site_view(&site, &config);
+    web.block_on(async { server.serve(place, Arc::clone(&shown), servers) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
@@ -233,12 +230,7 @@ pub fn run(file: &Path) -> Result<()> {
     // Last of all: threads that are started later would take it over.
     let scheduling = claim(Rank::Control, Urgency::Fifo, None);
     tracing::info!(?scheduling, "the control thread begins");
-    if scheduling.urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
-        tracing::warn!(
-            election_ms = config.election.start.as_millis(),
-            "threads do not run in real time here: elections this soon will be false ones on a busy machine"
-        );
-    }
+    warn_of_false_elections(&config, scheduling.urgency);
     control.run(over);
     let stopped = watched.status().stopped;
     drop(watched);
@@ -249,6 +241,27 @@ pub fn run(file: &Path) -> Result<()> {
     match stopped {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),
+    }
+}
+
+/// The field network's thread, which wakes the thread that calls.
+fn open_link(config: &Config, keys: ReplicaKeys, site: &Site) -> Result<Link> {
+    let mut link = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
+    link.session = SessionNonce::new(draw()?);
+    link.lan_b = config.dpcn_listen_b;
+    link.outlets = site.racks.iter().map(|rack| rack.servers.len()).collect();
+    link.core = config.dpcn_core;
+    link.orders = config.dpcn_orders;
+    link.consumer = Some(std::thread::current());
+    Ok(Link::start(link)?)
+}
+
+fn warn_of_false_elections(config: &Config, urgency: Urgency) {
+    if urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
+        tracing::warn!(
+            election_ms = config.election.start.as_millis(),
+            "threads do not run in real time here: elections this soon will be false ones on a busy machine"
+        );
     }
 }
 

@@ -392,6 +392,7 @@ impl Node {
             let dial = if dialled == listens { String::new() } else { format!("dial = \"{dialled}\"\n") };
             peers += &format!("[[peer]]\nreplica = {to}\naddress = \"{listens}\"\n{dial}\n");
         }
+        peers += &http_section(own.http, ports);
         fs::write(&config, configuration(setup, id, own, &peers, &Files { secret, audit, data: data.clone() }))?;
         Ok(Self {
             id,
@@ -442,13 +443,19 @@ fn configuration(setup: &Setup, id: u16, own: Ports, peers: &str, files: &Files)
     text += &certificates::section(id);
     text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
     text += &format!("two_of_three = {}\nsecret = {secret}\n\n", setup.orders == Orders::TwoOfThree);
-    text += &format!("[http]\nlisten = \"127.0.0.1:{}\"\n\n[audit]\nkey = {}\n", own.http, quoted(&files.audit));
+    text += &format!("[audit]\nkey = {}\n", quoted(&files.audit));
     if let Some([model, manifest, runtime]) = &setup.model {
         let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));
         text += &format!("\n[forecast]\nmodel = {model}\nmanifest = {manifest}\nruntime = {runtime}\n");
         text += &format!("trusted = [\"{}\"]\n", DEMO_MODEL_KEY.trim());
     }
     text
+}
+
+/// Each page watches all replicas.
+fn http_section(own: u16, ports: &[Ports]) -> String {
+    let pages: Vec<String> = ports.iter().map(|one| format!("\"http://127.0.0.1:{}\"", one.http)).collect();
+    format!("[http]\nlisten = \"127.0.0.1:{own}\"\npeers = [{}]\n\n", pages.join(", "))
 }
 
 /// The cluster is named after its folder.

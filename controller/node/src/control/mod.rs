@@ -7,6 +7,7 @@
 mod alarms;
 mod audited;
 mod crosschecks;
+mod decisions;
 mod fallbacks;
 mod fences;
 mod handover;
@@ -38,6 +39,7 @@ use ridethrough_raft::{Replica, Role, Status};
 
 use self::audited::Audited;
 use self::crosschecks::CrossChecks;
+use self::decisions::Decisions;
 use self::fallbacks::Fallbacks;
 use self::fences::FencesHeard;
 use self::handover::Leaving;
@@ -101,6 +103,7 @@ pub struct ControlThread {
     operators: Operators,
     fallbacks: Fallbacks,
     crosschecks: CrossChecks,
+    decisions: Decisions,
     plan_times: PlanTimes,
     audited: Option<Audited>,
     leaving: Option<Leaving>,
@@ -127,6 +130,7 @@ impl ControlThread {
             operators,
             fallbacks: Fallbacks::new(),
             crosschecks: CrossChecks::new(Arc::clone(&parts.site)),
+            decisions: Decisions::new(Arc::clone(&parts.site)),
             plan_times: PlanTimes::default(),
             audited: Audited::new(parts.replica.audit()),
             leaving: None,
@@ -149,6 +153,7 @@ impl ControlThread {
             self.cross_check(now);
             // First what stands: a new leader decides in the turn in which it begins, and no device should wait for that.
             self.command();
+            self.decisions.follow(self.control.ledger());
             if now >= self.next_tick {
                 self.tick(now);
             }
@@ -209,7 +214,9 @@ impl ControlThread {
             Ok(response) => {
                 if let Some(Effect::Refused(refusal)) = &response.effect {
                     self.counters.plans_refused += 1;
-                    tracing::warn!(index = response.at.index, reason = %refusal.describe(&self.parts.site), "refused at apply");
+                    let reason = refusal.describe(&self.parts.site);
+                    tracing::warn!(index = response.at.index, %reason, "refused at apply");
+                    self.decisions.refused(reason, Some(response.at.index), self.control.ledger().now());
                 }
             }
             Err(error) => {
@@ -317,6 +324,9 @@ impl ControlThread {
         match self.control.proposal(now, founding) {
             Some(Ok(command)) => {
                 let plans = matches!(command, Command::Plan(_));
+                if let Command::Plan(plan) = &command {
+                    self.decisions.short(plan, self.control.ledger_at(now));
+                }
                 let sent = self.send_proposal(command, now);
                 self.counters.plans_proposed += u64::from(plans && sent);
                 if plans && sent {
@@ -325,7 +335,9 @@ impl ControlThread {
             }
             Some(Err(refusal)) => {
                 self.counters.plans_refused += 1;
-                tracing::warn!(reason = %refusal.describe(&self.parts.site), "the envelope refused a plan");
+                let reason = refusal.describe(&self.parts.site);
+                tracing::warn!(%reason, "the envelope refused a plan");
+                self.decisions.refused(reason, None, self.control.ledger_at(now));
             }
             None => {}
         }
@@ -358,6 +370,7 @@ impl ControlThread {
         let now = self.clock.now();
         for outcome in self.control.outcomes(now) {
             let transfer = outcome.transfer;
+            self.decisions.note(&outcome);
             if self.send_proposal(Command::Outcome(outcome), now) {
                 self.control.outcome_sent(transfer);
             }
@@ -387,6 +400,7 @@ impl ControlThread {
             commit_index: self.status.committed_index.unwrap_or(0),
             applied_index: ledger.seen().index,
             uptime_ms: now.get(),
+            ledger_ms: ledger_now.get(),
             forecast_source: forecasts.first().map(|forecast| forecast.source.to_string()).unwrap_or_default(),
             devices_heard: heard,
             devices: site.devices().count(),
@@ -395,9 +409,10 @@ impl ControlThread {
             outlets_doubted: self.outlets.doubted(site).map(|rack| site.rack(rack).name.clone()).collect(),
             racks,
             kesms: publish::kesms(site, view, now),
+            ties: publish::ties(site, view, now),
             transfers: publish::transfers(&ledger, ledger_now),
             disputed: crosschecks::disputes(&self.control, site),
-            feeds: publish::feeds(&ledger, ledger_now),
+            feeds: publish::feeds(&ledger, view, now, ledger_now),
             caps: publish::caps(&ledger, ledger_now),
             sheds: publish::sheds(&ledger, ledger_now),
             held: ledger.held().map(|device| site.device_name(device)).collect(),
@@ -407,6 +422,7 @@ impl ControlThread {
             alarm_flood: ledger.alarms().is_flood(ledger_now),
             models: publish::models(ledger.models(), &self.parts.forecasting.serving()),
             plans: self.plan_times.committed(),
+            decisions: self.decisions.told(),
             counters: self.counters,
         };
         self.parts.shown.store(Arc::new(snapshot));

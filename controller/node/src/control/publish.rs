@@ -1,6 +1,7 @@
 //! The snapshot that the web view shows.
 
-use ridethrough_core::device::{DeviceId, Reading};
+use ridethrough_core::command::Leg;
+use ridethrough_core::device::{DeviceId, GeneratorPhase, Reading, SupplySource};
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Phase, Shedding, Transfer};
 use ridethrough_core::model::{ModelId, Models};
@@ -9,7 +10,8 @@ use ridethrough_core::site::{KesmId, RackId, Site};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_core::view::View;
 use ridethrough_dashboard::{
-    CapView, FeedView, KesmView, ModelsView, QuarantineView, RackView, ScoreView, ShedView, TransferView,
+    CapView, FeedView, KesmView, LegView, ModelsView, QuarantineView, RackView, ScoreView, ShedView, TieView,
+    TransferView,
 };
 use ridethrough_model::Outlook;
 
@@ -32,6 +34,9 @@ fn rack_view(inputs: &Inputs<'_>, site: &Site, rack: RackId, forecast: &RackFore
         draw_watts: inputs.view.draw(rack, inputs.now).map(Watts::get),
         limit_watts: site.rack(rack).limit.get(),
         peak_p99_watts: forecast.peak_p99.get(),
+        peak_p50_watts: forecast.peak_p50.get(),
+        heat_permille: inputs.view.heat_permille(rack, inputs.now),
+        tripped: matches!(inputs.view.latest(rack.index(), inputs.now), Some((Reading::Pdu { tripped: true, .. }, _))),
         at_risk: planner::judge(inputs, rack).at_risk,
         expected_watts: (usual.heard_s > 0).then_some(usual.expected_watts),
         anomaly: usual.anomaly,
@@ -59,6 +64,21 @@ fn kesm_view(site: &Site, view: &View, id: KesmId, now: Millis) -> KesmView {
         reserve_joules: kesm.reserve.get(),
         supply_watts,
     }
+}
+
+/// Ties as they are shown.
+pub fn ties(site: &Site, view: &View, now: Millis) -> Vec<TieView> {
+    let tie_view = |id| {
+        let slot = site.device_slot(DeviceId::Tie(id));
+        let latest = slot.filter(|slot| view.heard(*slot, now)).and_then(|slot| view.latest(slot, now));
+        let flow_watts = match latest {
+            Some((Reading::Tie { flow, .. }, _)) => Some(flow.get()),
+            _ => None,
+        };
+        let unable = slot.is_some_and(|slot| view.is_unable(slot, now));
+        TieView { name: site.tie(id).name.clone(), flow_watts, unable }
+    };
+    site.tie_ids().map(tie_view).collect()
 }
 
 /// Devices that are not relied on, as they are shown.
@@ -97,18 +117,47 @@ pub fn models(models: &Models, serving: &Serving) -> ModelsView {
 }
 
 /// Feeds as they are shown.
-pub fn feeds(ledger: &Ledger, ledger_now: Millis) -> Vec<FeedView> {
+pub fn feeds(ledger: &Ledger, view: &View, now: Millis, ledger_now: Millis) -> Vec<FeedView> {
     let site = ledger.site();
-    let view = |(id, name): (_, &String)| {
+    let feed_view = |(id, name): (_, &String)| {
         let FeedMode { mode, since, reason } = ledger.mode(id);
-        FeedView {
+        let shown = FeedView {
             name: name.clone(),
             mode: mode.to_string(),
             for_ms: ledger_now.saturating_sub(since).get(),
             reason: reason.map(|reason| reason.to_string()).unwrap_or_default(),
+            ..FeedView::default()
+        };
+        match view.supply(id, now) {
+            Some(Reading::Supply { source, generator, drawn, .. }) => FeedView {
+                drawn_watts: Some(drawn.get()),
+                source: source_name(source).to_owned(),
+                generator: generator_name(generator).to_owned(),
+                ..shown
+            },
+            _ => shown,
         }
     };
-    site.feed_ids().zip(site.feeds.iter().map(|feed| &feed.name)).map(view).collect()
+    site.feed_ids().zip(site.feeds.iter().map(|feed| &feed.name)).map(feed_view).collect()
+}
+
+const fn source_name(source: SupplySource) -> &'static str {
+    match source {
+        SupplySource::Open => "nothing",
+        SupplySource::UtilityA => "utility A",
+        SupplySource::UtilityB => "utility B",
+        SupplySource::Generator => "generator",
+    }
+}
+
+const fn generator_name(phase: GeneratorPhase) -> &'static str {
+    match phase {
+        GeneratorPhase::Absent => "",
+        GeneratorPhase::Off => "off",
+        GeneratorPhase::Starting => "starting",
+        GeneratorPhase::Running => "running",
+        GeneratorPhase::Failed => "failed",
+    }
 }
 
 /// Racks whose servers get less, as they are shown.
@@ -148,5 +197,16 @@ fn transfer_view(site: &Site, transfer: &Transfer, ledger_now: Millis) -> Transf
         left_ms: transfer.until.saturating_sub(ledger_now).get(),
         acked: transfer.phase == Phase::Held,
         phase: transfer.phase.as_str().to_owned(),
+        legs: legs.iter().map(|one| leg(site, one)).collect(),
+    }
+}
+
+/// One source of a transfer as it is shown.
+pub fn leg(site: &Site, leg: &Leg) -> LegView {
+    LegView {
+        kesm: site.kesm(leg.kesm).name.clone(),
+        ties: leg.path.iter().map(|hop| site.tie(hop.tie).name.clone()).collect(),
+        supplied_watts: leg.supplied.get(),
+        delivered_watts: leg.delivered.get(),
     }
 }

@@ -1,0 +1,146 @@
+// What opens when something is pressed: a rack, a module, an alarm, a decision. Goes on with the newest data while it is open.
+
+import { byId, element, text } from "./dom.js";
+import { kilojoules, kilowatts, percent, seconds, span, UNKNOWN } from "./format.js";
+import { commitOf } from "./panels.js";
+
+/** How often servers are asked after while a rack is open, ms; and how long an answer may take, ms. */
+const SERVERS_MS = 1000;
+const ANSWER_MS = 2000;
+
+const list = pairs => element("dl", {}, ...pairs.flatMap(([name, value]) =>
+  [element("dt", {}, name), element("dd", {}, String(value ?? UNKNOWN))]));
+
+function table(caption, heads, rows) {
+  const head = element("tr", {}, ...heads.map(name => element("th", { scope: "col" }, name)));
+  const body = rows.map(row => element("tr", {}, ...row.map(cell => element("td", {}, String(cell ?? UNKNOWN)))));
+  return element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body));
+}
+
+export class Details {
+  /** @param {import("./types.js").Site} site */
+  constructor(site) {
+    this.site = site;
+    this.dialog = /** @type {HTMLDialogElement} */ (byId("details"));
+    /** @type {?{kind: string, name: string}} */
+    this.shown = null;
+    /** @type {Map<string, object>} */
+    this.servers = new Map();
+    this.asked = 0;
+    byId("details-close").addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("close", () => { this.shown = null; });
+  }
+
+  /** @param {string} kind @param {string} name @param {import("./model.js").View} view */
+  open(kind, name, view) {
+    this.shown = { kind, name };
+    this.told = "";
+    this.servers.clear();
+    this.update(view);
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  /** @param {import("./model.js").View} view */
+  update(view) {
+    if (!this.shown || !view.now) return;
+    const { kind, name } = this.shown;
+    const [title, parts] = this[kind](view, name);
+    text(byId("details-title"), title);
+    const body = element("div", {}, ...parts.filter(Boolean));
+    // What is selected or read aloud stays as long as nothing is new.
+    if (body.textContent === this.told) return;
+    this.told = body.textContent;
+    byId("details-body").replaceChildren(...body.childNodes);
+  }
+
+  rack(view, name) {
+    const { now } = view;
+    const place = this.site.racks.findIndex(rack => rack.name === name);
+    const [rack, rackNow] = [this.site.racks[place], now.racks[place]];
+    const [transfer, cap] = [now.transfers.find(one => one.rack === name), now.caps.find(one => one.rack === name)];
+    this.askServers(view.origin);
+    const facts = [
+      ["Draws through its breaker", kilowatts(rackNow.draw_watts)], ["Servers take", kilowatts(rackNow.load_watts)],
+      ["Limit of the breaker", kilowatts(rackNow.limit_watts)], ["All servers' ratings", kilowatts(rack.nameplate_watts)],
+      ["Breaker's heat", rackNow.heat_permille === null ? UNKNOWN : `${rackNow.heat_permille / 10} % of what trips it${rackNow.tripped ? ", OPEN" : ""}`],
+      ["Expected at the most, P50", kilowatts(rackNow.peak_p50_watts)], ["Expected at the most, P99", kilowatts(rackNow.peak_p99_watts)],
+      ["At risk", rackNow.at_risk ? "yes" : "no"], ["Usual by its own past", kilowatts(rackNow.expected_watts)],
+      ["How odd, 0 to 100", `anomaly ${rackNow.anomaly}, drift ${rackNow.drift}, learned from ${span(rackNow.learned_s * 1000)}`],
+      ["Transfer", transfer ? `${transfer.id}: up to ${kilowatts(transfer.watts)} from ${transfer.from.join(" + ")}, ${seconds(transfer.left_ms)} s left, ${transfer.phase}` : "none"],
+      ["Cap", cap ? `${kilowatts(cap.cap_watts)}, tiers 1–${cap.tiers_kept} kept, ${seconds(cap.left_ms)} s left: ${cap.reason}` : "none"],
+    ];
+    const rows = rack.servers.map(server => {
+      const told = this.servers.get(server);
+      return [server, kilowatts(told?.power_watts), told?.source ?? UNKNOWN, kilowatts(told?.forecast_p50_watts)];
+    });
+    return [`Rack ${name}`, [list(facts), table("Servers", ["server", "takes", "by", "P50 in 30 s"], rows)]];
+  }
+
+  kesm(view, name) {
+    const { now } = view;
+    const place = this.site.kesms.findIndex(kesm => kesm.name === name);
+    const [kesm, kesmNow] = [this.site.kesms[place], now.kesms[place]];
+    const uses = now.transfers.flatMap(transfer => transfer.legs.filter(leg => leg.kesm === name)
+      .map(leg => [transfer.id, transfer.rack, leg.ties.join(", ") || "the same bus", kilowatts(leg.supplied_watts), `${seconds(transfer.left_ms)} s`]));
+    const fault = now.quarantined.find(one => one.name === `kesm ${name}`)?.why ?? (now.held.includes(`kesm ${name}`) ? "an operator holds it" : "no");
+    const facts = [
+      ["Stands at rack", this.site.racks[kesm.rack].name], ["Stored", `${kilojoules(kesmNow.stored_joules)} (${percent(kesmNow.stored_joules, kesmNow.capacity_joules)})`],
+      ["When full", kilojoules(kesmNow.capacity_joules)], ["Floor that transfers leave", `${kilojoules(kesmNow.reserve_joules)} (${percent(kesmNow.reserve_joules, kesmNow.capacity_joules)})`],
+      ["Gives (+) or charges (−)", kilowatts(kesmNow.supply_watts)], ["Gives at the most", kilowatts(kesm.rated_watts)], ["Charges at the most", kilowatts(kesm.charge_watts)],
+      ["Left alone", fault],
+    ];
+    return [`Module ${name}`, [list(facts), table("Transfers that it feeds", ["transfer", "to rack", "over ties", "gives up to", "left"], uses)]];
+  }
+
+  alarm(view, id) {
+    const alarm = view.now.alarms.find(one => one.id === id);
+    if (!alarm) return [`Alarm ${id}`, [element("p", {}, "It has gone.")]];
+    const facts = [
+      ["About", alarm.about], ["What", alarm.text], ["Priority", alarm.priority], ["Stands", alarm.active ? `for ${span(alarm.age_ms)}` : `no more; it came ${span(alarm.age_ms)} ago`],
+      ["Acknowledged", alarm.acknowledged_by === null ? "by nobody" : `by ${alarm.acknowledged_by}`],
+      ["Shelved", alarm.shelved_left_ms === null ? "no" : `for ${span(alarm.shelved_left_ms)}`], ["Chattering", alarm.chattering ? "yes: it is kept standing" : "no"],
+      ["Runbook", `runbooks/${alarm.kind}.md`],
+    ];
+    return [`Alarm ${id}`, [list(facts), element("p", {}, "This page only reads: ", element("code", {}, `ridectl alarm ack ${id}`), " acknowledges it.")]];
+  }
+
+  decision(view, key) {
+    const decision = view.decisions.find(one => one.key === key);
+    if (!decision) return ["Decision", [element("p", {}, "It is not among the last 32 any more; ", element("code", {}, "ridectl audit log"), " has them all.")]];
+    const { risk } = decision;
+    const facts = [
+      ["Why", decision.why], ["State", decision.state || UNKNOWN], ["Decided", `${span(view.now.ledger_ms - decision.at_ms)} ago${decision.renewed > 0 ? `, renewed ${decision.renewed} times since` : ""}`],
+      ["In the log", decision.index === null ? "no: it was never proposed" : `entry ${decision.index}${decision.term === null ? "" : ` of term ${decision.term}`}`],
+      ["Committed", decision.index === null ? UNKNOWN : commitOf(view.now, decision.index)],
+    ];
+    const numbers = risk && [
+      ["Servers took", kilowatts(risk.present_watts)], ["Forecast", `P50 ${kilowatts(risk.p50_watts)}, P99 ${kilowatts(risk.p99_watts)} in ${span(risk.horizon_ms)}, by ${risk.source}`],
+      ["Highest until then", `P50 ${kilowatts(risk.peak_p50_watts)}, P99 ${kilowatts(risk.peak_p99_watts)}`],
+      ["Limit, less margin", `${kilowatts(risk.limit_watts)} − ${kilowatts(risk.margin_watts)} = ${kilowatts(risk.limit_watts - risk.margin_watts)}`],
+      ...decision.help_above_watts === null ? [] : [["Help begins above", kilowatts(decision.help_above_watts)]],
+    ];
+    const legs = decision.legs.map(leg => [leg.kesm, leg.ties.join(", ") || "the same bus", kilowatts(leg.supplied_watts), kilowatts(leg.delivered_watts), kilowatts(leg.supplied_watts - leg.delivered_watts)]);
+    const acks = decision.acks.map(ack => [ack.device, ack.verdict, `${(ack.after_us / 1000).toFixed(2)} ms`]);
+    return [decision.what, [
+      list(facts),
+      numbers && element("h3", {}, "The numbers that it was made on"), numbers && list(numbers),
+      legs.length > 0 ? table("Sources and paths", ["module", "over ties", "supplied", "delivered", "lost"], legs) : null,
+      acks.length > 0 ? table("What devices said", ["device", "word", "after"], acks)
+        : legs.length > 0 ? element("p", {}, "What devices said is known to the leader that sent the orders, and to the log.") : null,
+      decision.id === null ? null : element("p", {}, "The whole story: ", element("code", {}, `ridectl audit explain ${decision.id}`)),
+    ]];
+  }
+
+  /** Servers are told on request only. */
+  async askServers(origin) {
+    const clock = performance.now();
+    if (clock - this.asked < SERVERS_MS) return;
+    this.asked = clock;
+    try {
+      const answer = await fetch(`${origin}/api/servers`, { signal: AbortSignal.timeout(ANSWER_MS) });
+      this.servers = new Map((await answer.json()).map(server => [server.name, server]));
+    } catch {
+      this.servers.clear();
+    }
+  }
+}
