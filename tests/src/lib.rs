@@ -6,6 +6,7 @@
 //! Real processes on few cores disturb each other's clocks, so tests that start any take [`alone`] first. Cargo runs one
 //! test binary after the other, so a lock of the process is enough.
 
+pub mod debian;
 pub mod models;
 pub mod runbooks;
 pub mod stage;

@@ -29,6 +29,9 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::PS)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
+    for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR] {
+        debian::ensure_unpacked(part)?;
+    }
     let programs = target().join("debug");
     step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];

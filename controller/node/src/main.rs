@@ -6,6 +6,7 @@ mod config;
 mod control;
 mod data_folder;
 mod forecasting;
+mod nut;
 mod operator;
 mod plausibility;
 mod power;

@@ -8,6 +8,7 @@
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control, record and forecast threads, web view
+//! NUT server (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! link thread ──newest word on every outlet──► power
 //! control thread ──ring: power of racks, once a second──► record thread
 //! ```
@@ -35,6 +36,7 @@ use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::data_folder;
 use crate::forecasting::Forecasting;
+use crate::nut::{self, NutDoor};
 use crate::operator::explain::Wonders;
 use crate::operator::{self, Desk};
 use crate::power::{ServerPower, ServerReading};
@@ -74,7 +76,7 @@ pub fn check(file: &Path) -> Result<String> {
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
         "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
-         forecast from {}; intake: {}; checkpoints: {}",
+         forecast from {}; intake: {}; NUT: {}; checkpoints: {}",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -86,6 +88,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
+        nut::check(config, site)?,
         witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
     ))
 }
@@ -102,6 +105,7 @@ fn load(file: &Path) -> Result<Checked> {
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let (keys, tls) = (config.read_keys()?, config.read_peer_tls()?);
+    nut::check(&config, &site)?;
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
     let witness = config.read_audit_key();
     Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token, witness })
@@ -151,6 +155,7 @@ pub fn run(file: &Path) -> Result<()> {
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
+    let nut = NutDoor::open(&config, || runtime("nut", 1), &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
     let runtime_use = RuntimeUse::default();
     let mut link_config = LinkConfig::new(config.dpcn_listen, keys, site.devices().collect());
@@ -180,6 +185,7 @@ pub fn run(file: &Path) -> Result<()> {
     web.block_on(async { server.serve(Arc::clone(&shown), servers) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
+    let _told = nut.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let all_servers = {
         let (site, power, told) = (Arc::clone(&site), Arc::clone(&power), Arc::clone(&forecast_of));

@@ -39,6 +39,7 @@ const TOLD_ONLY: &[&str] = &[
     "ridethrough_intake_seconds",
     "ridethrough_model_shadow_judged",
     "ridethrough_model_shadow_skipped_total",
+    "ridethrough_nut_connections",
     "ridethrough_record_bytes",
     "ridethrough_record_rows_total",
     "ridethrough_record_segments_deleted_total",
