@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::root;
 
@@ -14,6 +15,19 @@ pub fn program(package: &str, name: &str) -> PathBuf {
     let installed = INSTALLED.iter().map(|folder| Path::new(folder).join(name)).find(|file| file.exists());
     let found = find(&unpacked(package), name).or(installed);
     found.unwrap_or_else(|| panic!("{name} is missing: `cargo xtask test` fetches the package {package} first"))
+}
+
+/// A program that finds what its package has for it in `/usr/share`: where that is unpacked and not installed, in a mount namespace
+/// of its own, which needs no rights.
+pub fn at_home(package: &str, name: &str) -> Command {
+    let (program, share) = (program(package, name), unpacked(package).join("usr/share"));
+    if !program.starts_with(unpacked(package)) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /usr/share && exec \"$@\""]);
+    command.arg(share).arg(program);
+    command
 }
 
 /// What `LD_LIBRARY_PATH` has to be for a program that is linked with what these packages hold.

@@ -29,6 +29,7 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::PS)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
+    debian::ensure_unpacked(debian::ALERTMANAGER)?;
     for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR] {
         debian::ensure_unpacked(part)?;
     }

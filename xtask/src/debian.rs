@@ -44,6 +44,13 @@ pub const NODE_EXPORTER: Program = Program {
     purpose: "to be scraped as servers are",
 };
 
+/// Takes the alerts of it.
+pub const ALERTMANAGER: Program = Program {
+    name: "prometheus-alertmanager",
+    package: "prometheus-alertmanager",
+    purpose: "to receive an alert as operators' does",
+};
+
 /// Shuts hosts down when a UPS says so, as every server runs it.
 pub const UPSMON: Program =
     Program { name: "upsmon", package: "nut-client", purpose: "to be told to shut down as servers are" };

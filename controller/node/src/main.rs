@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod control;
 mod data_folder;
+mod described;
 mod forecasting;
 mod nut;
 mod operator;
@@ -12,6 +13,7 @@ mod plausibility;
 mod power;
 mod recording;
 mod serving;
+mod shown_meters;
 mod wiring;
 
 use std::path::PathBuf;

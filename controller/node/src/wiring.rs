@@ -35,6 +35,7 @@ use crate::baselines::Baselines;
 use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::data_folder;
+use crate::described;
 use crate::forecasting::Forecasting;
 use crate::nut::{self, NutDoor};
 use crate::operator::explain::Wonders;
@@ -42,6 +43,7 @@ use crate::operator::{self, Desk};
 use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
+use crate::shown_meters;
 
 /// Windows of elections that begin earlier want threads in real time.
 const ORDINARY_ELECTION_MIN: Duration = Duration::from_millis(100);
@@ -154,6 +156,7 @@ pub fn run(file: &Path) -> Result<()> {
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http_listen)).with_context(|| file.display().to_string())?;
+    described::describe();
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
     let nut = NutDoor::open(&config, || runtime("nut", 1), &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
@@ -183,6 +186,7 @@ pub fn run(file: &Path) -> Result<()> {
     let forecast_of = ServersTold::default();
     let servers = server_views(&site, &power, &forecast_of);
     web.block_on(async { server.serve(Arc::clone(&shown), servers) });
+    web.block_on(async { shown_meters::start(&site, Arc::clone(&shown)) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
     let _told = nut.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
@@ -233,15 +237,7 @@ pub fn run(file: &Path) -> Result<()> {
     // Pairs with the Release in `end_on_signal`.
     let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
     let control = ControlThread::new(parts, Operators::new(asked), consensus.handle());
-    // Last of all: threads that are started later would take it over.
-    let scheduling = claim(Rank::Control, Urgency::Fifo, None);
-    tracing::info!(?scheduling, "the control thread begins");
-    if scheduling.urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
-        tracing::warn!(
-            election_ms = config.election.start.as_millis(),
-            "threads do not run in real time here: elections this soon will be false ones on a busy machine"
-        );
-    }
+    begin_control(&config);
     control.run(over);
     let stopped = watched.status().stopped;
     drop(watched);
@@ -252,6 +248,18 @@ pub fn run(file: &Path) -> Result<()> {
     match stopped {
         Some(reason) => bail!("this replica stopped itself: {reason}"),
         None => Ok(()),
+    }
+}
+
+/// Schedules this thread. Last of all: threads that are started later would take it over.
+fn begin_control(config: &Config) {
+    let scheduling = claim(Rank::Control, Urgency::Fifo, None);
+    tracing::info!(?scheduling, "the control thread begins");
+    if scheduling.urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
+        tracing::warn!(
+            election_ms = config.election.start.as_millis(),
+            "threads do not run in real time here: elections this soon will be false ones on a busy machine"
+        );
     }
 }
 
