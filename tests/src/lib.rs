@@ -10,6 +10,7 @@ pub mod debian;
 pub mod models;
 pub mod runbooks;
 pub mod stage;
+pub mod stopped;
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
-use crate::{debian, drill, firmware, fuzz, runtime};
+use crate::{debian, drill, firmware, fuzz, package, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -35,6 +35,7 @@ pub fn all() -> Result<()> {
     }
     let programs = target().join("debug");
     step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
+    package::of("dev", "debug")?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
     firmware::build()?;

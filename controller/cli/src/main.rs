@@ -8,6 +8,7 @@ mod check;
 mod cluster;
 mod explain;
 mod keys;
+mod manual;
 mod model;
 mod output;
 mod parquet_file;
@@ -16,7 +17,7 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::output::Output;
 
@@ -56,6 +57,12 @@ enum Command {
     /// Look at what replicas recorded of what they heard, or export it as Parquet.
     #[command(subcommand)]
     Telemetry(telemetry::Command),
+    /// Write the manual pages, for packages.
+    #[command(hide = true)]
+    Man(manual::Pages),
+    /// Print what a shell completes, for packages.
+    #[command(hide = true)]
+    Completions(manual::Completions),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +76,8 @@ fn main() -> ExitCode {
         Command::Model(command) => model::run(command, arguments.output),
         Command::Pki(command) => pki::run(command, arguments.output),
         Command::Telemetry(command) => telemetry::run(command, arguments.output),
+        Command::Man(asked) => manual::pages(asked, Arguments::command()),
+        Command::Completions(asked) => Ok(manual::completions(asked, Arguments::command())),
     };
     match answered {
         Ok(true) => ExitCode::SUCCESS,

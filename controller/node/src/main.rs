@@ -12,6 +12,7 @@ mod operator;
 mod plausibility;
 mod power;
 mod recording;
+mod service;
 mod serving;
 mod shown_meters;
 mod wiring;

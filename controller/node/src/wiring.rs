@@ -42,6 +42,7 @@ use crate::operator::explain::Wonders;
 use crate::operator::{self, Desk};
 use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
+use crate::service::{self, Beat};
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
 use crate::shown_meters;
 
@@ -219,6 +220,8 @@ pub fn run(file: &Path) -> Result<()> {
     web.block_on(async { operator::open(&config.data_dir, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
+    let beat = Beat::default();
+    service::start(beat.clone()).context("cannot start the service's thread")?;
     let parts = Parts {
         site,
         id: config.replica,
@@ -231,6 +234,7 @@ pub fn run(file: &Path) -> Result<()> {
         recording,
         signals,
         power,
+        beat,
         shown,
     };
     let watched = Arc::clone(&replica);
@@ -239,6 +243,7 @@ pub fn run(file: &Path) -> Result<()> {
     let control = ControlThread::new(parts, Operators::new(asked), consensus.handle());
     begin_control(&config);
     control.run(over);
+    service::stopping();
     let stopped = watched.status().stopped;
     drop(watched);
     replica.prepare_to_stop();
