@@ -7,9 +7,11 @@
 //! test binary after the other, so a lock of the process is enough.
 
 pub mod browser;
+pub mod debian;
 pub mod models;
 pub mod runbooks;
 pub mod stage;
+pub mod stopped;
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("firmware", "io/firmware", &["protocol", "vocabulary"]),
     ("link", "io/link", &["core", "protocol"]),
     ("intake", "io/intake", &["core"]),
+    ("nut", "io/nut", &["core"]),
     ("record", "io/record", &[]),
     ("dpcn-bench", "io/bench", &[]),
     ("commit-bench", "raft/bench", &[]),
@@ -27,7 +28,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     (
         "node",
         "controller/node",
-        &["core", "pki", "raft", "link", "intake", "protocol", "record", "model", "dashboard", "witness"],
+        &["core", "pki", "raft", "link", "intake", "nut", "protocol", "record", "model", "dashboard", "witness"],
     ),
     ("fault-injection", "fault-injection", &["core", "pki", "protocol", "dashboard", "model", "witness"]),
     ("tests", "tests", &["core", "fault-injection"]),

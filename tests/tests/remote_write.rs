@@ -4,12 +4,12 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ridethrough_fault_injection::demo::certificates;
-use ridethrough_tests::{Running, alone, demo_scenario, folder, program, read, root, wait_until, write};
+use ridethrough_tests::{Running, alone, debian, demo_scenario, folder, program, read, wait_until, write};
 use tempfile::TempDir;
 
 /// How long anything may take that is waited for: only what never comes meets it.
@@ -130,7 +130,7 @@ impl Desk {
     }
 
     fn exporter(&self) -> Running {
-        let mut command = Command::new(debian("prometheus-node-exporter"));
+        let mut command = Command::new(debian::program("prometheus-node-exporter", "prometheus-node-exporter"));
         command.args(["--collector.disable-defaults", "--collector.loadavg"]);
         command.arg("--collector.textfile").arg("--collector.textfile.directory").arg(self.home.path());
         command.arg(format!("--web.listen-address={}", self.exporter));
@@ -138,7 +138,7 @@ impl Desk {
     }
 
     fn prometheus(&self) -> Running {
-        let mut command = Command::new(debian("prometheus"));
+        let mut command = Command::new(debian::program("prometheus", "prometheus"));
         command.arg("--config.file").arg(self.file("prometheus.yml"));
         command.arg("--storage.tsdb.path").arg(self.file("tsdb"));
         command.arg(format!("--web.listen-address={}", self.prometheus));
@@ -172,14 +172,6 @@ fn wait(what: &str, so: impl Fn() -> bool) {
         std::thread::sleep(if is { Duration::ZERO } else { Duration::from_millis(100) });
         is
     });
-}
-
-/// A program of Debian's, installed or unpacked.
-fn debian(name: &str) -> PathBuf {
-    let installed = Path::new("/usr/bin").join(name);
-    let unpacked = root().join(".runtime/debian").join(name).join("usr/bin").join(name);
-    let found = [installed, unpacked].into_iter().find(|program| program.exists());
-    found.unwrap_or_else(|| panic!("{name} is missing: `cargo xtask test` fetches it first"))
 }
 
 /// What a web view answers; nothing while there is none.

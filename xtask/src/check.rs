@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
-use crate::{debian, drill, firmware, fuzz, runtime};
+use crate::{debian, drill, firmware, fuzz, package, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -30,8 +30,13 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::CHROMEDRIVER)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
+    debian::ensure_unpacked(debian::ALERTMANAGER)?;
+    for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR] {
+        debian::ensure_unpacked(part)?;
+    }
     let programs = target().join("debug");
     step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
+    package::of("dev", "debug")?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
     firmware::build()?;

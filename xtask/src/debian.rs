@@ -50,6 +50,23 @@ pub const NODE_EXPORTER: Program = Program {
     purpose: "to be scraped as servers are",
 };
 
+/// Takes the alerts of it.
+pub const ALERTMANAGER: Program = Program {
+    name: "prometheus-alertmanager",
+    package: "prometheus-alertmanager",
+    purpose: "to receive an alert as operators' does",
+};
+
+/// Shuts hosts down when a UPS says so, as every server runs it.
+pub const UPSMON: Program =
+    Program { name: "upsmon", package: "nut-client", purpose: "to be told to shut down as servers are" };
+/// What it is linked with.
+pub const UPSCLIENT: Program = Program { name: "libupsclient.so.6", package: "libupsclient6", purpose: "by upsmon" };
+/// What that is linked with.
+pub const NSS: Program = Program { name: "libnss3.so", package: "libnss3", purpose: "by libupsclient" };
+/// What that is linked with.
+pub const NSPR: Program = Program { name: "libnspr4.so", package: "libnspr4", purpose: "by libnss3" };
+
 /// Commits beside ours.
 pub const ETCD: Program = Program { name: "etcd", package: "etcd-server", purpose: "to be measured beside our log" };
 
@@ -59,7 +76,7 @@ pub fn ensure_unpacked(program: Program) -> Result<()> {
     let Program { name, package, purpose } = program;
     let folder = root().join(".runtime/debian");
     let unpacked = folder.join(package);
-    if is_there(name) || unpacked.join("usr/bin").join(name).exists() {
+    if is_there(name) || holds(&unpacked, name) {
         return Ok(());
     }
     if !Path::new("/usr/bin/apt-get").exists() {
@@ -77,6 +94,15 @@ pub fn ensure_unpacked(program: Program) -> Result<()> {
     }
     fs::remove_dir_all(&download)?;
     Ok(())
+}
+
+/// Whether a file of this name lies anywhere in an unpacked package.
+fn holds(folder: &Path, name: &str) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder { holds(&entry.path(), name) } else { entry.file_name() == name }
+    })
 }
 
 fn fetch(package: &str, download: &Path) -> Result<()> {

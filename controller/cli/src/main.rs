@@ -11,6 +11,7 @@ mod columns;
 mod ended;
 mod explain;
 mod keys;
+mod manual;
 mod model;
 mod output;
 mod parquet_file;
@@ -20,7 +21,7 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::ended::Ended;
 use crate::output::Output;
@@ -65,6 +66,12 @@ enum Command {
     See(site::Seen),
     #[command(flatten)]
     Ask(site::Asked),
+    /// Write the manual pages, for packages.
+    #[command(hide = true)]
+    Man(manual::Pages),
+    /// Print what a shell completes, for packages.
+    #[command(hide = true)]
+    Completions(manual::Completions),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +88,8 @@ fn main() -> ExitCode {
         Command::Telemetry(command) => telemetry::run(command, output).map(well),
         Command::See(seen) => site::see(seen, output),
         Command::Ask(asked) => site::ask(asked, output),
+        Command::Man(asked) => manual::pages(asked, Arguments::command()).map(well),
+        Command::Completions(asked) => Ok(well(manual::completions(asked, Arguments::command()))),
     };
     match answered {
         Ok(ended) => ended.into(),

@@ -1,6 +1,7 @@
 //! A replica's configuration: parsed once, into checked types, before anything starts.
 
 mod http;
+mod nut;
 mod peer_tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ use toml::Spanned;
 
 pub use self::http::HttpConfig;
 use self::http::RawHttp;
+pub use self::nut::NutConfig;
+use self::nut::RawNut;
 pub use self::peer_tls::PeerTlsFiles;
 use crate::operator::Drilled;
 use crate::operator::roles::{Given, Holder, Role};
@@ -81,6 +84,8 @@ pub struct Config {
     pub forecast: Option<ForecastFiles>,
     /// Where signals of servers come in; without it, none do.
     pub intake: Option<IntakeConfig>,
+    /// How hosts are told to shut down; without it, they are not.
+    pub nut: Option<NutConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
     /// File with the key that checkpoints of the log are signed with; without it, none are signed.
@@ -181,6 +186,7 @@ struct RawConfig {
     http: RawHttp,
     forecast: Option<RawForecast>,
     intake: Option<RawIntake>,
+    nut: Option<RawNut>,
     #[serde(default)]
     record: RawRecord,
     audit: Option<RawAudit>,
@@ -367,6 +373,7 @@ impl Checker<'_> {
             http: self.http(&raw.http)?,
             forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
+            nut: raw.nut.as_ref().map(|nut| self.nut(nut)).transpose()?,
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
             roles: self.roles(&raw.roles)?,
@@ -606,6 +613,18 @@ listen = "127.0.0.1:7302"
         assert!(with("listen = \"10.0.0.1:9201\"\ntoken = \"intake.token\"").is_ok());
         let error = with("listen = \"127.0.0.1:9201\"\nlimits = { labels_max = 0 }").expect_err("no labels");
         assert!(error.contains("intake.limits.labels_max: 0, expected 1 to 1000"), "{error}");
+    }
+
+    #[test]
+    fn hosts_beyond_loopback_need_users() {
+        let with = |section: &str| load(&format!("{GOOD}[nut]\n{section}\n"));
+        assert!(load(GOOD).expect("good").nut.is_none(), "off unless configured");
+        assert!(with("listen = \"127.0.0.1:3493\"").expect("good").nut.is_some_and(|nut| nut.users.is_none()));
+        let error = with("listen = \"10.0.0.1:3493\"").expect_err("open");
+        assert!(error.contains("n2.toml:25: nut.listen: 10.0.0.1:3493 is not loopback"), "{error}");
+        let config = with("listen = \"10.0.0.1:3493\"\nusers = \"nut.users\"").expect("good");
+        let error = config.read_users().expect_err("absent").to_string();
+        assert!(error.contains("nut.users: nut.users: cannot be read"), "{error}");
     }
 
     #[test]

@@ -5,12 +5,16 @@ mod clock;
 mod config;
 mod control;
 mod data_folder;
+mod described;
 mod forecasting;
+mod nut;
 mod operator;
 mod plausibility;
 mod power;
 mod recording;
+mod service;
 mod serving;
+mod shown_meters;
 mod site_view;
 mod wiring;
 

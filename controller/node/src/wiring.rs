@@ -8,6 +8,7 @@
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control, record and forecast threads, web view
+//! NUT server (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! link thread ──newest word on every outlet──► power
 //! control thread ──ring: power of racks, once a second──► record thread
 //! ```
@@ -34,12 +35,16 @@ use crate::baselines::Baselines;
 use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::data_folder;
+use crate::described;
 use crate::forecasting::Forecasting;
+use crate::nut::{self, NutDoor};
 use crate::operator::explain::Wonders;
 use crate::operator::{self, Afar, Denials, Desk, Shown};
 use crate::power::{ServerPower, ServerReading};
 use crate::recording::Recording;
+use crate::service::{self, Beat};
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
+use crate::shown_meters;
 use crate::site_view::site_view;
 
 /// Windows of elections that begin earlier want threads in real time.
@@ -75,7 +80,7 @@ pub fn check(file: &Path) -> Result<String> {
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
         "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
-         forecast from {}; intake: {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
+         forecast from {}; intake: {}; NUT: {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -87,6 +92,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
+        nut::check(config, site)?,
         witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
         config.http.listen,
         config.http.peers.len().max(1),
@@ -105,6 +111,7 @@ fn load(file: &Path) -> Result<Checked> {
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let (keys, tls) = (config.read_keys()?, config.read_peer_tls()?);
+    nut::check(&config, &site)?;
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
     let witness = config.read_audit_key();
     Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token, witness })
@@ -153,7 +160,9 @@ pub fn run(file: &Path) -> Result<()> {
     let web = runtime("web", 1)?;
     // Every port is bound before the log is opened, so that a port in use leaves nothing half-started.
     let server = web.block_on(Server::bind(config.http.listen)).with_context(|| file.display().to_string())?;
+    described::describe();
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
+    let nut = NutDoor::open(&config, || runtime("nut", 1), &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
     let runtime_use = RuntimeUse::default();
     let link = open_link(&config, keys, &site).with_context(|| format!("{}: dpcn.listen", file.display()))?;
@@ -176,8 +185,10 @@ pub fn run(file: &Path) -> Result<()> {
     let servers = server_views(&site, &power, &forecast_of);
     let place = site_view(&site, &config);
     web.block_on(async { server.serve(place, Arc::clone(&shown), servers) });
+    web.block_on(async { shown_meters::start(&site, Arc::clone(&shown)) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
+    let _told = nut.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let all_servers = {
         let (site, power, told) = (Arc::clone(&site), Arc::clone(&power), Arc::clone(&forecast_of));
@@ -209,6 +220,8 @@ pub fn run(file: &Path) -> Result<()> {
     web.block_on(async { operator::open(&config.data_dir, config.roles.clone(), afar, desk) });
     let ending = end_on_signal(&web)?;
     tracing::info!(replica = %config.replica, site = %site.name, "running");
+    let beat = Beat::default();
+    service::start(beat.clone()).context("cannot start the service's thread")?;
     let parts = Parts {
         site,
         id: config.replica,
@@ -221,17 +234,16 @@ pub fn run(file: &Path) -> Result<()> {
         recording,
         signals,
         power,
+        beat,
         shown,
     };
     let watched = Arc::clone(&replica);
     // Pairs with the Release in `end_on_signal`.
     let over = || ending.load(Ordering::Acquire) || watched.status().stopped.is_some();
     let control = ControlThread::new(parts, Operators::new(asked), consensus.handle());
-    // Last of all: threads that are started later would take it over.
-    let scheduling = claim(Rank::Control, Urgency::Fifo, None);
-    tracing::info!(?scheduling, "the control thread begins");
-    warn_of_false_elections(&config, scheduling.urgency);
+    begin_control(&config);
     control.run(over);
+    service::stopping();
     let stopped = watched.status().stopped;
     drop(watched);
     replica.prepare_to_stop();
@@ -256,8 +268,11 @@ fn open_link(config: &Config, keys: ReplicaKeys, site: &Site) -> Result<Link> {
     Ok(Link::start(link)?)
 }
 
-fn warn_of_false_elections(config: &Config, urgency: Urgency) {
-    if urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
+/// Schedules this thread. Last of all: threads that are started later would take it over.
+fn begin_control(config: &Config) {
+    let scheduling = claim(Rank::Control, Urgency::Fifo, None);
+    tracing::info!(?scheduling, "the control thread begins");
+    if scheduling.urgency != Urgency::Fifo && config.election.start < ORDINARY_ELECTION_MIN {
         tracing::warn!(
             election_ms = config.election.start.as_millis(),
             "threads do not run in real time here: elections this soon will be false ones on a busy machine"

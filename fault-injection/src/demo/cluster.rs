@@ -55,6 +55,11 @@ const LAN_B: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// nothing, and nobody but the demo and tests may trust it.
 pub const DEMO_MODEL_KEY: &str = include_str!("../../../model/demo-signing.pub");
 
+/// The file with the NUT server's users in the demo's folder, and who is in it.
+const NUT_USERS: &str = "nut.users";
+/// The user that hosts log in as.
+pub const NUT_USER: &str = "hosts";
+
 /// What a replica is made of, apart from its own folder.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -85,6 +90,8 @@ pub struct Node {
     pub dpcn: SocketAddr,
     /// The same on the second.
     pub dpcn_b: SocketAddr,
+    /// Where it tells hosts that they have to shut down; none where somebody else's does not.
+    pub nut: Option<SocketAddr>,
     /// The public half of the key that it signs checkpoints of its log with.
     pub witness: WitnessKey,
     http: SocketAddr,
@@ -124,6 +131,7 @@ impl Cluster {
         let secret = setup.home.join("dpcn.key");
         let keyring = draw_keyring(&secret)?;
         certificates::write(&setup.home, cluster_name(setup), REPLICAS)?;
+        draw_nut_users(&setup.home)?;
         let ports = free_ports()?;
         let nodes =
             (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring, &mut over)).collect::<Result<_>>()?;
@@ -299,6 +307,7 @@ struct Ports {
     dpcn: u16,
     dpcn_b: u16,
     http: u16,
+    nut: u16,
 }
 
 /// Free ports for all replicas: all are held at once while they are drawn, so that none is drawn twice.
@@ -306,11 +315,21 @@ fn free_ports() -> Result<Vec<Ports>> {
     let (mut drawn, mut held) = (Vec::new(), Vec::new());
     for _ in 0..REPLICAS {
         let ((raft, raft_held), (http, http_held)) = (ports::tcp()?, ports::tcp()?);
+        let (nut, nut_held) = ports::tcp()?;
         let ((dpcn, dpcn_held), (dpcn_b, dpcn_b_held)) = (ports::udp(LAN_A)?, ports::udp(LAN_B)?);
-        drawn.push(Ports { raft, dpcn, dpcn_b, http });
-        held.push((raft_held, http_held, dpcn_held, dpcn_b_held));
+        drawn.push(Ports { raft, dpcn, dpcn_b, http, nut });
+        held.push((raft_held, http_held, nut_held, dpcn_held, dpcn_b_held));
     }
     Ok(drawn)
+}
+
+/// Draws the password of the hosts, of which the demo has one user, and leaves it in the file of users.
+fn draw_nut_users(home: &Path) -> Result<()> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
+    let password: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("[[user]]\nname = \"{NUT_USER}\"\npassword = \"{password}\"\nrole = \"secondary\"\n");
+    write_private(&home.join(NUT_USERS), &text)
 }
 
 /// Draws the site's secret and leaves it in a file.
@@ -363,6 +382,7 @@ impl Node {
             data: folder.join(word("", "data_dir")?),
             dpcn,
             dpcn_b: address("dpcn", "listen_b").unwrap_or(dpcn),
+            nut: address("nut", "listen").ok(),
             witness: SigningKey::parse(&key)?.public(),
             http: address("http", "listen")?,
             log: PathBuf::new(),
@@ -402,6 +422,7 @@ impl Node {
             witness,
             dpcn: SocketAddr::new(LAN_A.into(), own.dpcn),
             dpcn_b: SocketAddr::new(LAN_B.into(), own.dpcn_b),
+            nut: Some(local(own.nut)),
             http: local(own.http),
             child: None,
             attached: false,
@@ -443,6 +464,7 @@ fn configuration(setup: &Setup, id: u16, own: Ports, peers: &str, files: &Files)
     text += &certificates::section(id);
     text += &format!("[dpcn]\nlisten = \"{LAN_A}:{}\"\nlisten_b = \"{LAN_B}:{}\"\n", own.dpcn, own.dpcn_b);
     text += &format!("two_of_three = {}\nsecret = {secret}\n\n", setup.orders == Orders::TwoOfThree);
+    text += &format!("[nut]\nlisten = \"127.0.0.1:{}\"\nusers = {}\n\n", own.nut, quoted(&setup.home.join(NUT_USERS)));
     text += &format!("[audit]\nkey = {}\n", quoted(&files.audit));
     if let Some([model, manifest, runtime]) = &setup.model {
         let (model, manifest, runtime) = (quoted(model), quoted(manifest), quoted(runtime));

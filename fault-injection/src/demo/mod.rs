@@ -147,6 +147,8 @@ impl Demo {
         let pages: Vec<String> = (1..=REPLICAS).map(|id| cluster.web(id)).collect();
         live.say(&format!("three replicas and the plant are starting in {}", home.display()));
         live.say(&format!("watch them at {}", pages.join(" ")));
+        let nut: Vec<String> = cluster.nodes.iter().filter_map(|node| node.nut).map(|at| at.to_string()).collect();
+        live.say(&format!("hosts ask them by NUT (`upsc -l HOST:PORT`) at {}", nut.join(" ")));
         let summary =
             Summary { racks: scenario.site.racks.len(), kesms: scenario.site.kesms.len(), ..Summary::default() };
         let mut demo = Self { live, cluster, plant, begun: Instant::now(), summary, interrupted };

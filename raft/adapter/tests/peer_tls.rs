@@ -242,7 +242,7 @@ fn the_days_that_are_left_are_told() {
         let (mut cluster, ca, now) = (Cluster::new(), Ca::new(), SystemTime::now());
         let issued = ca.issue_at(&[peer(1)], now - DAY, now + 12 * DAY + DAY / 2);
         cluster.identities.insert(1, identity(CLUSTER, 1, &ca.pem, &issued, None));
-        let line = "ridethrough_peer_certificate_days_left{certificate=\"replica\"} 12";
+        let line = "ridethrough_peer_certificate_left_seconds{certificate=\"replica\"} 1036800";
         let is_told = || counted().render().lines().any(|one| one == line);
         let began = Instant::now();
         // All tests of this process share one recorder: what another one's replica tells of itself at its start may hide it.

@@ -26,6 +26,7 @@ pub const PAGES: &[(&str, Situation)] = &[
     ("forecast-by-rule.md", the_runtime_of_n3_is_gone),
     ("field-network-failing.md", n3_listens_elsewhere),
     ("signals-missing.md", n3_takes_signals),
+    ("nut-clients.md", Hall::all_well),
     ("election-pace.md", Hall::all_well),
     ("utility-outage.md", the_outages_are_over),
     ("generator-failure.md", Hall::all_well),

@@ -55,6 +55,7 @@ use crate::forecasting::Forecasting;
 use crate::operator::cluster::role_name;
 use crate::power::ServerPower;
 use crate::recording::Recording;
+use crate::service::Beat;
 
 /// The model's period.
 const SECOND: Millis = Millis::seconds(1);
@@ -83,6 +84,8 @@ pub struct Parts {
     pub signals: Arc<Signals>,
     /// What every server draws, by whoever says so; read it with [`ServerPower::read`].
     pub power: Arc<ServerPower>,
+    /// Told of every tick.
+    pub beat: Beat,
     /// Where the web view looks.
     pub shown: Arc<ArcSwap<Snapshot>>,
 }
@@ -272,6 +275,7 @@ impl ControlThread {
 
     fn tick(&mut self, now: Millis) {
         let begun = Instant::now();
+        self.parts.beat.tick();
         self.plan_times.begin_tick();
         self.schedule_next(now);
         self.counters.ticks += 1;

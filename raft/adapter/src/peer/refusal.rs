@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use metrics::{counter, describe_counter};
+use metrics::{Counter, counter, describe_counter};
 use rustls::CertificateError;
 
 use crate::codec::wire::HelloRefusal;
@@ -60,6 +60,27 @@ pub(crate) enum Side {
 pub(crate) struct Refused(Refusal);
 
 impl Refusal {
+    /// Each of them.
+    const ALL: [Self; 17] = [
+        Self::NoCertificate,
+        Self::UnknownAuthority,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Revoked,
+        Self::Unlisted,
+        Self::OtherCluster,
+        Self::OtherReplica,
+        Self::BadCertificate,
+        Self::NotTls,
+        Self::Deadline,
+        Self::Hello(HelloRefusal::NotAPeer),
+        Self::Hello(HelloRefusal::Version),
+        Self::Hello(HelloRefusal::OtherCluster),
+        Self::Hello(HelloRefusal::OtherReplica),
+        Self::Hello(HelloRefusal::UnknownCaller),
+        Self::Hello(HelloRefusal::Certificate),
+    ];
+
     /// What an error of a connection says about the other end; none when it just broke.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
         let inner = error.get_ref()?;
@@ -155,11 +176,15 @@ impl std::error::Error for Refused {}
 
 /// Counts a refusal.
 pub(crate) fn count(side: Side, refusal: Refusal) {
+    counter(side, refusal).increment(1);
+}
+
+fn counter(side: Side, refusal: Refusal) -> Counter {
     let side = match side {
         Side::Caller => "caller",
         Side::Called => "called",
     };
-    counter!("ridethrough_peer_refused_total", "side" => side, "reason" => refusal.as_str()).increment(1);
+    counter!("ridethrough_peer_refused_total", "side" => side, "reason" => refusal.as_str())
 }
 
 /// Which addresses have been told of lately.
@@ -178,6 +203,11 @@ struct Told {
 impl Refusals {
     pub(crate) fn new() -> Self {
         describe_counter!("ridethrough_peer_refused_total", "Ends of peer connections that were not believed");
+        // Begun at zero, so that the first refusal shows as a rise.
+        for refusal in Refusal::ALL {
+            counter(Side::Caller, refusal).increment(0);
+            counter(Side::Called, refusal).increment(0);
+        }
         Self::default()
     }
 
