@@ -205,11 +205,16 @@ fn quorum_is_lost(hall: &mut Hall) {
     let others: Vec<u16> = (1..=REPLICAS).filter(|id| *id != leader).collect();
     let signal =
         |hall: &Hall, signal| others.iter().for_each(|id| hall.stage.cluster.signal(*id, signal).expect("sent"));
+    let in_force = "[...document.querySelectorAll('.rack .help')].some(one => one.textContent)";
+    hall.sees("a transfer in force", in_force);
     signal(hall, Signal::SIGSTOP);
     let (banner, _) = hall.sees("a lost quorum", "document.getElementById('banner').dataset.state === 'lost' && document.getElementById('banner-text').textContent");
     println!("{banner}");
     let quorum = hall.browser.run("return document.querySelector('[data-figure=Quorum] b').textContent");
     let leads = hall.browser.run("return document.querySelectorAll('.replica.leads').length");
+    // Nobody renews it, and no entry says so.
+    let ran_out = "[...document.querySelectorAll('.decision .facts')].some(one => one.textContent.includes('ran out'))";
+    hall.sees("a transfer that ran out", ran_out);
     signal(hall, Signal::SIGCONT);
     assert!(banner.as_str().is_some_and(|text| text.contains("NO QUORUM: 1 of 3 replicas heard")), "{banner}");
     assert_eq!((quorum, leads), (json!("▲ 1/3"), json!(0)));

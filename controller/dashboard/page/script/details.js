@@ -2,7 +2,7 @@
 
 import { byId, element, text } from "./dom.js";
 import { kilojoules, kilowatts, percent, seconds, span, UNKNOWN } from "./format.js";
-import { commitOf } from "./panels.js";
+import { commitOf, stateOf } from "./panels.js";
 
 /** How often servers are asked after while a rack is open, ms; and how long an answer may take, ms. */
 const SERVERS_MS = 1000;
@@ -109,7 +109,7 @@ export class Details {
     if (!decision) return ["Decision", [element("p", {}, "It is not among the last 32 any more; ", element("code", {}, "ridectl audit log"), " has them all.")]];
     const { risk } = decision;
     const facts = [
-      ["Why", decision.why], ["State", decision.state || UNKNOWN], ["Decided", `${span(view.now.ledger_ms - decision.at_ms)} ago${decision.renewed > 0 ? `, renewed ${decision.renewed} times since` : ""}`],
+      ["Why", decision.why], ["State", stateOf(decision, view.now).words || UNKNOWN], ["Decided", `${span(view.now.ledger_ms - decision.at_ms)} ago${decision.renewed > 0 ? `, renewed ${decision.renewed} times since` : ""}`],
       ["In the log", decision.index === null ? "no: it was never proposed" : `entry ${decision.index}${decision.term === null ? "" : ` of term ${decision.term}`}`],
       ["Committed", decision.index === null ? UNKNOWN : commitOf(view.now, decision.index)],
     ];

@@ -76,15 +76,27 @@ export function updateDecisions(view, open) {
   keyed(byId("decision-list"), latest, decision => decision.key, make, (node, decision) => updateDecision(node, decision, view));
 }
 
+/**
+ * How far a decision has come. What runs out while nothing is decided any more leaves no entry in the log: the snapshot knows.
+ * @param {import("./types.js").Decision} decision @param {import("./types.js").Snapshot} now
+ */
+export function stateOf(decision, now) {
+  const over = decision.ended_ms !== null;
+  const inForce = decision.kind === "transfer" ? now.transfers.some(transfer => transfer.rack === decision.rack)
+    : decision.kind === "cap" ? now.caps.some(cap => cap.rack === decision.rack) : true;
+  return over || inForce ? { over, words: decision.state } : { over: true, words: "ran out: nobody renewed it" };
+}
+
 /** @param {Element} node @param {import("./types.js").Decision} decision */
 function updateDecision(node, decision, view) {
   const [, what, why, facts] = node.firstElementChild.children;
-  attribute(node, "data-state", decision.ended_ms !== null ? "ended" : ODD.has(decision.kind) ? "odd" : null);
+  const state = stateOf(decision, view.now);
+  attribute(node, "data-state", state.over ? "ended" : ODD.has(decision.kind) ? "odd" : null);
   text(what, decision.what);
   text(why, decision.why);
   text(facts, [`${span(view.now.ledger_ms - decision.at_ms)} ago`, ...decision.index === null ? [] : [`entry ${decision.index}`],
     ...decision.renewed > 0 ? [`${decision.kind === "transfer" || decision.kind === "cap" ? "renewed" : "again"} ${decision.renewed}×`] : [],
-    ...decision.state ? [decision.state] : []].join(" · "));
+    ...state.words ? [state.words] : []].join(" · "));
 }
 
 /** The longest commit of the plans that are told, for a decision of this entry. @param {import("./types.js").Snapshot} now */
