@@ -99,7 +99,7 @@ export class Details {
       ["About", alarm.about], ["What", alarm.text], ["Priority", alarm.priority], ["Stands", alarm.active ? `for ${span(alarm.age_ms)}` : `no more; it came ${span(alarm.age_ms)} ago`],
       ["Acknowledged", alarm.acknowledged_by === null ? "by nobody" : `by ${alarm.acknowledged_by}`],
       ["Shelved", alarm.shelved_left_ms === null ? "no" : `for ${span(alarm.shelved_left_ms)}`], ["Chattering", alarm.chattering ? "yes: it is kept standing" : "no"],
-      ["Runbook", `runbooks/${alarm.kind}.md`],
+      ["Runbook", `runbooks/${alarm.runbook}.md`],
     ];
     return [`Alarm ${id}`, [list(facts), element("p", {}, "This page only reads: ", element("code", {}, `ridectl alarm ack ${id}`), " acknowledges it.")]];
   }

@@ -22,10 +22,13 @@ function updateCard(node, replica, view) {
   node.classList.toggle("leads", replica.leads);
   attribute(node, "data-state", replica.silent ? "bad" : null);
   attribute(node, "data-replica", replica.id);
-  text(who, nameOf(replica));
+  text(who, replica.id === null ? "?" : nameOf(replica));
   text(role, replica.silent ? `✕ silent ${replica.age === null ? "since this page was opened" : `for ${span(replica.age)}`}`
     : replica.leads ? "★ leader" : now.acting || now.role === "leader" ? "leader of an older term" : now.role);
-  if (!now) return;
+  if (!now) {
+    text(facts, nameOf(replica));
+    return;
+  }
   const behind = (view.now?.commit_index ?? 0) - now.applied_index;
   const last = replica.silent ? "last: " : "";
   text(facts, `${last}term ${now.term} · applied ${now.applied_index}${behind > 0 ? ` (−${behind})` : ""}`);
@@ -36,8 +39,13 @@ const MARKS = { 1: "▲", 2: "◆", 3: "●" };
 
 /** @param {import("./model.js").View} view @param {(kind: string, name: string) => void} open */
 export function updateAlarms(view, open) {
-  const alarms = view.now?.alarms ?? [];
-  byId("alarms-none").hidden = alarms.length > 0;
+  const all = view.now?.alarms ?? [];
+  byId("alarms-none").hidden = all.length > 0;
+  // In a flood what is urgent is listed, and the rest is a number; nothing urgent is ever left out.
+  const alarms = view.now?.alarm_flood ? all.filter(alarm => alarm.priority === 1) : all;
+  const folded = all.length - alarms.length;
+  byId("alarms-folded").hidden = folded === 0;
+  text(byId("alarms-folded"), `FLOOD: ${folded} more of priority 2 and 3 (ridectl get alarms)`);
   const make = alarm => {
     const button = element("button", { type: "button" },
       element("span", { class: "mark" }), element("b", {}), element("span", { class: "words" }), element("span", { class: "facts" }));
@@ -58,7 +66,7 @@ function updateAlarm(node, alarm) {
   text(words, alarm.text);
   const told = alarm.acknowledged_by === null ? "NOT ACKNOWLEDGED" : `acknowledged by ${alarm.acknowledged_by}`;
   text(facts, [alarm.active ? `for ${span(alarm.age_ms)}` : "gone", shelved ? `shelved for ${span(alarm.shelved_left_ms)}` : told,
-    ...alarm.chattering ? ["chattering"] : [], `runbook ${alarm.kind}`].join(" · "));
+    ...alarm.chattering ? ["chattering"] : [], `runbook ${alarm.runbook}`].join(" · "));
 }
 
 const KINDS = { transfer: "⇐", cap: "▽", mode: "◆", refusal: "✕", shortfall: "▲", hold: "✋" };

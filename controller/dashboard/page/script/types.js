@@ -18,7 +18,7 @@
  * @typedef {{name: string, mode: string, for_ms: number, reason: string, drawn_watts: ?number, source: string, generator: string}} FeedNow
  * @typedef {{rack: string, cap_watts: number, tiers_kept: number, reason: string, left_ms: number}} Cap
  * @typedef {{id: string, priority: number, kind: string, about: string, text: string, active: boolean, acknowledged_by: ?string,
- *   shelved_left_ms: ?number, chattering: boolean, age_ms: number}} Alarm
+ *   shelved_left_ms: ?number, chattering: boolean, age_ms: number, runbook: string}} Alarm
  * @typedef {{present_watts: number, p50_watts: number, p99_watts: number, peak_p50_watts: number, peak_p99_watts: number,
  *   horizon_ms: number, source: string, limit_watts: number, margin_watts: number}} Risk
  * @typedef {{key: string, kind: string, what: string, why: string, at_ms: number, index: ?number, term: ?number, id: ?string,
@@ -30,6 +30,6 @@
  *   applied_index: number, uptime_ms: number, ledger_ms: number, forecast_source: string, devices_heard: number, devices: number,
  *   servers_heard: number, servers: number, racks: RackNow[], kesms: KesmNow[], ties: TieNow[], transfers: Transfer[],
  *   disputed: {transfer: string, rack: string, why: string}[], feeds: FeedNow[], caps: Cap[], held: string[], manual: boolean,
- *   quarantined: {name: string, why: string}[], outlets_doubted: string[], alarms: Alarm[], plans: Plan[]}} Snapshot
+ *   quarantined: {name: string, why: string}[], outlets_doubted: string[], alarms: Alarm[], alarm_flood: boolean, plans: Plan[]}} Snapshot
  */
 export {};
