@@ -10,7 +10,7 @@ use crate::units::Millis;
 
 /// At most so many are kept; what is more urgent takes the place of what is less.
 pub const ALARMS_MAX: usize = 512;
-/// The last raises of each that are remembered; so many within [`CHATTER_SPAN`] are chattering.
+/// The last raises of each that are remembered; so many within a minute are chattering.
 pub const RAISES_KEPT: usize = 3;
 /// Nothing may be shelved for longer: a shift.
 pub const SHELF_MAX: Millis = Millis::seconds(8 * 3_600);
