@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod cluster;
 mod columns;
+mod debug;
 mod ended;
 mod explain;
 mod keys;
@@ -48,6 +49,9 @@ enum Command {
     /// Say who is in the cluster and who leads, and change either; take and restore backups.
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Gather what whoever helps wants to know.
+    #[command(subcommand)]
+    Debug(debug::Command),
     /// Make the field network's secrets and hand them out.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => audit::run(command, output).map(well),
         Command::Check(command) => check::run(command, output).map(well),
         Command::Cluster(command) => cluster::run(command, output).map(well),
+        Command::Debug(command) => debug::run(command, output).map(well),
         Command::Explain(asked) => explain::run(asked, output).map(well),
         Command::Keys(command) => keys::run(command).map(well),
         Command::Model(command) => model::run(command, output).map(well),

@@ -12,6 +12,8 @@ const COUNTERS: &[(&str, &str)] = &[
         "Steps in which the model that the log has chosen did not decide here",
     ),
     ("ridethrough_model_shadow_skipped_total", "Steps in which the model that is tried was not asked"),
+    ("ridethrough_operator_callers_refused_total", "Callers from elsewhere who did not prove who they are"),
+    ("ridethrough_operator_denied_total", "Requests that a caller's role does not allow"),
     ("ridethrough_ticks_skipped_total", "Control periods that were missed"),
 ];
 

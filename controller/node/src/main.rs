@@ -4,6 +4,7 @@ mod baselines;
 mod clock;
 mod config;
 mod control;
+mod counted;
 mod data_folder;
 mod described;
 mod forecasting;

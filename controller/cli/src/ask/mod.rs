@@ -33,6 +33,19 @@ pub struct Of {
     identity: Option<PathBuf>,
 }
 
+/// How the leader is asked for something that goes into the log.
+#[derive(Debug, Args)]
+pub struct How {
+    #[command(flatten)]
+    pub of: Of,
+    /// Why, for the log. The log names whoever runs this command, too.
+    #[arg(long)]
+    pub reason: String,
+    /// Only say whether it would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// What was asked for may have been done, or may yet be: the log says.
 #[derive(Debug)]
 pub struct UnknownOutcome(String);

@@ -13,7 +13,7 @@ use clap::Subcommand;
 use ridethrough_core::device::Fence;
 use serde_json::json;
 
-use crate::ask::Of;
+use crate::ask::{How, Of};
 use crate::output::Output;
 
 /// What to do with a cluster.
@@ -27,16 +27,10 @@ pub enum Command {
     /// there stays in force. Returns once another leads.
     Transfer {
         #[command(flatten)]
-        of: Of,
+        how: How,
         /// The number of the replica that is to lead.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         to: u16,
-        /// Why, for the log. The log names whoever runs this command, too.
-        #[arg(long)]
-        reason: String,
-        /// Only say whether it would be done.
-        #[arg(long)]
-        dry_run: bool,
     },
     /// Make a dead replica no member any longer, so that the others need its vote no more.
     ///
@@ -44,19 +38,13 @@ pub enum Command {
     /// refused by all others and does not stand for election.
     Forget {
         #[command(flatten)]
-        of: Of,
+        how: How,
         /// The number of the replica.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         replica: u16,
         /// Forget it even where it is alive and heard.
         #[arg(long)]
         although_alive: bool,
-        /// Why, for the log. The log names whoever runs this command, too.
-        #[arg(long)]
-        reason: String,
-        /// Only say whether it would be done.
-        #[arg(long)]
-        dry_run: bool,
     },
     /// Make a replica a member: it receives the log first, and votes once it has it.
     ///
@@ -64,19 +52,13 @@ pub enum Command {
     /// half-done is completed by saying the same again, or taken back by `forget`.
     Add {
         #[command(flatten)]
-        of: Of,
+        how: How,
         /// The number of the replica.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         replica: u16,
         /// Where it listens for its peers.
         #[arg(long, value_name = "IP:PORT")]
         address: SocketAddr,
-        /// Why, for the log. The log names whoever runs this command, too.
-        #[arg(long)]
-        reason: String,
-        /// Only say whether it would be done.
-        #[arg(long)]
-        dry_run: bool,
     },
     /// Copy the folder of a replica, running or stopped, so that a lost cluster can be restored from it. Keys are not copied.
     Backup {
@@ -110,19 +92,19 @@ pub enum Command {
 pub fn run(command: &Command, output: Output) -> Result<bool> {
     match command {
         Command::Status(of) => status::show(of, output),
-        Command::Transfer { of, to, reason, dry_run } => transfer::transfer(of, *to, reason, *dry_run, output),
-        Command::Forget { of, replica, although_alive, reason, dry_run } => {
+        Command::Transfer { how, to } => transfer::transfer(how, *to, output),
+        Command::Forget { how, replica, although_alive } => {
             let request = json!({
-                "command": "forget", "replica": replica, "although_alive": although_alive, "reason": reason,
-                "dry_run": dry_run,
+                "command": "forget", "replica": replica, "although_alive": although_alive, "reason": how.reason,
+                "dry_run": how.dry_run,
             });
-            members::change(of, &request, output)
+            members::change(&how.of, &request, output)
         }
-        Command::Add { of, replica, address, reason, dry_run } => {
+        Command::Add { how, replica, address } => {
             let request = json!({
-                "command": "add", "replica": replica, "address": address, "reason": reason, "dry_run": dry_run,
+                "command": "add", "replica": replica, "address": address, "reason": how.reason, "dry_run": how.dry_run,
             });
-            members::change(of, &request, output)
+            members::change(&how.of, &request, output)
         }
         Command::Backup { data_dir, to } => backup::take(data_dir, to, output),
         Command::Restore { from, config, above_term, above_index } => {

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ask::{Of, ask};
+use crate::ask::{How, ask};
 use crate::output::Output;
 
 /// Asks the leader to hand over and waits until another leads; a refusal is a negative answer.
-pub fn transfer(of: &Of, to: u16, reason: &str, dry_run: bool, output: Output) -> Result<bool> {
-    let request = json!({ "command": "handover", "to": to, "reason": reason, "dry_run": dry_run });
-    let told = ask(of, &request)?;
+pub fn transfer(how: &How, to: u16, output: Output) -> Result<bool> {
+    let request = json!({ "command": "handover", "to": to, "reason": how.reason, "dry_run": how.dry_run });
+    let told = ask(&how.of, &request)?;
     let refused = told["refused"].as_str();
     output.print(&told, || match (refused, told["leader"].as_u64()) {
         (Some(why), _) => {
@@ -23,5 +23,5 @@ pub fn transfer(of: &Of, to: u16, reason: &str, dry_run: bool, output: Output) -
         (None, None) => format!("would be done: n{to} would lead; nothing was done\n"),
     })?;
     // Somebody else than was asked for leads where that one failed in this very moment.
-    Ok(refused.is_none() && (dry_run || told["leader"] == to))
+    Ok(refused.is_none() && (how.dry_run || told["leader"] == to))
 }

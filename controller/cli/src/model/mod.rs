@@ -6,9 +6,9 @@ mod sign;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use crate::ask::Of;
+use crate::ask::{How, Of};
 use crate::output::Output;
 
 /// What to do with models.
@@ -74,19 +74,6 @@ pub enum Command {
         #[command(flatten)]
         how: How,
     },
-}
-
-/// How the leader is asked for something that goes into the log.
-#[derive(Debug, Args)]
-pub struct How {
-    #[command(flatten)]
-    of: Of,
-    /// Why, for the log. The log names whoever runs this command, too.
-    #[arg(long)]
-    reason: String,
-    /// Only say whether it would be done.
-    #[arg(long)]
-    dry_run: bool,
 }
 
 /// Carries a command out; false is a negative answer.

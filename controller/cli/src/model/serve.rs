@@ -3,8 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::How;
-use crate::ask::{Of, ask};
+use crate::ask::{How, Of, ask};
 use crate::output::Output;
 
 /// Prints what decides, what is tried and what there is.

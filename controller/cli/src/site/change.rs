@@ -12,13 +12,13 @@ use crate::output::Output;
 
 /// Asks for it. `words` say what, to go on after "would" or "may".
 pub fn ask_for(words: &str, mut request: Value, why: &Why, output: Output) -> Result<Ended> {
-    request["reason"] = json!(why.reason);
-    request["dry_run"] = json!(why.dry_run);
-    if !why.dry_run && !why.yes && !confirmed(words)? {
+    request["reason"] = json!(why.how.reason);
+    request["dry_run"] = json!(why.how.dry_run);
+    if !why.how.dry_run && !why.yes && !confirmed(words)? {
         eprintln!("nothing was asked for");
         return Ok(Ended::Negative);
     }
-    let told = match ask(&why.of, &request) {
+    let told = match ask(&why.how.of, &request) {
         Ok(told) => told,
         Err(error) => {
             eprintln!("ridectl: {error:#}");

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 pub use self::get::What;
 use self::quantities::{span_ms, watts};
-use crate::ask::Of;
+use crate::ask::{How, Of};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -57,13 +57,7 @@ pub enum Seen {
 #[derive(Debug, Args)]
 pub struct Why {
     #[command(flatten)]
-    of: Of,
-    /// Why, for the log. The log names whoever runs this command, too.
-    #[arg(long)]
-    reason: String,
-    /// Only say whether it would be done.
-    #[arg(long)]
-    dry_run: bool,
+    how: How,
     /// Do not ask before it is done. Nobody is asked where no terminal is.
     #[arg(long)]
     yes: bool,

@@ -14,6 +14,7 @@ use ridethrough_core::units::Millis;
 use ridethrough_dashboard::DisputeView;
 
 use super::ControlThread;
+use crate::counted::set;
 
 /// The page shows at most so many disputes; the gauge counts all.
 const SHOWN_MAX: usize = 64;
@@ -57,7 +58,7 @@ impl CrossChecks {
         self.agreed.absolute(judgements.agreed);
         self.unjudged.absolute(judgements.unjudged);
         self.disputed.absolute(judgements.disputed);
-        self.standing.set(u32::try_from(standing).map_or(f64::INFINITY, f64::from));
+        set(&self.standing, standing);
         for one in news.iter().take(WORDS_MAX) {
             let (rack, why) = (&self.site.rack(one.rack).name, one.dispute.describe(&self.site));
             tracing::warn!(transfer = %one.transfer, %rack, about = one.dispute.label(), "DISPUTED transfer: {why}");

@@ -9,6 +9,8 @@ use ridethrough_core::mode::Mode;
 use ridethrough_core::site::{FeedId, Site};
 use ridethrough_intake::{Signal, Signals};
 
+use crate::counted::set;
+
 const MODES: [Mode; 5] = [Mode::Normal, Mode::RideThrough, Mode::Generator, Mode::OrderlyShutdown, Mode::Recovery];
 const PHASES: [Phase; 3] = [Phase::Supplying, Phase::Drawing, Phase::Held];
 /// How often the signals of servers are counted.
@@ -96,10 +98,6 @@ fn alarm_gauges(priority: Priority) -> [(Priority, bool, Gauge); 2] {
         let labels = [("priority", priority.number().to_string()), ("seen", word.to_owned())];
         (priority, seen, gauge!("ridethrough_alarms", &labels))
     })
-}
-
-fn set(gauge: &Gauge, count: usize) {
-    gauge.set(u32::try_from(count).map_or(f64::INFINITY, f64::from));
 }
 
 fn describe() {

@@ -6,6 +6,7 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use ridethrough_core::site::{RackId, Site};
 use ridethrough_core::units::Watts;
 
+use crate::counted::set;
 use crate::plausibility::{Judgement, Plausibility};
 use crate::power::{ServerPower, Source};
 
@@ -87,8 +88,4 @@ fn tell(rack: &str, turned: Option<bool>) {
         Some(false) => tracing::info!(rack, "the outlets of a rack add up again"),
         None => {}
     }
-}
-
-fn set(gauge: &Gauge, count: usize) {
-    gauge.set(u32::try_from(count).map_or(f64::INFINITY, f64::from));
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, describe_counter};
+use metrics::counter;
 use ridethrough_raft::PeerTls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -28,10 +28,6 @@ pub struct Afar {
 impl Afar {
     /// Binds the address, so that a port in use is known before anything starts. People are believed by the authority that replicas are.
     pub async fn bind(address: SocketAddr, tls: PeerTls) -> std::io::Result<Self> {
-        describe_counter!(
-            "ridethrough_operator_callers_refused_total",
-            "Callers from elsewhere who did not prove who they are"
-        );
         Ok(Self { listener: TcpListener::bind(address).await?, tls })
     }
 

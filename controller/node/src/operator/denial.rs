@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use metrics::{counter, describe_counter};
+use metrics::counter;
 use ridethrough_core::command::{Action, Operation, WORDS_BYTES_MAX};
 
 use super::request::Request;
@@ -28,11 +28,6 @@ impl Denials {
         }
         due
     }
-}
-
-/// Says what is counted.
-pub(super) fn describe() {
-    describe_counter!("ridethrough_operator_denied_total", "Requests that a caller's role does not allow");
 }
 
 /// Refuses, and writes it down where it can: a follower's log is its leader's to write.

@@ -125,7 +125,6 @@ pub struct Desk {
 
 /// Opens the socket on this runtime's context. A replica whose socket cannot be opened runs without it.
 pub fn open(data_dir: &Path, given: Given, afar: Option<Afar>, desk: Desk) {
-    denial::describe();
     let path = data_dir.join(SOCKET);
     let desk = Arc::new(desk);
     tokio::spawn(look_for_models(Arc::clone(&desk)));

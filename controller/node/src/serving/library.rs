@@ -8,6 +8,7 @@ use ridethrough_model::{LoadError, ModelFiles, SignedModel};
 
 use super::RuntimeUse;
 use crate::config::ForecastFiles;
+use crate::counted::set;
 
 /// At most so many models lie in a folder.
 pub const MODELS_MAX: usize = 8;
@@ -129,8 +130,7 @@ impl Library {
         for fault in ModelFault::ALL {
             let here = |shelved: &&Shelved| shelved.what.as_ref().is_err_and(|(found, _)| *found == fault);
             let count = self.shelf.iter().filter(here).count() + usize::from(self.default == Some(fault));
-            let count = u32::try_from(count).map_or(f64::INFINITY, f64::from);
-            metrics::gauge!("ridethrough_model_refused", "reason" => fault.as_str()).set(count);
+            set(&metrics::gauge!("ridethrough_model_refused", "reason" => fault.as_str()), count);
         }
     }
 }
