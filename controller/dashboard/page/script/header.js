@@ -25,7 +25,7 @@ function alarmCounts(now) {
 /** The worst of the feeds' modes. */
 function modes(now) {
   const odd = now.feeds.filter(feed => feed.mode !== "normal");
-  if (now.manual) return { value: "✋ manual", state: "odd" };
+  if (now.manual) return { value: "■ manual", state: "odd" };
   if (odd.length === 0) return { value: now.feeds.length > 0 ? "normal" : UNKNOWN, state: null };
   const down = odd.some(feed => feed.mode === "orderly shutdown");
   return { value: `${down ? "▲" : "◆"} ${odd.map(feed => `${feed.name}: ${feed.mode}`).join(", ")}`, state: down ? "bad" : "odd" };

@@ -69,7 +69,7 @@ function updateAlarm(node, alarm) {
     ...alarm.chattering ? ["chattering"] : [], `runbook ${alarm.runbook}`].join(" · "));
 }
 
-const KINDS = { transfer: "⇐", cap: "▽", mode: "◆", refusal: "✕", shortfall: "▲", hold: "✋" };
+const KINDS = { transfer: "⇐", cap: "▽", mode: "◆", refusal: "✕", shortfall: "▲", hold: "■" };
 const ODD = new Set(["cap", "mode", "refusal", "shortfall", "hold"]);
 
 /** @param {import("./model.js").View} view @param {(kind: string, name: string) => void} open */
