@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{AlarmKey, Priority};
+use super::kind::AlarmKey;
 use super::{AlarmNote, NOTE_ALARMS_MAX};
 use crate::canon::Canon;
 use crate::site::Site;
@@ -142,16 +142,27 @@ impl Alarms {
     }
 
     fn raise(&mut self, key: AlarmKey, now: Millis) {
-        if self.rows.len() >= ALARMS_MAX && !self.rows.contains_key(&key) && !self.make_room(key.kind.priority()) {
+        if !self.has_room(key) {
             return;
+        }
+        if self.rows.len() >= ALARMS_MAX && !self.rows.contains_key(&key) {
+            self.forget_least();
         }
         self.rows.entry(key).or_default().raise(now);
     }
 
-    /// Forgets the least urgent for one that is more urgent; tells whether there is room.
-    fn make_room(&mut self, priority: Priority) -> bool {
-        let least = self.rows.keys().max_by_key(|key| (key.kind.priority(), **key)).copied();
-        least.filter(|least| least.kind.priority() > priority).is_some_and(|least| self.rows.remove(&least).is_some())
+    /// Whether this one would be kept if it were raised: there is room, or one that is less urgent makes it.
+    pub fn has_room(&self, key: AlarmKey) -> bool {
+        let yields = |least: AlarmKey| least.kind.priority() > key.kind.priority();
+        self.rows.len() < ALARMS_MAX || self.rows.contains_key(&key) || self.least().is_some_and(yields)
+    }
+
+    fn least(&self) -> Option<AlarmKey> {
+        self.rows.last_key_value().map(|(key, _)| *key)
+    }
+
+    fn forget_least(&mut self) {
+        self.rows.pop_last();
     }
 
     /// What has ended by now is gone.

@@ -96,6 +96,12 @@ fn a_shelf_ends_by_itself_and_no_urgent_alarm_is_hidden_by_a_full_table() {
     assert!(world.ledger.alarms().is_active(LOST));
     assert_eq!(world.ledger.alarms().rows().count(), ALARMS_MAX);
     assert!(world.ledger.alarms().is_flood(world.now));
+    let more = [replica(700), LOST].into_iter().collect::<BTreeSet<_>>();
+    let mut watch = AlarmWatch::default();
+    watch.look(world.now, world.now, world.ledger.alarms(), &more);
+    let later = world.now.saturating_add(Millis::seconds(3));
+    let told = watch.look(later, later, world.ledger.alarms(), &more).map(|note| note.raised);
+    assert_eq!(told, None, "there is no room for one more, and the urgent one is there");
     let too_many = Command::Alarms(AlarmNote { raised: vec![LOST; NOTE_ALARMS_MAX + 1], cleared: Vec::new() });
     assert!(matches!(world.commit(too_many), Effect::Refused(_)));
 }

@@ -59,7 +59,8 @@ impl AlarmWatch {
     fn raised(&self, now: Millis, alarms: &Alarms) -> Vec<AlarmKey> {
         let due = |(key, since): &(&AlarmKey, &Millis)| now.saturating_sub(**since) >= key.kind.raised_after();
         let due = self.stands_since.iter().filter(due).map(|(key, _)| *key);
-        due.filter(|key| !alarms.is_active(*key)).take(NOTE_ALARMS_MAX).collect()
+        // What the table has no room for is not told again and again.
+        due.filter(|key| !alarms.is_active(*key) && alarms.has_room(*key)).take(NOTE_ALARMS_MAX).collect()
     }
 
     fn cleared(&self, now: Millis, ledger_now: Millis, alarms: &Alarms) -> Vec<AlarmKey> {
