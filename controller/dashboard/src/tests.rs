@@ -42,7 +42,7 @@ impl Page {
     fn ask(&self, path: &str, headers: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(self.address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\n{headers}\r\n").expect("taken");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}\r\n").expect("taken");
         BufReader::new(stream)
     }
 
@@ -59,6 +59,29 @@ impl Page {
 fn snapshot(commit_index: u64) -> Snapshot {
     let decisions = vec![Arc::new(DecisionView { key: "transfer 29.0".into(), ..DecisionView::default() })];
     Snapshot { site: "a".into(), replica: 1, commit_index, decisions, ..Snapshot::default() }
+}
+
+#[test]
+fn a_name_that_is_not_ours_is_answered_with_nothing_but_metrics() {
+    let page = Page::open();
+    let asked = |path: &str| {
+        let mut stream = TcpStream::connect(page.address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: evil.example:{}\r\nconnection: close\r\n\r\n",
+            page.address.port()
+        )
+        .expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer
+    };
+    for path in ["/", "/api/snapshot", "/api/events", "/api/site"] {
+        let answer = asked(path);
+        assert!(answer.starts_with("HTTP/1.1 421") && answer.contains("http.peers"), "{path}: {answer}");
+    }
+    assert!(asked("/metrics").starts_with("HTTP/1.1 200"));
 }
 
 #[test]
@@ -104,7 +127,7 @@ fn other_replicas_pages_may_read_and_nobody_elses() {
         assert!(!head.contains("access-control"), "{path} to {origin}: {head}");
     }
     let mut stream = TcpStream::connect(page.address).expect("it listens");
-    write!(stream, "POST /api/site HTTP/1.1\r\nhost: test\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    write!(stream, "POST /api/site HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         .expect("taken");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");
