@@ -16,13 +16,17 @@ pub enum Output {
 }
 
 impl Output {
-    /// Prints a value as JSON, or the words that stand for it. A reader that has seen enough (`| head`) is no error.
-    pub fn print<T: Serialize>(self, value: &T, words: impl FnOnce() -> String) -> Result<()> {
-        let text = match self {
+    /// A value as JSON, or the words that stand for it.
+    pub fn text<T: Serialize>(self, value: &T, words: impl FnOnce() -> String) -> Result<String> {
+        Ok(match self {
             Self::Json => serde_json::to_string_pretty(value)? + "\n",
             Self::Table => words(),
-        };
-        match io::stdout().write_all(text.as_bytes()) {
+        })
+    }
+
+    /// Prints a value as JSON, or the words that stand for it. A reader that has seen enough (`| head`) is no error.
+    pub fn print<T: Serialize>(self, value: &T, words: impl FnOnce() -> String) -> Result<()> {
+        match io::stdout().write_all(self.text(value, words)?.as_bytes()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),
         }

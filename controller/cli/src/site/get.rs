@@ -1,5 +1,8 @@
 //! Lists of what is there.
 
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -8,6 +11,9 @@ use crate::ask::Of;
 use crate::columns::columns;
 use crate::ended::Ended;
 use crate::output::Output;
+
+/// From one list to the next, while it is watched.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,15 +43,36 @@ pub enum Sort {
 
 /// Prints a list.
 pub fn list(what: What, of: &Of, sort: Sort, output: Output) -> Result<Ended> {
-    let shown = super::shown(of)?;
-    let mut rows = rows(what, &shown);
+    let rows = sorted(what, of, sort)?;
+    output.print(&rows, || table(what, &rows))?;
+    Ok(Ended::Well)
+}
+
+/// Prints a list once a second, on a terminal always in the same place, until nobody reads any more or no replica answers.
+pub fn watch(what: What, of: &Of, sort: Sort, output: Output) -> Result<Ended> {
+    let stays = std::io::stdout().is_terminal() && output == Output::Table;
+    loop {
+        let rows = sorted(what, of, sort)?;
+        let text = output.text(&rows, || table(what, &rows))?;
+        // Home, and nothing left of what was there.
+        let text = if stays { format!("\x1b[H\x1b[2J{text}") } else { text };
+        let mut out = std::io::stdout();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Ended::Well),
+            written => written?,
+        }
+        std::thread::sleep(WATCH_EVERY);
+    }
+}
+
+fn sorted(what: What, of: &Of, sort: Sort) -> Result<Vec<Value>> {
+    let mut rows = rows(what, &super::shown(of)?);
     match sort {
         Sort::Site => {}
         Sort::Name => rows.sort_by_key(|row| row["name"].as_str().unwrap_or_default().to_owned()),
         Sort::Headroom => rows.sort_by_key(|row| headroom(row).unwrap_or(i64::MAX)),
     }
-    output.print(&rows, || table(what, &rows))?;
-    Ok(Ended::Well)
+    Ok(rows)
 }
 
 /// From one of them to the cells of its line.
@@ -165,7 +192,7 @@ pub fn kilo(watts: &Value) -> String {
 
 fn seconds(span_ms: &Value) -> String {
     let span = span_ms.as_i64().unwrap_or_default().max(0).unsigned_abs() / 1_000;
-    humantime::format_duration(std::time::Duration::from_secs(span)).to_string()
+    humantime::format_duration(Duration::from_secs(span)).to_string()
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ pub enum Seen {
         /// In which order: by `name`, or for racks by `headroom` (the least first).
         #[arg(long, value_enum, default_value_t = get::Sort::Site)]
         sort: get::Sort,
+        /// Go on, once a second, until Ctrl-C.
+        #[arg(long)]
+        watch: bool,
     },
 }
 
@@ -179,7 +182,8 @@ pub fn see(seen: &Seen, output: Output) -> Result<Ended> {
     let seen = match seen {
         Seen::Status(of) => status::show(of, output),
         Seen::Health { of, wait } => health::judge(of, *wait, output),
-        Seen::Get { what, of, sort } => get::list(*what, of, *sort, output),
+        Seen::Get { what, of, sort, watch: false } => get::list(*what, of, *sort, output),
+        Seen::Get { what, of, sort, watch: true } => get::watch(*what, of, *sort, output),
     };
     seen.or_else(|error| {
         eprintln!("ridectl: {error:#}");
