@@ -227,27 +227,22 @@ async fn answer(line: &[u8], caller: &Caller, roles: &Roles, desk: &Desk) -> ser
         // Whoever asks may have put files there a moment ago. Loading takes a while: this runtime is for readers.
         tokio::task::block_in_place(|| rescan(desk));
     }
-    match request {
-        Request::Explain { rack } => explain::explain(&rack, &desk.wonders).await,
-        Request::Site {} => desk.site.shown(),
-        asked => told::json(carry_out(asked, caller, desk).await, desk),
+    match request.understood(desk) {
+        Ok(Asked::Site) => desk.site.shown(),
+        Ok(Asked::Explain(rack)) => explain::explain(&rack, &desk.wonders).await,
+        Ok(Asked::Question(question)) => told::json(ask(question, desk).await, desk),
+        Ok(Asked::Drill { note, cluster, reason }) => {
+            told::json(drill::note(note, cluster.as_deref(), reason, caller, desk).await, desk)
+        }
+        Ok(Asked::Wish(wish)) => told::json(carry_out(wish, caller, desk).await, desk),
+        Err(why) => told::json(Told::Refused { why, index: None }, desk),
     }
 }
 
-async fn carry_out(asked: Request, caller: &Caller, desk: &Desk) -> Told {
-    let Wish { what, reason, dry_run } = match asked.into_wish(desk) {
-        Ok(Asked::Wish(wish)) => wish,
-        Ok(Asked::Question(question)) => return ask(question, desk).await,
-        Ok(Asked::Drill { note, cluster, reason }) => {
-            return drill::note(note, cluster.as_deref(), reason, caller, desk).await;
-        }
-        Err(why) => return Told::Refused { why, index: None },
-    };
+async fn carry_out(Wish { what, reason, dry_run }: Wish, caller: &Caller, desk: &Desk) -> Told {
     let operator = Operator { actor: caller.to_string(), reason };
     let operation = match what {
-        What::Transfer(request) => {
-            return ask(Question::Transfer { request, operator, dry_run }, desk).await;
-        }
+        What::Transfer(request) => return ask(Question::Transfer { request, operator, dry_run }, desk).await,
         What::Action(action) => operator.asks(action),
     };
     if let Err(refused) = members::greet(&operation, desk).await {

@@ -44,6 +44,10 @@ pub(super) enum Request {
 
 /// A request, understood.
 pub(super) enum Asked {
+    /// How the site is.
+    Site,
+    /// What drives the forecast of this rack or row.
+    Explain(String),
     /// A question.
     Question(Question),
     /// A word on a drill.
@@ -106,10 +110,12 @@ impl Request {
     }
 
     /// What is meant, where the site and the folder with models have what is named.
-    pub(super) fn into_wish(self, desk: &Desk) -> Result<Asked, String> {
+    pub(super) fn understood(self, desk: &Desk) -> Result<Asked, String> {
         let site = &desk.site.site;
         let (action, reason, dry_run) = match self {
-            Self::List {} | Self::Site {} | Self::Explain { .. } => return Ok(Asked::Question(Question::Models)),
+            Self::Site {} => return Ok(Asked::Site),
+            Self::Explain { rack } => return Ok(Asked::Explain(rack)),
+            Self::List {} => return Ok(Asked::Question(Question::Models)),
             Self::Cluster {} => return Ok(Asked::Question(Question::Cluster)),
             Self::Drill { drill, seed, stage, cluster, reason } => {
                 let note = DrillNote { drill, seed, stage: stage.into() };
