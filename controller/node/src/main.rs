@@ -7,6 +7,8 @@ mod control;
 mod data_folder;
 mod described;
 mod forecasting;
+mod known;
+mod modbus;
 mod nut;
 mod operator;
 mod plausibility;
