@@ -31,7 +31,7 @@ pub fn all() -> Result<()> {
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
     debian::ensure_unpacked(debian::ALERTMANAGER)?;
-    for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR] {
+    for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR, debian::MBPOLL, debian::MODBUS] {
         debian::ensure_unpacked(part)?;
     }
     let programs = target().join("debug");

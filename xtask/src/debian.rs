@@ -67,6 +67,12 @@ pub const NSS: Program = Program { name: "libnss3.so", package: "libnss3", purpo
 /// What that is linked with.
 pub const NSPR: Program = Program { name: "libnspr4.so", package: "libnspr4", purpose: "by libnss3" };
 
+/// Reads registers, as a building's supervision does.
+pub const MBPOLL: Program =
+    Program { name: "mbpoll", package: "mbpoll", purpose: "to read registers as supervision does" };
+/// What it is linked with.
+pub const MODBUS: Program = Program { name: "libmodbus.so.5", package: "libmodbus5", purpose: "by mbpoll" };
+
 /// Commits beside ours.
 pub const ETCD: Program = Program { name: "etcd", package: "etcd-server", purpose: "to be measured beside our log" };
 

@@ -1,6 +1,7 @@
 //! A replica's configuration: parsed once, into checked types, before anything starts.
 
 mod http;
+mod modbus;
 mod nut;
 mod peer_tls;
 
@@ -24,6 +25,8 @@ use toml::Spanned;
 
 pub use self::http::HttpConfig;
 use self::http::RawHttp;
+pub use self::modbus::ModbusConfig;
+use self::modbus::RawModbus;
 pub use self::nut::NutConfig;
 use self::nut::RawNut;
 pub use self::peer_tls::PeerTlsFiles;
@@ -86,6 +89,8 @@ pub struct Config {
     pub intake: Option<IntakeConfig>,
     /// How hosts are told to shut down; without it, they are not.
     pub nut: Option<NutConfig>,
+    /// Where a building's supervision reads; without it, it does not.
+    pub modbus: Option<ModbusConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
     /// File with the key that checkpoints of the log are signed with; without it, none are signed.
@@ -187,6 +192,7 @@ struct RawConfig {
     forecast: Option<RawForecast>,
     intake: Option<RawIntake>,
     nut: Option<RawNut>,
+    modbus: Option<RawModbus>,
     #[serde(default)]
     record: RawRecord,
     audit: Option<RawAudit>,
@@ -374,6 +380,7 @@ impl Checker<'_> {
             forecast: raw.forecast.as_ref().map(|files| self.forecast(files)).transpose()?,
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             nut: raw.nut.as_ref().map(|nut| self.nut(nut)).transpose()?,
+            modbus: raw.modbus.as_ref().map(|modbus| self.modbus(modbus)).transpose()?,
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
             roles: self.roles(&raw.roles)?,
@@ -625,6 +632,18 @@ listen = "127.0.0.1:7302"
         let config = with("listen = \"10.0.0.1:3493\"\nusers = \"nut.users\"").expect("good");
         let error = config.read_users().expect_err("absent").to_string();
         assert!(error.contains("nut.users: nut.users: cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn registers_are_read_from_elsewhere_only_when_that_was_said() {
+        let with = |section: &str| load(&format!("{GOOD}[modbus]\n{section}\n"));
+        assert!(load(GOOD).expect("good").modbus.is_none(), "off unless configured");
+        for good in ["listen = \"127.0.0.1:5020\"", "listen = \"10.0.0.1:502\"\nanyone = true"] {
+            assert!(with(good).expect("good").modbus.is_some(), "{good}");
+        }
+        let error = with("listen = \"10.0.0.1:502\"").expect_err("open");
+        assert!(error.contains("n2.toml:25: modbus.listen: 10.0.0.1:502 is not loopback"), "{error}");
+        assert!(with("listen = \"0.0.0.0:502\"\nanyone = false").is_err());
     }
 
     #[test]

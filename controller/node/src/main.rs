@@ -8,6 +8,8 @@ mod counted;
 mod data_folder;
 mod described;
 mod forecasting;
+mod known;
+mod modbus;
 mod nut;
 mod operator;
 mod plausibility;

@@ -5,7 +5,7 @@ pub mod certificates;
 pub mod cluster;
 pub mod live;
 pub mod plant;
-mod ports;
+pub mod ports;
 pub mod summary;
 pub(crate) mod wish;
 

@@ -27,6 +27,7 @@ pub const PAGES: &[(&str, Situation)] = &[
     ("field-network-failing.md", n3_listens_elsewhere),
     ("signals-missing.md", n3_takes_signals),
     ("nut-clients.md", Hall::all_well),
+    ("modbus-clients.md", Hall::all_well),
     ("election-pace.md", Hall::all_well),
     ("utility-outage.md", the_outages_are_over),
     ("generator-failure.md", Hall::all_well),
