@@ -273,7 +273,8 @@ fn every_executed_order_was_committed(records: &Records, log: &BTreeMap<u64, (u6
     for line in executed(records) {
         let Some((term, what)) = log.get(&line.fence_index) else { panic!("not in the log: {line:?}") };
         assert_eq!(*term, line.entry_term, "committed in another term: {line:?}");
-        let moves = ["transfer ", "release ", "charge "].iter().any(|word| what.contains(word));
+        // Caps come where storage is late by a third of a second, as on a machine that is busy when racks surge.
+        let moves = ["transfer ", "release ", "charge ", "cap ", "lift "].iter().any(|word| what.contains(word));
         assert!(moves && !what.contains("REFUSED"), "entry {} says {what}, but: {line:?}", line.fence_index);
         orders += 1;
     }
