@@ -1,24 +1,21 @@
 //! Replicas elsewhere: TLS 1.3 with certificates on both sides, the same line each way as on the socket.
 
-use std::fs::File;
-use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_raft::{PeerPems, PersonTls};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::{ANSWER_BYTES_MAX, ANSWER_DEADLINE, UnknownOutcome, read};
+use crate::pki;
 
 /// How long a replica may take to let somebody in.
 const CALL_DEADLINE: Duration = Duration::from_secs(3);
-/// Most bytes of a file of an identity.
-const PEM_BYTES_MAX: u64 = 1 << 20;
 
 /// A replica and where it listens for people: `n1=10.0.0.1:7401`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,21 +72,11 @@ async fn ask_one(At { replica, address }: At, tls: &PersonTls, request: &Value) 
 }
 
 fn open(identity: &Path) -> Result<PersonTls> {
-    let with = |ending: &str| text(Path::new(&format!("{}.{ending}", identity.display())));
-    let ca = text(&identity.with_file_name("ca.pem"))?;
+    let with = |ending: &str| pki::read(Path::new(&format!("{}.{ending}", identity.display())));
+    let ca = pki::read(&identity.with_file_name("ca.pem"))?;
     let (certificate, key) = (with("pem")?, with("key")?);
     PersonTls::new(PeerPems { ca: &ca, certificate: &certificate, key: &key, revoked: None })
         .with_context(|| format!("{}: no identity", identity.display()))
-}
-
-fn text(file: &Path) -> Result<String> {
-    let cannot = || format!("{}: cannot be read", file.display());
-    let mut text = String::new();
-    File::open(file).with_context(cannot)?.take(PEM_BYTES_MAX + 1).read_to_string(&mut text).with_context(cannot)?;
-    if text.len() as u64 > PEM_BYTES_MAX {
-        bail!("{}: is larger than {PEM_BYTES_MAX} bytes", file.display());
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -72,6 +72,13 @@ pub fn ask(of: &Of, request: &Value) -> Result<Value> {
     afar::ask(&of.at, of.identity.as_deref().context("nobody is named who asks: --identity")?, request)
 }
 
+/// That it was refused and why, for people, with the entry that says so where there is one; none where it was not refused.
+pub fn refusal(told: &Value) -> Option<String> {
+    let why = told["refused"].as_str()?;
+    let entry = told["index"].as_u64().map(|index| format!(" (entry {index} tells that it was asked for)"));
+    Some(format!("REFUSED   {why}{}\n", entry.unwrap_or_default()))
+}
+
 /// What a line of an answer says; an error where the replica has none.
 fn read(line: &str, from: &str) -> Result<Value> {
     let told: Value = serde_json::from_str(line).with_context(|| format!("{from}: no answer"))?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::ask::{Of, ask};
+use crate::ask::{Of, ask, refusal};
 use crate::output::Output;
 
 /// Asks the leader for a change and waits until it is committed; a refusal is a negative answer.
@@ -14,9 +14,8 @@ pub fn change(of: &Of, request: &Value, output: Output) -> Result<bool> {
 }
 
 fn words(request: &Value, told: &Value) -> String {
-    if let Some(why) = told["refused"].as_str() {
-        let entry = told["index"].as_u64().map(|index| format!(" (entry {index} tells that it was asked for)"));
-        return format!("REFUSED   {why}{}\n", entry.unwrap_or_default());
+    if let Some(refused) = refusal(told) {
+        return refused;
     }
     let done = if request["command"] == "add" { "a voting member" } else { "no member any longer" };
     let what = format!("n{} is {done}", request["replica"]);

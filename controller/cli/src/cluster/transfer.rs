@@ -3,19 +3,17 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ask::{How, ask};
+use crate::ask::{How, ask, refusal};
 use crate::output::Output;
 
 /// Asks the leader to hand over and waits until another leads; a refusal is a negative answer.
 pub fn transfer(how: &How, to: u16, output: Output) -> Result<bool> {
     let request = json!({ "command": "handover", "to": to, "reason": how.reason, "dry_run": how.dry_run });
     let told = ask(&how.of, &request)?;
-    let refused = told["refused"].as_str();
+    let refused = refusal(&told);
+    let done = refused.is_none();
     output.print(&told, || match (refused, told["leader"].as_u64()) {
-        (Some(why), _) => {
-            let entry = told["index"].as_u64().map(|index| format!(" (entry {index} tells that it was asked for)"));
-            format!("REFUSED   {why}{}\n", entry.unwrap_or_default())
-        }
+        (Some(refused), _) => refused,
         (None, Some(leader)) => format!(
             "done      n{leader} leads in term {}, {} ms after it was asked for\nlog       entry {}: `ridectl audit explain {}` tells it\n",
             told["term"], told["took_ms"], told["index"], told["index"]
@@ -23,5 +21,5 @@ pub fn transfer(how: &How, to: u16, output: Output) -> Result<bool> {
         (None, None) => format!("would be done: n{to} would lead; nothing was done\n"),
     })?;
     // Somebody else than was asked for leads where that one failed in this very moment.
-    Ok(refused.is_none() && (how.dry_run || told["leader"] == to))
+    Ok(done && (how.dry_run || told["leader"] == to))
 }

@@ -95,7 +95,8 @@ fn cluster(text: &str) -> Result<ClusterHex> {
     id.map(|id| ClusterHex(id.to_be_bytes())).ok_or_else(|| anyhow!("expected 32 hexadecimal digits"))
 }
 
-fn read(file: &Path) -> Result<String> {
+/// The text of a file with certificates, a key or a list, of at most [`BYTES_MAX`].
+pub fn read(file: &Path) -> Result<String> {
     let cannot = || format!("{}: cannot be read", file.display());
     let mut text = String::new();
     let opened = std::fs::File::open(file).with_context(cannot)?;

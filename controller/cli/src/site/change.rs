@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Why;
-use crate::ask::{UnknownOutcome, ask};
+use crate::ask::{UnknownOutcome, ask, refusal};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -42,10 +42,8 @@ fn confirmed(words: &str) -> Result<bool> {
 }
 
 fn tell(words: &str, told: &Value) -> String {
-    let index = told["index"].as_u64();
-    match (told["refused"].as_str(), index) {
-        (Some(why), Some(index)) => format!("REFUSED   {why} (entry {index} tells that it was asked for)\n"),
-        (Some(why), None) => format!("REFUSED   {why}\n"),
+    match (refusal(told), told["index"].as_u64()) {
+        (Some(refused), _) => refused,
         (None, Some(index)) => {
             format!("done      {words}\nlog       entry {index}: `ridectl audit show {index}` tells it\n")
         }

@@ -7,8 +7,8 @@ pub fn name(uid: u32) -> String {
     name_in(&users, uid).map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
 }
 
-/// The system's number of this user, and of the group that is his own.
-pub fn user(name: &str) -> Option<(u32, u32)> {
+/// The system's number of this user.
+pub fn user(name: &str) -> Option<u32> {
     user_in(&std::fs::read_to_string("/etc/passwd").ok()?, name)
 }
 
@@ -25,8 +25,8 @@ fn name_in(users: &str, uid: u32) -> Option<String> {
     })
 }
 
-fn user_in(users: &str, name: &str) -> Option<(u32, u32)> {
-    users.lines().filter_map(fields).find(|(found, ..)| *found == name).map(|(_, uid, gid)| (uid, gid))
+fn user_in(users: &str, name: &str) -> Option<u32> {
+    users.lines().filter_map(fields).find(|(found, ..)| *found == name).map(|(_, uid, _)| uid)
 }
 
 fn members_in(users: &str, groups: &str, group: &str) -> Vec<u32> {
@@ -58,10 +58,7 @@ mod tests {
     #[test]
     fn people_and_groups_are_those_of_the_files() {
         assert_eq!(name_in(USERS, 1000).as_deref(), Some("mira"));
-        assert_eq!(
-            (name_in(USERS, 7), user_in(USERS, "olu"), user_in(USERS, "nobody")),
-            (None, Some((1001, 50)), None)
-        );
+        assert_eq!((name_in(USERS, 7), user_in(USERS, "olu"), user_in(USERS, "nobody")), (None, Some(1001), None));
         assert_eq!(members_in(USERS, GROUPS, "ops"), [1000, 1001]);
         assert_eq!(members_in(USERS, GROUPS, "mira"), [1000]);
         assert!(members_in(USERS, GROUPS, "empty").is_empty() && members_in(USERS, GROUPS, "absent").is_empty());

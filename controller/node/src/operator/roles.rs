@@ -97,7 +97,7 @@ impl Holder {
     fn is(&self, caller: &Caller) -> bool {
         match (self, caller) {
             (Self::Uid(own), Caller::User(uid)) => own == uid,
-            (Self::User(name), Caller::User(uid)) => people::user(name).is_some_and(|(own, _)| own == *uid),
+            (Self::User(name), Caller::User(uid)) => people::user(name) == Some(*uid),
             (Self::Group(name), Caller::User(uid)) => people::members(name).contains(uid),
             (Self::Person(name), Caller::Person(person)) => name == person,
             _ => false,
