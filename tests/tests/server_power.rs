@@ -102,7 +102,7 @@ impl Desk {
     fn get(&self, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.http, ANSWER_MAX)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         match answer.split_once("\r\n\r\n") {
