@@ -140,6 +140,10 @@ fn reads_by_keyboard(hall: &mut Hall) {
     hall.browser.run("document.querySelector('.rack[data-rack=A2]').focus()");
     hall.browser.press(Key::Enter);
     hall.sees("its servers", "document.getElementById('details-body').innerText.match(/A2-s1\\s+[0-9.]+ kW/)");
+    hall.sees(
+        "what drives its forecast",
+        "document.getElementById('details-body').innerText.match(/together\\s+[+][0-9.]+ kW/)",
+    );
     hall.browser.press(Key::Escape);
 }
 

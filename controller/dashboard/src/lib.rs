@@ -7,6 +7,7 @@
 //! | `/api/events` | the newest [`Snapshot`] again and again, as server-sent events (`now` and `decisions`) |
 //! | `/api/snapshot` | the [`Snapshot`] as JSON |
 //! | `/api/servers` | what every server draws, a [`ServerView`] each, as JSON |
+//! | `/api/explain/RACK` | what drives the forecast of a rack, as JSON; one at a time, others are asked to come again (503) |
 //! | `/metrics` | Prometheus text |
 //!
 //! The control thread publishes by one pointer swap and never waits for a reader.
@@ -23,7 +24,7 @@ mod snapshot;
 mod tests;
 
 pub use decision::{AckView, DecisionView, RiskView};
-pub use server::{ServeError, Server, Servers};
+pub use server::{Explain, OnRequest, ServeError, Server, Servers};
 pub use site::{FeedPlace, KesmPlace, RackPlace, RowPlace, SiteView, TiePlace};
 pub use snapshot::{
     AlarmView, CapView, Counters, DisputeView, FeedView, KesmView, LegView, ModelsView, PlanView, QuarantineView,

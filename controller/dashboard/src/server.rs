@@ -2,18 +2,20 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::assets::{Asset, FILES};
 use crate::events::Events;
@@ -27,6 +29,24 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Tells what every server draws. Called on the web's runtime for each request, so it must not wait for anything.
 pub type Servers = Arc<dyn Fn() -> Vec<ServerView> + Send + Sync>;
+
+/// Tells what drives the forecast of the rack of this name, as JSON, by a deadline of its own.
+pub type Explain = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = serde_json::Value> + Send>> + Send + Sync>;
+
+/// What is told to those only who ask for it.
+#[derive(Clone)]
+pub struct OnRequest {
+    /// Of all servers.
+    pub servers: Servers,
+    /// Of one rack.
+    pub explain: Explain,
+}
+
+impl fmt::Debug for OnRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnRequest").finish_non_exhaustive()
+    }
+}
 
 /// A bound, not yet serving, web view.
 #[derive(Debug)]
@@ -67,7 +87,9 @@ impl std::error::Error for ServeError {}
 struct Shown {
     site: Arc<SiteView>,
     snapshot: Arc<ArcSwap<Snapshot>>,
-    servers: Servers,
+    on_request: OnRequest,
+    // The forecast's thread explains one rack in a tick, for operators as well: all pages together wait for one at a time.
+    explaining: Arc<Semaphore>,
     events: Events,
     metrics: PrometheusHandle,
 }
@@ -96,7 +118,7 @@ impl Server {
     }
 
     /// Serves until the runtime ends. Call it on a runtime. The site's peers must be origins.
-    pub fn serve(self, site: SiteView, snapshot: Arc<ArcSwap<Snapshot>>, servers: Servers) {
+    pub fn serve(self, site: SiteView, snapshot: Arc<ArcSwap<Snapshot>>, on_request: OnRequest) {
         let upkeep = self.metrics.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(UPKEEP);
@@ -107,7 +129,8 @@ impl Server {
         });
         let origins = Origins::new(&site.peers);
         let events = Events::start(Arc::clone(&snapshot));
-        let shown = Shown { site: Arc::new(site), snapshot, servers, events, metrics: self.metrics };
+        let explaining = Arc::new(Semaphore::new(1));
+        let shown = Shown { site: Arc::new(site), snapshot, on_request, explaining, events, metrics: self.metrics };
         let router = router(shown).layer(middleware::from_fn_with_state(origins, guard));
         tokio::spawn(async move { axum::serve(PatientListener::new(self.listener), router).await });
     }
@@ -119,6 +142,7 @@ fn router(shown: Shown) -> Router {
         .route("/api/snapshot", get(show))
         .route("/api/events", get(async |State(shown): State<Shown>| shown.events.open()))
         .route("/api/servers", get(show_servers))
+        .route("/api/explain/{rack}", get(explain))
         .route("/metrics", get(scrape))
         .with_state(shown);
     FILES.iter().fold(told, |router, file| {
@@ -136,7 +160,14 @@ async fn show(State(shown): State<Shown>) -> impl IntoResponse {
 }
 
 async fn show_servers(State(shown): State<Shown>) -> impl IntoResponse {
-    Json((shown.servers)())
+    Json((shown.on_request.servers)())
+}
+
+async fn explain(State(shown): State<Shown>, Path(rack): Path<String>) -> Response {
+    match shown.explaining.try_acquire() {
+        Ok(_turn) => Json((shown.on_request.explain)(rack).await).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "another page is being told: ask again\n").into_response(),
+    }
 }
 
 async fn scrape(State(shown): State<Shown>) -> impl IntoResponse {

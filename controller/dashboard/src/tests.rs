@@ -5,14 +5,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 use crate::assets::FILES;
 use crate::decision::DecisionView;
-use crate::server::Server;
+use crate::server::{Explain, OnRequest, Server};
 use crate::site::SiteView;
 use crate::snapshot::Snapshot;
 
@@ -25,6 +27,9 @@ const PACKED_BYTES_MAX: usize = 100_000;
 struct Page {
     address: SocketAddr,
     shown: Arc<ArcSwap<Snapshot>>,
+    /// Explanations that were begun, and what ends the one that waits.
+    entered: Arc<AtomicUsize>,
+    explained: Arc<Notify>,
     _runtime: Runtime,
 }
 
@@ -35,8 +40,19 @@ impl Page {
         let site = SiteView { name: "a <b>".into(), replica: 1, peers: vec![PEER.into()], ..SiteView::default() };
         let server = runtime.block_on(Server::bind_alone("127.0.0.1:0".parse().expect("good"))).expect("a free port");
         let address = server.address();
-        runtime.block_on(async { server.serve(site, Arc::clone(&shown), Arc::new(Vec::new)) });
-        Self { address, shown, _runtime: runtime }
+        let (entered, explained) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (count, leave) = (Arc::clone(&entered), Arc::clone(&explained));
+        let explain: Explain = Arc::new(move |rack| {
+            let (count, leave) = (Arc::clone(&count), Arc::clone(&leave));
+            Box::pin(async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                leave.notified().await;
+                serde_json::json!({ "name": rack })
+            })
+        });
+        let on_request = OnRequest { servers: Arc::new(Vec::new), explain };
+        runtime.block_on(async { server.serve(site, Arc::clone(&shown), on_request) });
+        Self { address, shown, entered, explained, _runtime: runtime }
     }
 
     fn ask(&self, path: &str, headers: &str) -> BufReader<TcpStream> {
@@ -157,6 +173,25 @@ fn a_viewer_hears_what_is_published_and_no_more_often_than_it_may() {
     }
     let most = ended.as_millis() / 200 + 3;
     assert!(heard <= most, "{heard} in {ended:?}");
+}
+
+#[test]
+fn one_forecast_is_explained_at_a_time_and_the_next_one_after_it() {
+    let page = Page::open();
+    for number in 1..=2 {
+        let mut first = page.ask("/api/explain/A%201", "connection: close\r\n");
+        let begun = std::time::Instant::now();
+        while page.entered.load(Ordering::SeqCst) < number {
+            assert!(begun.elapsed() < DEADLINE, "never asked");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (head, _) = page.get("/api/explain/A2", "");
+        assert!(head.starts_with("http/1.1 503"), "{head}");
+        page.explained.notify_one();
+        let mut answer = String::new();
+        first.read_to_string(&mut answer).expect("answered");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{\"name\":\"A 1\"}"), "{answer}");
+    }
 }
 
 #[test]

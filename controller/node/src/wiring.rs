@@ -21,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use ridethrough_core::site::{ServerId, Site};
-use ridethrough_dashboard::{Server, ServerView, Snapshot};
+use ridethrough_dashboard::{OnRequest, Server, ServerView, Snapshot};
 use ridethrough_intake::{Intake, Mapping, Server as IntakeServer, Signals, Token};
 use ridethrough_link::{Link, LinkConfig, Rank, Urgency, claim};
 use ridethrough_model::{LoadError, ServerForecast, SignedModel};
@@ -189,7 +189,6 @@ pub fn run(file: &Path) -> Result<()> {
     let forecast_of = ServersTold::default();
     let servers = server_views(&site, &power, &forecast_of);
     let place = site_view(&site, &config);
-    web.block_on(async { server.serve(place, Arc::clone(&shown), servers) });
     web.block_on(async { shown_meters::start(&site, Arc::clone(&shown)) });
     // Held until the end: it serves while its runtime lives.
     let _serving = intake.map(|door| door.serve(token));
@@ -211,7 +210,9 @@ pub fn run(file: &Path) -> Result<()> {
     let recording = Recording::start(&config, &site, Arc::clone(&signals), Arc::clone(&power))
         .context("cannot start the record thread")?;
     let (asks, asked) = tokio::sync::mpsc::channel(operator::WAITING_MAX);
-    let wonders = Wonders { site: Arc::clone(&site), queue: forecasting.wondering() };
+    let wonders = Arc::new(Wonders { site: Arc::clone(&site), queue: forecasting.wondering() });
+    let on_request = OnRequest { servers, explain: explained(&wonders) };
+    web.block_on(async { server.serve(place, Arc::clone(&shown), on_request) });
     let desk = Desk {
         prober: replica.prober(),
         library: Mutex::new(library),
@@ -302,6 +303,14 @@ fn server_views(site: &Arc<Site>, power: &Arc<ServerPower>, told: &ServersTold) 
             server_view(&server.name, power.read(id, now), told.get(id.index()).copied().flatten())
         };
         site.servers.iter().zip(power.servers()).map(view).collect()
+    })
+}
+
+fn explained(wonders: &Arc<Wonders>) -> ridethrough_dashboard::Explain {
+    let wonders = Arc::clone(wonders);
+    Arc::new(move |rack| {
+        let wonders = Arc::clone(&wonders);
+        Box::pin(async move { operator::explain::explain(&rack, &wonders).await })
     })
 }
 

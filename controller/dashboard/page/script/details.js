@@ -4,9 +4,9 @@ import { byId, element, text } from "./dom.js";
 import { kilojoules, kilowatts, percent, seconds, span, UNKNOWN } from "./format.js";
 import { commitOf, stateOf } from "./panels.js";
 
-/** How often servers are asked after while a rack is open, ms; and how long an answer may take, ms. */
-const SERVERS_MS = 1000;
-const ANSWER_MS = 2000;
+/** What is told on request only, while a rack is open: how often it is asked, ms; and how long an answer may take, ms. */
+const EVERY_MS = { servers: 1000, explain: 3000 };
+const ANSWER_MS = 2500;
 
 const list = pairs => element("dl", {}, ...pairs.flatMap(([name, value]) =>
   [element("dt", {}, name), element("dd", {}, String(value ?? UNKNOWN))]));
@@ -17,6 +17,20 @@ function table(caption, heads, rows) {
   return element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body));
 }
 
+/** The parts of a forecast, which add up to it. @param {any} told */
+function drivers(told) {
+  if (!told) return null;
+  const parts = told.explained;
+  if (!parts) return element("p", {}, `What drives the forecast: ${told.error ?? "no model speaks of this rack; the rule does"}.`);
+  // What rounds to nothing has no sign.
+  const signed = watts => `${watts <= -50 ? "−" : watts < 50 ? "" : "+"}${kilowatts(Math.abs(watts))}`;
+  const row = (what, part) => [what, signed(part.peak_p50_watts), signed(part.peak_p99_watts)];
+  return table("What drives the highest expected in the next 30 s", ["part", "P50", "P99"], [
+    row("if it had always drawn this", parts.flat), ...parts.drivers.map(part => row(part.driver, part)),
+    row("its own record of misses", parts.calibration), row("together", parts.issued),
+  ]);
+}
+
 export class Details {
   /** @param {import("./types.js").Site} site */
   constructor(site) {
@@ -24,9 +38,7 @@ export class Details {
     this.dialog = /** @type {HTMLDialogElement} */ (byId("details"));
     /** @type {?{kind: string, name: string}} */
     this.shown = null;
-    /** @type {Map<string, object>} */
-    this.servers = new Map();
-    this.asked = 0;
+    this.forget();
     byId("details-close").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => { this.shown = null; });
   }
@@ -35,7 +47,7 @@ export class Details {
   open(kind, name, view) {
     this.shown = { kind, name };
     this.told = "";
-    this.servers.clear();
+    this.forget();
     this.update(view);
     if (!this.dialog.open) this.dialog.showModal();
   }
@@ -58,7 +70,8 @@ export class Details {
     const place = this.site.racks.findIndex(rack => rack.name === name);
     const [rack, rackNow] = [this.site.racks[place], now.racks[place]];
     const [transfer, cap] = [now.transfers.find(one => one.rack === name), now.caps.find(one => one.rack === name)];
-    this.askServers(view.origin);
+    this.ask("servers", `${view.origin}/api/servers`);
+    this.ask("explain", `${view.origin}/api/explain/${encodeURIComponent(name)}`);
     const facts = [
       ["Draws through its breaker", kilowatts(rackNow.draw_watts)], ["Servers take", kilowatts(rackNow.load_watts)],
       ["Limit of the breaker", kilowatts(rackNow.limit_watts)], ["All servers' ratings", kilowatts(rack.nameplate_watts)],
@@ -69,11 +82,12 @@ export class Details {
       ["Transfer", transfer ? `${transfer.id}: up to ${kilowatts(transfer.watts)} from ${transfer.from.join(" + ")}, ${seconds(transfer.left_ms)} s left, ${transfer.phase}` : "none"],
       ["Cap", cap ? `${kilowatts(cap.cap_watts)}, tiers 1–${cap.tiers_kept} kept, ${seconds(cap.left_ms)} s left: ${cap.reason}` : "none"],
     ];
+    const servers = new Map((this.answers.servers ?? []).map(server => [server.name, server]));
     const rows = rack.servers.map(server => {
-      const told = this.servers.get(server);
+      const told = servers.get(server);
       return [server, kilowatts(told?.power_watts), told?.source ?? UNKNOWN, kilowatts(told?.forecast_p50_watts)];
     });
-    return [`Rack ${name}`, [list(facts), table("Servers", ["server", "takes", "by", "P50 in 30 s"], rows)]];
+    return [`Rack ${name}`, [list(facts), drivers(this.answers.explain), table("Servers", ["server", "takes", "by", "P50 in 30 s"], rows)]];
   }
 
   kesm(view, name) {
@@ -131,16 +145,26 @@ export class Details {
     ]];
   }
 
-  /** Servers are told on request only. */
-  async askServers(origin) {
-    const clock = performance.now();
-    if (clock - this.asked < SERVERS_MS) return;
-    this.asked = clock;
+  /** Forgets what was told of another one. */
+  forget() {
+    /** @type {{servers?: object[], explain?: object}} */
+    this.answers = {};
+    /** @type {{[what: string]: number}} */
+    this.asked = {};
+  }
+
+  /** Asks again if it is time to; an answer for what is not open any more is nobody's. */
+  async ask(what, address) {
+    const [clock, answers] = [performance.now(), this.answers];
+    if (clock - (this.asked[what] ?? -Infinity) < EVERY_MS[what]) return;
+    this.asked[what] = clock;
     try {
-      const answer = await fetch(`${origin}/api/servers`, { signal: AbortSignal.timeout(ANSWER_MS) });
-      this.servers = new Map((await answer.json()).map(server => [server.name, server]));
+      const answer = await fetch(address, { signal: AbortSignal.timeout(ANSWER_MS) });
+      // Another page is being told: what was told last stands until the next time.
+      if (answer.status === 503) return;
+      answers[what] = await answer.json();
     } catch {
-      this.servers.clear();
+      delete answers[what];
     }
   }
 }

@@ -114,7 +114,7 @@ pub struct Desk {
     /// Who calls replicas that are to be members.
     pub prober: Prober,
     /// Where explanations of forecasts come from.
-    pub wonders: Wonders,
+    pub wonders: Arc<Wonders>,
     /// Whether it may be drilled.
     pub drilled: Drilled,
     /// The site, and how it is.

@@ -40,7 +40,8 @@ impl Socket {
         let drilled = Drilled { cluster: "hall-7".into(), demo: false };
         let site = Shown { site: Arc::clone(&wonders.site), snapshot: Arc::default() };
         let denials = Denials::default();
-        let desk = Desk { library, arrivals, asks, control, prober, wonders, drilled, site, denials };
+        let desk =
+            Desk { library, arrivals, asks, control, prober, wonders: Arc::new(wonders), drilled, site, denials };
         runtime.block_on(async { open(home.path(), Given::default(), None, desk) });
         Self { _runtime: runtime, home, asked }
     }
