@@ -1,5 +1,6 @@
 //! Three real replicas on loopback, in a folder of their own: started, killed, restarted and stopped as processes.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -92,6 +93,8 @@ pub struct Node {
     pub dpcn_b: SocketAddr,
     /// Where it tells hosts that they have to shut down; none where somebody else's does not.
     pub nut: Option<SocketAddr>,
+    /// What is in its environment besides ours.
+    pub environment: Vec<(OsString, OsString)>,
     /// The public half of the key that it signs checkpoints of its log with.
     pub witness: WitnessKey,
     http: SocketAddr,
@@ -156,7 +159,7 @@ impl Cluster {
         }
         let log = OpenOptions::new().create(true).append(true).open(&node.log)?;
         let mut command = Command::new(&program);
-        command.args(["run", "--config"]).arg(&node.config);
+        command.args(["run", "--config"]).arg(&node.config).envs(node.environment.iter().cloned());
         // A process group of its own: Ctrl-C in the terminal is for the demo, which then ends its children in order.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
         node.child = Some(command.spawn().with_context(|| format!("cannot start {}", program.display()))?);
@@ -383,6 +386,7 @@ impl Node {
             dpcn,
             dpcn_b: address("dpcn", "listen_b").unwrap_or(dpcn),
             nut: address("nut", "listen").ok(),
+            environment: Vec::new(),
             witness: SigningKey::parse(&key)?.public(),
             http: address("http", "listen")?,
             log: PathBuf::new(),
@@ -423,6 +427,7 @@ impl Node {
             dpcn: SocketAddr::new(LAN_A.into(), own.dpcn),
             dpcn_b: SocketAddr::new(LAN_B.into(), own.dpcn_b),
             nut: Some(local(own.nut)),
+            environment: Vec::new(),
             http: local(own.http),
             child: None,
             attached: false,

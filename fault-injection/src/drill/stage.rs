@@ -58,7 +58,7 @@ impl Stage {
         };
         let mut wires = Wires::default();
         let with_wires = drill.faults.iter().any(|fault| fault.kind.is_between_replicas());
-        let cluster =
+        let mut cluster =
             Cluster::prepare_over(
                 &setup,
                 |from, to, listens| {
@@ -67,6 +67,9 @@ impl Stage {
             )?;
         if drill.faults.iter().any(|fault| matches!(fault.kind, Kind::DiskFull { .. })) {
             super::faults::small_disks(&cluster)?;
+        }
+        if drill.faults.iter().any(|fault| matches!(fault.kind, Kind::ClockStep { .. })) {
+            super::faults::own_clocks(&mut cluster)?;
         }
         let setting =
             Site { scenario: &scenario, cluster: &cluster, home, orders: drill.orders, networks: Networks::Two };

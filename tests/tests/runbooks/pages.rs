@@ -20,6 +20,7 @@ pub const PAGES: &[(&str, Situation)] = &[
     ("device-quarantined.md", a_module_is_locked),
     ("rack-draws-oddly.md", Hall::all_well),
     ("decisions-late.md", Hall::all_well),
+    ("clock-off.md", Hall::all_well),
     ("replica-unreachable.md", n3_is_stopped),
     ("operator-socket.md", the_socket_of_n3_is_gone),
     ("checkpoint-not-signed.md", the_key_of_n3_is_gone),

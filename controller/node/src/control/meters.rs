@@ -9,12 +9,13 @@ use ridethrough_core::mode::Mode;
 use ridethrough_core::site::{FeedId, Site};
 use ridethrough_intake::{Signal, Signals};
 
+use crate::clock::wall_unix_ms;
 use crate::counted::set;
 
 const MODES: [Mode; 5] = [Mode::Normal, Mode::RideThrough, Mode::Generator, Mode::OrderlyShutdown, Mode::Recovery];
 const PHASES: [Phase; 3] = [Phase::Supplying, Phase::Drawing, Phase::Held];
-/// How often the signals of servers are counted.
-const SIGNALS_TOLD_EVERY: Duration = Duration::from_secs(1);
+/// How often what costs too much for every tick, or changes too slowly for it, is told.
+const SLOWLY: Duration = Duration::from_secs(1);
 
 /// The control thread's metrics of what stands. Install the recorder before they are made.
 pub struct Meters {
@@ -29,7 +30,8 @@ pub struct Meters {
     quarantined: Gauge,
     implausible: Counter,
     signals: [(Signal, Gauge); Signal::ALL.len()],
-    signals_told: Option<Instant>,
+    wall_clock: Gauge,
+    slowly_told: Option<Instant>,
 }
 
 impl Meters {
@@ -54,7 +56,8 @@ impl Meters {
             implausible: counter!("ridethrough_readings_rejected_total"),
             signals: Signal::ALL
                 .map(|signal| (signal, gauge!("ridethrough_intake_heard", "signal" => signal.as_str()))),
-            signals_told: None,
+            wall_clock: gauge!("ridethrough_wall_clock_unix_seconds"),
+            slowly_told: None,
         }
     }
 
@@ -79,13 +82,16 @@ impl Meters {
         self.implausible.absolute(implausible);
     }
 
-    /// Tells once a second of how many parts each signal can be read: looking at all costs too much for every tick.
-    pub fn tell_signals(&mut self, signals: &Signals) {
+    /// Tells once a second what the wall clock says, and of how many parts each signal can be read: looking at all costs
+    /// too much for every tick.
+    pub fn tell_slowly(&mut self, signals: &Signals) {
         let now = Instant::now();
-        if self.signals_told.is_some_and(|told| now.duration_since(told) < SIGNALS_TOLD_EVERY) {
+        if self.slowly_told.is_some_and(|told| now.duration_since(told) < SLOWLY) {
             return;
         }
-        self.signals_told = Some(now);
+        self.slowly_told = Some(now);
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds of this age are far below 2^53")]
+        self.wall_clock.set(wall_unix_ms() as f64 / 1_000.0);
         for (signal, gauge) in &self.signals {
             set(gauge, signals.heard(*signal, now).1);
         }
@@ -111,6 +117,10 @@ fn describe() {
     describe_gauge!("ridethrough_devices_held", "Devices that an operator holds");
     describe_gauge!("ridethrough_manual", "1 while an operator has taken over the whole site");
     describe_gauge!("ridethrough_devices_quarantined", "Devices that are not relied on");
+    describe_gauge!(
+        "ridethrough_wall_clock_unix_seconds",
+        "This replica's wall clock, once a second; certificates are judged by it, and no decision"
+    );
     describe_counter!("ridethrough_readings_rejected_total", "Readings that could not be");
     describe_gauge!(
         "ridethrough_intake_heard",

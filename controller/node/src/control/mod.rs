@@ -389,7 +389,7 @@ impl ControlThread {
         let ledger = self.control.ledger().as_of(ledger_now);
         let (view, forecasts) = (self.control.view(), self.control.forecasts());
         self.meters.tell(&ledger, view.implausible(), quarantined.len());
-        self.meters.tell_signals(&self.parts.signals);
+        self.meters.tell_slowly(&self.parts.signals);
         if let (Some(audited), Some(status)) = (&self.audited, self.parts.replica.audit()) {
             audited.tell(status);
         }

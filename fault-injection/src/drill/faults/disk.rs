@@ -9,7 +9,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use super::super::stage::Stage;
-use super::Fault;
+use super::{Fault, start_if_ended};
 use crate::demo::cluster::Cluster;
 
 /// One bit of a log flips while its replica is down.
@@ -175,11 +175,6 @@ impl Fault for Full {
     fn recover(&mut self, stage: &mut Stage) -> Result<()> {
         let Some(filler) = self.filler.take() else { return Ok(()) };
         fs::remove_file(filler)?;
-        // A replica that stopped for it is started again, as its service manager would.
-        if stage.cluster.ended()?.iter().any(|(id, _)| *id == self.id) {
-            stage.cluster.kill(self.id)?;
-            stage.cluster.start(self.id)?;
-        }
-        Ok(())
+        start_if_ended(stage, self.id)
     }
 }

@@ -1,18 +1,21 @@
 //! How a fault is done, how it is seen to work, and how it is ended. One file per family.
 
 mod attack;
+mod clock;
 mod device;
 mod disk;
 mod field;
 mod model;
 mod peers;
 mod process;
+mod syncs;
 
 use anyhow::{Result, bail};
 
 use super::file::{FaultSpec, Kind, MODULE_IN_USE};
 use super::stage::Stage;
 
+pub(super) use self::clock::own_clocks;
 pub(super) use self::disk::small_disks;
 
 /// A fault under way.
@@ -61,8 +64,20 @@ fn to_one(kind: &Kind, id: u16) -> Result<Box<dyn Fault>> {
         Kind::BitRot { .. } => Box::new(disk::BitRot::new(id)),
         Kind::LostDisk { .. } => Box::new(disk::LostDisk::new(id)),
         Kind::DiskFull { .. } => Box::new(disk::Full::new(id)),
+        Kind::SlowSyncs { ms, .. } => Box::new(syncs::Syncs::late(id, *ms)),
+        Kind::FailedSyncs { .. } => Box::new(syncs::Syncs::fail(id)),
+        Kind::ClockStep { by_s, .. } => Box::new(clock::Step::new(id, *by_s)),
         Kind::ModelSwapped { .. } => Box::new(model::Swapped::new(id)),
         Kind::Flood { per_second, .. } => Box::new(attack::Flood::new(id, *per_second)),
         other => bail!("{}: not done to one replica", other.describe()),
     })
+}
+
+/// Starts a replica that stopped for its fault again, as its service manager would.
+fn start_if_ended(stage: &mut Stage, id: u16) -> Result<()> {
+    if stage.cluster.ended()?.iter().any(|(ended, _)| *ended == id) {
+        stage.cluster.kill(id)?;
+        stage.cluster.start(id)?;
+    }
+    Ok(())
 }

@@ -11,6 +11,9 @@ use super::SECONDS_MAX;
 use crate::plant::fault::DeviceFault;
 use crate::realtime::{Impairment, Way};
 
+/// A wall clock is off by at most so many seconds: a day.
+const CLOCK_STEP_S_MAX: u32 = 86_400;
+
 /// A fault with its time.
 #[derive(Clone, Debug)]
 pub struct FaultSpec {
@@ -165,6 +168,12 @@ pub enum Kind {
     LostDisk { target: Target },
     /// Nothing more fits on its disk; room is made at the end. Needs root.
     DiskFull { target: Target },
+    /// Every data sync of its log begins so many milliseconds late. Needs strace, and root where tracing is restricted.
+    SlowSyncs { target: Target, ms: u32 },
+    /// Every data sync of its log fails; if it has stopped, it is started again at the end. Needs what slow ones need.
+    FailedSyncs { target: Target },
+    /// Its wall clock is so many seconds ahead, or behind; set right at the end. Needs libfaketime.
+    ClockStep { target: Target, by_s: i32 },
     /// Its model's file is swapped for something else, and it is started again.
     ModelSwapped { target: Target },
     /// Somebody without a key sends so many datagrams a second to its field port.
@@ -187,6 +196,9 @@ impl Kind {
             | Self::BitRot { target }
             | Self::LostDisk { target }
             | Self::DiskFull { target }
+            | Self::SlowSyncs { target, .. }
+            | Self::FailedSyncs { target }
+            | Self::ClockStep { target, .. }
             | Self::ModelSwapped { target }
             | Self::Flood { target, .. } => Some(*target),
             Self::FieldNetwork { target, .. } => *target,
@@ -225,6 +237,9 @@ impl Kind {
             Self::BitRot { target } => format!("one bit in the log of {target} flips while it is down"),
             Self::LostDisk { target } => format!("{target} comes back with an empty disk"),
             Self::DiskFull { target } => format!("nothing more fits on the disk of {target}"),
+            Self::SlowSyncs { target, ms } => format!("every sync of the log of {target} begins {ms} ms late"),
+            Self::FailedSyncs { target } => format!("every sync of the log of {target} fails"),
+            Self::ClockStep { target, by_s } => format!("the wall clock of {target} is off by {by_s:+} s"),
             Self::ModelSwapped { target } => format!("the model of {target} is another file after a restart"),
             Self::Flood { target, per_second } => {
                 format!("somebody without a key sends {per_second} datagrams a second to {target}")
@@ -353,7 +368,12 @@ impl FaultSpec {
             Kind::Flood { per_second, .. } if !(1..=200_000).contains(per_second) => {
                 Err(format!("per_second: {per_second}, expected 1 to 200000"))
             }
-            Kind::PeerDelay { ms, .. } if *ms > 10_000 => Err(format!("ms: {ms}, expected at most 10000")),
+            Kind::PeerDelay { ms, .. } | Kind::SlowSyncs { ms, .. } if *ms > 10_000 => {
+                Err(format!("ms: {ms}, expected at most 10000"))
+            }
+            Kind::ClockStep { by_s, .. } if *by_s == 0 || by_s.unsigned_abs() > CLOCK_STEP_S_MAX => {
+                Err(format!("by_s: {by_s}, expected at most {CLOCK_STEP_S_MAX} s, ahead (+) or behind (-)"))
+            }
             Kind::PeerDamage { permille, .. } if *permille > 1_000 => {
                 Err(format!("permille: {permille}, expected at most 1000"))
             }

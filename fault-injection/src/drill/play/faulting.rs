@@ -127,5 +127,6 @@ const fn takes_the_leader(kind: &Kind) -> bool {
             | Kind::HandOver { .. }
             | Kind::Partition { .. }
             | Kind::LostDisk { .. }
+            | Kind::FailedSyncs { .. }
     )
 }
