@@ -37,7 +37,7 @@ mod wire;
 pub use intake::{Intake, Now, Refused};
 pub use limits::{LimitFault, Limits};
 pub use mapping::{Kind, Mapping, MappingError};
-pub use server::{ServeError, Server};
+pub use server::Server;
 pub use signals::{Part, Reading, Signal, Signals};
 pub use tally::{Fate, Tally};
 pub use token::{Token, TokenError};

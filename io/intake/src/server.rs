@@ -1,7 +1,6 @@
 //! The HTTP side: one path, POST only, on whatever runtime it is given. What is cheap to refuse is refused first.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,7 +12,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use ridethrough_door::{CannotListen, Door};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::intake::{Intake, Now};
@@ -31,8 +31,6 @@ const PATH: &str = "/api/v1/write";
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
-/// How long nobody is let in when the system has no room for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// When a sender that was sent away should come again, seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 /// Counts of what was written, as 2.0 demands.
@@ -47,27 +45,8 @@ type Answer = Response<Full<Bytes>>;
 /// A bound, not yet serving, intake.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    door: Door,
 }
-
-/// Why there is no intake.
-#[derive(Debug)]
-pub struct ServeError {
-    /// The address that cannot be bound.
-    pub address: SocketAddr,
-    /// Why.
-    pub reason: std::io::Error,
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, reason } = self;
-        write!(f, "intake.listen: cannot bind {address}: {reason}; choose another address or stop what uses it")
-    }
-}
-
-impl std::error::Error for ServeError {}
 
 /// What every connection shares.
 struct Desk {
@@ -87,15 +66,13 @@ struct Declined {
 
 impl Server {
     /// Binds the address, so that a port in use is known before anything starts.
-    pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(address).await.map_err(|reason| ServeError { address, reason })?;
-        let address = listener.local_addr().unwrap_or(address);
-        Ok(Self { listener, address })
+    pub async fn bind(address: SocketAddr) -> Result<Self, CannotListen> {
+        Ok(Self { door: Door::bind("intake.listen", address).await? })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.door.address()
     }
 
     /// Serves until the runtime ends. Call it on a runtime, after the metrics' recorder was installed. Without a token
@@ -110,16 +87,13 @@ impl Server {
             meters: Meters::new(),
         });
         let connections = Arc::new(Semaphore::new(limits.connections_max));
-        tokio::spawn(accept(self.listener, desk, connections));
+        tokio::spawn(accept(self.door, desk, connections));
     }
 }
 
-async fn accept(listener: TcpListener, desk: Arc<Desk>, connections: Arc<Semaphore>) {
+async fn accept(door: Door, desk: Arc<Desk>, connections: Arc<Semaphore>) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
+        let (stream, _) = door.next().await;
         let Ok(place) = Arc::clone(&connections).try_acquire_owned() else {
             desk.meters.connection_refused();
             continue;
@@ -133,8 +107,6 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>, connections: Arc<Semapho
 }
 
 async fn speak(stream: TcpStream, desk: Arc<Desk>) {
-    // An answer is one small packet: it need not wait for more.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let desk = Arc::clone(&desk);
         async move { Ok::<_, Infallible>(desk.answer(request).await) }

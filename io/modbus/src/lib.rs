@@ -41,5 +41,5 @@ pub use desk::Desk;
 pub use exception::Exception;
 pub use layout::{Counts, Layout, TooLarge};
 pub use limits::Limits;
-pub use server::{ServeError, Server};
+pub use server::Server;
 pub use shown::{FeedShown, KesmShown, KesmState, RackShown, Shown, SiteShown, Standing};

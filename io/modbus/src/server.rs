@@ -1,12 +1,12 @@
 //! The sockets: frames in, answers out, on whatever runtime it is given.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ridethrough_door::{CannotListen, Door};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -15,60 +15,33 @@ use crate::frame::{HEADER_BYTES, Header};
 use crate::limits::Limits;
 use crate::meters::Ended;
 
-/// How long nobody is let in when the system has no room for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// A bound, not yet serving, server.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    door: Door,
 }
-
-/// Why there is no server.
-#[derive(Debug)]
-pub struct ServeError {
-    /// The address that cannot be bound.
-    pub address: SocketAddr,
-    /// Why.
-    pub reason: std::io::Error,
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, reason } = self;
-        write!(f, "modbus.listen: cannot bind {address}: {reason}; choose another address or stop what uses it")
-    }
-}
-
-impl std::error::Error for ServeError {}
 
 impl Server {
     /// Binds the address, so that a port in use is known before anything starts.
-    pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(address).await.map_err(|reason| ServeError { address, reason })?;
-        let address = listener.local_addr().unwrap_or(address);
-        Ok(Self { listener, address })
+    pub async fn bind(address: SocketAddr) -> Result<Self, CannotListen> {
+        Ok(Self { door: Door::bind("modbus.listen", address).await? })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.door.address()
     }
 
     /// Serves until the runtime ends. Call it on a runtime.
     pub fn serve(self, desk: Desk, limits: Limits) {
-        tokio::spawn(accept(self.listener, Arc::new(desk), limits));
+        tokio::spawn(accept(self.door, Arc::new(desk), limits));
     }
 }
 
-async fn accept(listener: TcpListener, desk: Arc<Desk>, limits: Limits) {
+async fn accept(door: Door, desk: Arc<Desk>, limits: Limits) {
     let places = Arc::new(Semaphore::new(limits.connections_max));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
+        let (stream, _) = door.next().await;
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             desk.meters.ended(Ended::TooMany);
             continue;
@@ -94,8 +67,6 @@ struct Talk {
 impl Talk {
     /// Answers until the other side ends it, or has to be sent away for a reason.
     async fn go_on(&mut self, desk: &Desk) -> Result<(), Ended> {
-        // An answer is one small packet: it need not wait for more.
-        let _ = self.stream.set_nodelay(true);
         let each = Duration::from_secs(1) / self.limits.requests_per_second.max(1);
         let mut turn = Instant::now();
         while let Some((header, request)) = self.frame().await? {

@@ -17,7 +17,7 @@
 //! | `variables` | what that is called |
 //! | `users` | who may log in |
 //! | `session` | one connection's questions and answers; no socket, no clock |
-//! | `server`, `places`, `pace` | sockets, limits and deadlines |
+//! | `server`, `pace` | sockets, limits and deadlines |
 //! | `fault`, `limits`, `meters` | the codes of refusals, what is borne, what is counted |
 
 #![forbid(unsafe_code)]
@@ -29,7 +29,6 @@ mod limits;
 mod logins;
 mod meters;
 mod pace;
-mod places;
 mod server;
 mod session;
 mod users;
@@ -40,6 +39,6 @@ pub use command::Command;
 pub use fault::Fault;
 pub use fleet::{Board, Fleet, FleetError, Flow, Power, Ups, UpsView};
 pub use limits::Limits;
-pub use server::{ServeError, Server};
+pub use server::Server;
 pub use session::{Answer, Desk, Session};
 pub use users::{Role, Users, UsersError};

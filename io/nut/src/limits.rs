@@ -8,7 +8,7 @@ pub struct Limits {
     /// Connections at once.
     pub connections_max: usize,
     /// Of them, from one address.
-    pub connections_of_address_max: u16,
+    pub connections_of_address_max: usize,
     /// The longest line, bytes, without its end.
     pub line_bytes_max: usize,
     /// How long a connection may take for its next whole line.

@@ -1,76 +1,48 @@
 //! The sockets: lines in, answers out, on whatever runtime it is given.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use ridethrough_door::{CannotListen, Door, Full, Place, Places};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::meters::Ended;
 use crate::pace::Pace;
-use crate::places::{Full, Place, Places};
 use crate::session::{Answer, Desk, Session};
-
-/// How long nobody is let in when the system has no room for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound, not yet serving, server.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    door: Door,
 }
-
-/// Why there is no server.
-#[derive(Debug)]
-pub struct ServeError {
-    /// The address that cannot be bound.
-    pub address: SocketAddr,
-    /// Why.
-    pub reason: std::io::Error,
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, reason } = self;
-        write!(f, "nut.listen: cannot bind {address}: {reason}; choose another address or stop what uses it")
-    }
-}
-
-impl std::error::Error for ServeError {}
 
 impl Server {
     /// Binds the address, so that a port in use is known before anything starts.
-    pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(address).await.map_err(|reason| ServeError { address, reason })?;
-        let address = listener.local_addr().unwrap_or(address);
-        Ok(Self { listener, address })
+    pub async fn bind(address: SocketAddr) -> Result<Self, CannotListen> {
+        Ok(Self { door: Door::bind("nut.listen", address).await? })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.door.address()
     }
 
     /// Serves until the runtime ends. Call it on a runtime.
     pub fn serve(self, desk: Desk, limits: Limits) {
-        tokio::spawn(accept(self.listener, Arc::new(desk), limits));
+        tokio::spawn(accept(self.door, Arc::new(desk), limits));
     }
 }
 
-async fn accept(listener: TcpListener, desk: Arc<Desk>, limits: Limits) {
-    let places = Places::new(limits);
+async fn accept(door: Door, desk: Arc<Desk>, limits: Limits) {
+    let places = Places::new(limits.connections_max, limits.connections_of_address_max);
     loop {
-        let Ok((stream, from)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
+        let (stream, from) = door.next().await;
         match places.take(from.ip()) {
             Ok(place) => {
                 tokio::spawn(speak(stream, from, place, Arc::clone(&desk), limits));
@@ -83,8 +55,6 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>, limits: Limits) {
 
 async fn speak(stream: TcpStream, from: SocketAddr, place: Place, desk: Arc<Desk>, limits: Limits) {
     desk.meters.connections(1.0);
-    // An answer is one small packet: it need not wait for more.
-    let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let mut session = Session::new(from.ip());
     let mut talk = Talk { read: BufReader::with_capacity(limits.line_bytes_max, read), write, limits };

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::limits::Limits;
-
 /// Why somebody is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
@@ -18,8 +16,9 @@ pub enum Full {
 /// The connections that there are.
 #[derive(Debug)]
 pub struct Places {
-    taken: Mutex<(usize, HashMap<IpAddr, u16>)>,
-    limits: Limits,
+    taken: Mutex<(usize, HashMap<IpAddr, usize>)>,
+    all_max: usize,
+    of_address_max: usize,
 }
 
 /// One connection's place, given back when it is dropped.
@@ -30,18 +29,20 @@ pub struct Place {
 }
 
 impl Places {
-    pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { taken: Mutex::default(), limits })
+    /// At most so many in all, and from one address.
+    pub fn new(all_max: usize, of_address_max: usize) -> Arc<Self> {
+        Arc::new(Self { taken: Mutex::default(), all_max, of_address_max })
     }
 
+    /// A place for somebody from this address.
     pub fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let (all, of) = &mut *taken;
-        if *all >= self.limits.connections_max {
+        if *all >= self.all_max {
             return Err(Full::All);
         }
         let own = of.entry(address).or_default();
-        if *own >= self.limits.connections_of_address_max {
+        if *own >= self.of_address_max {
             return Err(Full::Address);
         }
         *own += 1;
@@ -71,8 +72,7 @@ mod tests {
 
     #[test]
     fn places_are_counted_in_all_and_for_each_address_and_come_back() {
-        let limits = Limits { connections_max: 3, connections_of_address_max: 2, ..Limits::default() };
-        let places = Places::new(limits);
+        let places = Places::new(3, 2);
         let [one, two]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
         let held = [places.take(one).expect("room"), places.take(one).expect("room")];
         assert_eq!(places.take(one).err(), Some(Full::Address));
