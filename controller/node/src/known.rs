@@ -26,8 +26,18 @@ impl Known {
         Self { shown, replica: Arc::downgrade(replica), looks: tokio::time::interval(LOOK_EVERY), last_ms: None }
     }
 
+    /// Keeps a board of it for a server for as long as the replica is there. A snapshot of which `make` makes nothing leaves
+    /// the last board, which grows old.
+    pub async fn keep<B>(mut self, board: Arc<ArcSwap<B>>, mut make: impl FnMut(&Snapshot) -> Option<B>) {
+        while let Some(snapshot) = self.next().await {
+            if let Some(newest) = make(&snapshot) {
+                board.store(Arc::new(newest));
+            }
+        }
+    }
+
     /// The next one; none when the replica is gone.
-    pub async fn next(&mut self) -> Option<Arc<Snapshot>> {
+    async fn next(&mut self) -> Option<Arc<Snapshot>> {
         loop {
             self.looks.tick().await;
             let snapshot = self.shown.load_full();

@@ -54,17 +54,10 @@ impl ModbusDoor {
         let desk = Desk::new(layout, Arc::clone(&board));
         runtime.block_on(async {
             server.serve(desk, Limits::default());
-            tokio::spawn(tell(layout, Known::new(shown, replica), board));
+            // The first snapshot is of no site: nothing is made of it.
+            let make = move |snapshot: &_| Board::new(&layout, &shown::of(snapshot), Instant::now());
+            tokio::spawn(Known::new(shown, replica).keep(board, make));
         });
         runtime
-    }
-}
-
-/// Makes boards of snapshots for as long as the replica is there. The first snapshot is of no site, and is left out.
-async fn tell(layout: Layout, mut known: Known, board: Arc<ArcSwap<Board>>) {
-    while let Some(snapshot) = known.next().await {
-        if let Some(newest) = Board::new(&layout, &shown::of(&snapshot), Instant::now()) {
-            board.store(Arc::new(newest));
-        }
     }
 }

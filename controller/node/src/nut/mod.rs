@@ -50,17 +50,10 @@ impl NutDoor {
         let desk = Desk::new(Arc::new(fleet), Arc::clone(&board), users);
         runtime.block_on(async {
             server.serve(desk, Limits::default());
-            tokio::spawn(tell(Teller::new(site), Known::new(shown, replica), board));
+            let mut teller = Teller::new(site);
+            let make = move |snapshot: &_| Some(Board { at: Some(Instant::now()), views: teller.views(snapshot)? });
+            tokio::spawn(Known::new(shown, replica).keep(board, make));
         });
         runtime
-    }
-}
-
-/// Makes boards of snapshots for as long as the replica is there.
-async fn tell(mut teller: Teller, mut known: Known, board: Arc<ArcSwap<Board>>) {
-    while let Some(snapshot) = known.next().await {
-        if let Some(views) = teller.views(&snapshot) {
-            board.store(Arc::new(Board { at: Some(Instant::now()), views }));
-        }
     }
 }
