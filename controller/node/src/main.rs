@@ -15,6 +15,7 @@ mod operator;
 mod plausibility;
 mod power;
 mod recording;
+mod redfish;
 mod service;
 mod serving;
 mod shown_meters;
