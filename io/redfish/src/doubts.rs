@@ -81,12 +81,13 @@ mod tests {
     #[test]
     fn however_many_addresses_are_wrong_little_is_remembered() {
         let (doubts, now) = (Doubts::new(Limits { wrong_max: 1, ..Limits::default() }), Instant::now());
-        let address = |nth: usize| IpAddr::from([10, 0, u8::try_from(nth / 256).expect("few"), (nth % 256) as u8]);
-        for nth in 0..2 * ADDRESSES_MAX {
-            doubts.wrong(address(nth), now + Duration::from_micros(nth as u64));
+        let address = |nth: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + nth));
+        let many = u32::try_from(2 * ADDRESSES_MAX).expect("few");
+        for nth in 0..many {
+            doubts.wrong(address(nth), now + Duration::from_micros(nth.into()));
         }
         assert_eq!(doubts.by_address.lock().expect("whole").len(), ADDRESSES_MAX);
         assert_eq!(doubts.barred_s(address(0), now), None);
-        assert!(doubts.barred_s(address(2 * ADDRESSES_MAX - 1), now).is_some());
+        assert!(doubts.barred_s(address(many - 1), now).is_some());
     }
 }

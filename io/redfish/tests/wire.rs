@@ -139,8 +139,8 @@ async fn who_is_slow_is_sent_away() {
     let mut silent = TcpStream::connect(hall.at).await.expect("it listens");
     assert_eq!(read_all(&mut silent).await, "");
     let begun = Instant::now();
-    let half = hall.said_to(b"GET /redfish HTTP/1.1\r\nhos").await;
-    assert!(begun.elapsed() >= limits().head && !half.starts_with("HTTP/1.1 200"), "{half}");
+    let half_head = hall.said_to(b"GET /redfish HTTP/1.1\r\nhos").await;
+    assert!(begun.elapsed() >= limits().head && !half_head.starts_with("HTTP/1.1 200"), "{half_head}");
     let request = post(LOGIN);
     let cut = hall.said_to(&request.as_bytes()[..request.len() - 4]).await;
     assert!(status(&cut) == "408" && cut.contains("UnrecognizedRequestBody"), "{cut}");

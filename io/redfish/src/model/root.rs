@@ -38,6 +38,7 @@ pub struct Root {
 
 /// None of the features that may be left out.
 #[derive(Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the schema has them")]
 #[serde(rename_all = "PascalCase")]
 struct Features {
     excerpt_query: bool,
@@ -52,6 +53,7 @@ struct Features {
 }
 
 #[derive(Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the schema has them")]
 #[serde(rename_all = "PascalCase")]
 struct Expand {
     expand_all: bool,

@@ -93,7 +93,7 @@ fn outlets_say_whom_they_feed_and_whether_they_are_open() {
 fn how_something_stands_is_said_in_the_standards_words() {
     let status = |pdu, tripped, at_risk| {
         let mut shown = sample::shown();
-        shown.racks[0] = RackShown { pdu, tripped, at_risk, ..shown.racks[0] };
+        shown.racks[0] = RackShown { pdu, at_risk, tripped, ..shown.racks[0] };
         let pdu = told(Some(&shown), &Resource::Pdu(HEARD)).expect("told");
         let main = told(Some(&shown), &Resource::Main(HEARD)).expect("told");
         (pdu["Status"].clone(), main["BreakerState"].clone())

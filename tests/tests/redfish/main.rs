@@ -2,114 +2,21 @@
 //! is as its schema says, and what is read is what the page shows. Nothing is changed, nobody gets in without a password and nobody
 //! is believed without a certificate; when two replicas of three are gone, nothing is told of how the site is.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+mod hall;
+mod validator;
+
+use std::path::Path;
+use std::time::Instant;
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
-use ridethrough_fault_injection::demo::ports;
-use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{Ended, alone, copy, edit, folder, read, root, run, run_command, write};
+use ridethrough_tests::{alone, edit, folder, read, run, write};
 use serde_json::{Value, json};
 
-/// How long a client may take. The validator reads every resource.
-const CLIENT_DEADLINE: Duration = Duration::from_mins(3);
-const USER: &str = "dcim";
-const PASSWORD: &str = "correct-horse-battery";
-/// So many racks are validated.
-const RACKS_VALIDATED: usize = 3;
+use self::hall::{CLIENT_DEADLINE, Hall, PASSWORD, USER, authority, client, private, walk};
+use self::validator::every_resource_is_as_its_schema_says;
+
 /// Resources that belong to no rack: the root, racks, managers and the one of them, power equipment, PDUs, session service and sessions.
 const GENERAL: usize = 8;
-
-/// Three replicas with a Redfish service each.
-struct Hall {
-    stage: Stage,
-    at: Vec<SocketAddr>,
-    ca: PathBuf,
-}
-
-impl Hall {
-    fn open(home: &Path) -> Self {
-        let folder = home.join("redfish");
-        let ca = authority(&folder);
-        let mut at = Vec::new();
-        let stage = Stage::start_with(home, &Play::default(), |cluster| {
-            let held: Vec<_> = cluster.nodes.iter().map(|_| ports::tcp().expect("loopback has free ports")).collect();
-            for (node, (port, _)) in cluster.nodes.iter().zip(&held) {
-                let section = format!("{}\n{}", read(&node.config), section(&folder, *port));
-                write(&node.config, section);
-                at.push(SocketAddr::from(([127, 0, 0, 1], *port)));
-            }
-        });
-        Self { stage, at, ca }
-    }
-
-    fn url(&self, id: u16) -> String {
-        format!("https://{}", self.at[usize::from(id - 1)])
-    }
-
-    /// DMTF's library, with these words.
-    fn client(&self, id: u16, words: &[&str]) -> Ended {
-        client(&self.url(id), &self.ca, PASSWORD, words)
-    }
-
-    /// What it is answered by one replica.
-    fn asked(&self, id: u16, words: &[&str]) -> Vec<Value> {
-        let ended = self.client(id, &[&["--user", USER], words].concat());
-        assert_eq!(ended.code(), 0, "{ended:?}");
-        ended.json().as_array().expect("a list").clone()
-    }
-
-    fn get(&self, id: u16, address: &str) -> Value {
-        self.asked(id, &["--auth", "basic", "GET", address])[0].clone()
-    }
-}
-
-/// An authority with a certificate for this host, by the commands that an operator types.
-fn authority(folder: &Path) -> PathBuf {
-    let (ca, out) = (folder.join("ca").display().to_string(), folder.display().to_string());
-    let founded = run("ridectl", &["pki", "ca", "--cluster-name", "demo", "--out", &ca]);
-    assert_eq!(founded.code(), 0, "{founded:?}");
-    let issued = run("ridectl", &["pki", "issue", "--ca", &ca, "--address", "127.0.0.1", "--out", &out]);
-    assert!(issued.code() == 0 && issued.stdout.contains("service at 127.0.0.1"), "{issued:?}");
-    let users = folder.join("users");
-    write(&users, format!("[[user]]\nname = \"{USER}\"\npassword = \"{PASSWORD}\"\n"));
-    private(&users, 0o600);
-    folder.join("ca/ca.pem")
-}
-
-fn private(file: &Path, mode: u32) {
-    fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("ours");
-}
-
-fn section(folder: &Path, port: u16) -> String {
-    let file = |name: &str| folder.join(name).display().to_string();
-    format!(
-        "[redfish]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"{}\"\nkey = \"{}\"\nusers = \"{}\"\n",
-        file("service-127.0.0.1.pem"),
-        file("service-127.0.0.1.key"),
-        file("users")
-    )
-}
-
-/// Python with DMTF's packages, as `cargo xtask test` fetches them.
-fn python() -> Command {
-    let python = root().join(".runtime/redfish/bin/python");
-    assert!(python.exists(), "{} is missing: `cargo xtask test` makes it first", python.display());
-    let mut command = Command::new(python);
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
-    command
-}
-
-fn client(at: &str, ca: &Path, password: &str, words: &[&str]) -> Ended {
-    let mut command = python();
-    command.arg(root().join("tests/redfish/client.py")).args(["--at", at, "--ca"]).arg(ca).args(words);
-    run_command(CLIENT_DEADLINE, command.env("REDFISH_PASSWORD", password))
-}
 
 #[test]
 fn management_reads_the_site_and_changes_nothing() {
@@ -124,7 +31,7 @@ fn management_reads_the_site_and_changes_nothing() {
     ridethrough_tests::wait_until("every replica tells how the site is", CLIENT_DEADLINE, || {
         (1..=REPLICAS).all(|id| knows(&hall, id))
     });
-    every_resource_is_as_its_schema_says(&mut hall, leader, home.path());
+    every_resource_is_as_its_schema_says(&hall, leader, home.path());
     what_is_read_is_what_is_shown(&mut hall, leader);
     every_replica_tells_the_same_tree(&hall);
     nobody_gets_in_or_is_believed_without_proof(&hall, leader, home.path());
@@ -132,103 +39,6 @@ fn management_reads_the_site_and_changes_nothing() {
     what_changes_is_read(&mut hall, leader);
     configurations_are_checked(&hall, home.path());
     without_a_quorum_nothing_is_told(&mut hall, leader);
-}
-
-/// What the validator counted, and what it said.
-struct Judged {
-    passed: usize,
-    warned: usize,
-    failed: usize,
-    validated: Vec<String>,
-    ended: Ended,
-}
-
-/// DMTF's service validator, with the schemas of a folder and nothing else: it asks nobody for more.
-fn validate(hall: &Hall, id: u16, home: &Path, schemas: &Path, words: &[&str]) -> Judged {
-    let mut command = python();
-    command.args(["-c", "import sys; from redfish_service_validator.console_scripts import main; sys.exit(main())"]);
-    command.args(["--rhost", &hall.url(id), "--user", USER, "--password", PASSWORD, "--authtype", "Session"]);
-    command.args(["--skipschema", "--config", "none.ini", "--schema_directory"]).arg(schemas);
-    command.arg("--logdir").arg(home.join("validator")).args(words).current_dir(home);
-    let ended = run_command(CLIENT_DEADLINE, &mut command);
-    let validated = ended.stdout.lines().filter_map(|line| line.strip_prefix("Validating ")?.strip_suffix("..."));
-    let validated = validated.map(str::to_owned).collect();
-    let [passed, warned, failed] = counts(&ended);
-    Judged { passed, warned, failed, validated, ended }
-}
-
-/// The numbers of the table at its end, which it colours.
-fn counts(ended: &Ended) -> [usize; 3] {
-    let mut rows = ended.stdout.lines().skip_while(|line| !line.contains("NOT TESTED"));
-    let row = rows.nth(2).unwrap_or_else(|| panic!("no summary: {ended:?}"));
-    let number = |cell: &str| {
-        let plain = cell.replace("\u{1b}[32m", "").replace("\u{1b}[33m", "").replace("\u{1b}[31m", "");
-        plain.replace("\u{1b}[0m", "").trim().parse().unwrap_or_else(|_| panic!("`{cell}` in `{row}`"))
-    };
-    let cells: Vec<usize> = row.trim_matches('|').split('|').map(number).collect();
-    [cells[0], cells[1], cells[2]]
-}
-
-/// Resources of every kind, once for each of the first racks: the validator takes long over each.
-fn every_resource_is_as_its_schema_says(hall: &mut Hall, leader: u16, home: &Path) {
-    let schemas = root().join("tests/redfish/dmtf/csdl");
-    let racks = RACKS_VALIDATED.to_string();
-    let limits = ["--collectionlimit", "Chassis", &racks, "PowerDistribution", &racks];
-    let judged = validate(hall, leader, home, &schemas, &limits);
-    let Judged { passed, warned, failed, .. } = judged;
-    println!(
-        "the validator: {passed} passed, {warned} warnings, {failed} failed, {} resources",
-        judged.validated.len()
-    );
-    assert_eq!((warned, failed, judged.ended.code()), (0, 0, 0), "{:?}", judged.ended);
-    // Each resource was looked at once, none was missed, and much was found in each.
-    let shown = hall.stage.cluster.snapshot(leader).expect("it answers");
-    let others: Vec<String> = shown.racks.iter().skip(RACKS_VALIDATED).map(|rack| rack.name.clone()).collect();
-    let of_others = |one: &String| one.split('/').any(|part| others.iter().any(|rack| rack == part));
-    let mut expected: Vec<String> = walk(hall, leader).into_keys().filter(|one| !one.contains("/Sessions/")).collect();
-    expected.retain(|one| !of_others(one));
-    let mut validated: Vec<String> = judged.validated.into_iter().filter(|one| !one.contains("/Sessions/")).collect();
-    expected.sort();
-    validated.sort();
-    assert_eq!(validated, expected);
-    let kinds =
-        ["/Batteries/", "/Outlets/1", "/Mains/Main", "/Sensors/Load", "/EnvironmentMetrics", "/RackPDUs/A1/Metrics"];
-    assert!(kinds.iter().all(|kind| validated.iter().any(|one| one.contains(kind))), "{validated:?}");
-    assert!(passed > 4 * validated.len(), "{passed} of {}", validated.len());
-    what_is_wrong_is_found(hall, leader, home);
-}
-
-/// The validator is no judge unless it finds what is wrong, and says what it has no schema for.
-fn what_is_wrong_is_found(hall: &Hall, leader: u16, home: &Path) {
-    let sensor = "/redfish/v1/Chassis/A1/Sensors/Load";
-    let mut body = hall.get(leader, sensor)["body"].clone();
-    body["ReadingType"] = json!("Watts");
-    body["Reading"] = json!("many");
-    let mockup = home.join(format!("mockup{sensor}"));
-    fs::create_dir_all(&mockup).expect("room");
-    write(&mockup.join("index.json"), body.to_string());
-    let schemas = root().join("tests/redfish/dmtf/csdl");
-    let mockups = home.join("mockup").display().to_string();
-    let judged = validate(hall, leader, home, &schemas, &["--payload", "Single", sensor, "--mockup", &mockups]);
-    assert_eq!((judged.failed, judged.ended.code()), (2, 1), "{:?}", judged.ended);
-    let fewer = home.join("fewer");
-    copy(&schemas, &fewer);
-    fs::remove_file(fewer.join("Sensor_v1.xml")).expect("it was there");
-    let judged = validate(hall, leader, home, &fewer, &["--payload", "Single", sensor]);
-    assert!(judged.warned + judged.failed > 0, "{:?}", judged.ended);
-}
-
-/// Every resource that the library finds from the root on, by its address.
-fn walk(hall: &Hall, id: u16) -> BTreeMap<String, Value> {
-    let ended = hall.client(id, &["--user", USER, "--walk"]);
-    assert_eq!(ended.code(), 0, "{ended:?}");
-    let found: BTreeMap<String, Value> = serde_json::from_value(ended.json()).expect("by address");
-    for (address, answer) in &found {
-        assert_eq!(answer["status"], 200, "{address}: {answer}");
-        assert_eq!(answer["headers"]["odata-version"], "4.0", "{address}");
-        assert_eq!(answer["body"]["@odata.id"].as_str(), Some(address.split('?').next().unwrap_or(address)));
-    }
-    found
 }
 
 /// Before the scenario begins numbers move little; it is tried until both are of one moment. What is told wrong never is the same.
@@ -272,8 +82,8 @@ fn what_is_read_is_what_is_shown(hall: &mut Hall, leader: u16) {
         let batteries = get(&addresses.iter().map(String::as_str).collect::<Vec<_>>());
         let there = |(_, battery): &(&String, Value)| battery["Id"] == kesm.name.as_str();
         let (address, battery) = addresses.iter().zip(batteries).find(there)?;
+        let metrics = get(&[&format!("{address}/Metrics")]).remove(0);
         let watt_hours = |joules: i64| joules / 36;
-        let hundredths = |value: &Value| value.as_f64().map(|value| (value * 100.0).round() as i64);
         let capacity = hundredths(&battery["CapacityActualWattHours"]) == Some(watt_hours(kesm.capacity_joules));
         let stored = hundredths(&metrics["StoredEnergyWattHours"]["Reading"]);
         (capacity && stored == kesm.stored_joules.map(watt_hours)).then_some(())
@@ -287,6 +97,13 @@ fn what_is_read_is_what_is_shown(hall: &mut Hall, leader: u16) {
         (!all.is_empty() && all.iter().filter(on).count() == all.len() && all.iter().enumerate().all(named))
             .then_some(())
     });
+}
+
+/// A number with two decimals at the most.
+fn hundredths(value: &Value) -> Option<i64> {
+    let text = value.as_number()?.to_string();
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    format!("{whole}{decimals:0<2}").parse().ok()
 }
 
 /// Ids are those of the site file, whoever tells.
