@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
-use crate::{debian, drill, firmware, fuzz, package, runtime};
+use crate::{debian, drill, firmware, fuzz, package, python, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -34,6 +34,7 @@ pub fn all() -> Result<()> {
     for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR, debian::MBPOLL, debian::MODBUS] {
         debian::ensure_unpacked(part)?;
     }
+    python::ensure(python::REDFISH)?;
     let programs = target().join("debug");
     step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     package::of("dev", "debug")?;

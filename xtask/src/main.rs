@@ -14,6 +14,7 @@ mod fuzz;
 mod nightly;
 mod package;
 mod planted;
+mod python;
 mod runtime;
 mod shell;
 

@@ -4,6 +4,7 @@ mod http;
 mod modbus;
 mod nut;
 mod peer_tls;
+mod redfish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,6 +31,8 @@ use self::modbus::RawModbus;
 pub use self::nut::NutConfig;
 use self::nut::RawNut;
 pub use self::peer_tls::PeerTlsFiles;
+use self::redfish::RawRedfish;
+pub use self::redfish::{RedfishConfig, RedfishFiles};
 use crate::operator::Drilled;
 use crate::operator::roles::{Given, Holder, Role};
 
@@ -91,6 +94,8 @@ pub struct Config {
     pub nut: Option<NutConfig>,
     /// Where a building's supervision reads; without it, it does not.
     pub modbus: Option<ModbusConfig>,
+    /// Where a data center's management reads; without it, it does not.
+    pub redfish: Option<RedfishConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
     /// File with the key that checkpoints of the log are signed with; without it, none are signed.
@@ -193,6 +198,7 @@ struct RawConfig {
     intake: Option<RawIntake>,
     nut: Option<RawNut>,
     modbus: Option<RawModbus>,
+    redfish: Option<RawRedfish>,
     #[serde(default)]
     record: RawRecord,
     audit: Option<RawAudit>,
@@ -381,6 +387,7 @@ impl Checker<'_> {
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             nut: raw.nut.as_ref().map(|nut| self.nut(nut)).transpose()?,
             modbus: raw.modbus.as_ref().map(|modbus| self.modbus(modbus)).transpose()?,
+            redfish: raw.redfish.as_ref().map(|redfish| self.redfish(redfish)),
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
             roles: self.roles(&raw.roles)?,
@@ -644,6 +651,33 @@ listen = "127.0.0.1:7302"
         let error = with("listen = \"10.0.0.1:502\"").expect_err("open");
         assert!(error.contains("n2.toml:25: modbus.listen: 10.0.0.1:502 is not loopback"), "{error}");
         assert!(with("listen = \"0.0.0.0:502\"\nanyone = false").is_err());
+    }
+
+    #[test]
+    fn redfish_needs_a_certificate_and_users_that_nobody_else_reads() {
+        let section = "[redfish]\nlisten = \"10.0.0.1:8443\"\ncertificate = \"redfish.pem\"\nkey = \"redfish.key\"\n";
+        assert!(load(GOOD).expect("good").redfish.is_none(), "off unless configured");
+        let error = load(&format!("{GOOD}{section}")).expect_err("nobody could read there");
+        assert!(error.contains("missing field `users`"), "{error}");
+        let settings =
+            load(&format!("{GOOD}{section}users = \"redfish.users\"\n")).expect("good").redfish.expect("there");
+        assert!(settings.users.is_absolute() && settings.key.is_absolute() && settings.certificate.is_absolute());
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let made = |name: &str, text: &str, mode| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("room");
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("ours");
+            file
+        };
+        let [certificate, users] = [made("c.pem", "", 0o644), made("u", "", 0o640)];
+        let refused = |key, users| {
+            let settings = RedfishConfig { certificate: certificate.clone(), key, users, ..settings.clone() };
+            settings.read().map(|_| ()).expect_err("refused").to_string()
+        };
+        let error = refused(made("k", "", 0o644), users.clone());
+        assert!(error.contains("k: redfish.key: everybody on this host may use it (mode 0644)"), "{error}");
+        let error = refused(made("k", "", 0o600), users);
+        assert!(error.contains("c.pem: redfish.certificate: holds 0 certificates"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ridethrough_core::site::{RackId, ServerId, Site};
 use ridethrough_core::units::Watts;
 use ridethrough_intake::{Part, Signal, Signals};
-use ridethrough_link::OutletPowers;
+use ridethrough_link::{OutletPowers, OutletReading};
 use ridethrough_protocol::Outlet;
 
 /// What a PDU said longer ago is not told any more: it says so once a second, and five words in a row are rarely lost.
@@ -98,9 +98,18 @@ impl ServerPower {
         (0..u16::try_from(self.places.len()).unwrap_or(u16::MAX)).map(ServerId)
     }
 
-    fn of_outlet(&self, server: ServerId, now: Instant) -> Option<ServerReading> {
+    /// What the outlet of a server says; none where it has not said so lately.
+    pub fn outlet(&self, server: ServerId, now: Instant) -> Option<Outlet> {
+        self.outlet_reading(server, now).map(|reading| reading.outlet)
+    }
+
+    fn outlet_reading(&self, server: ServerId, now: Instant) -> Option<OutletReading> {
         let (rack, outlet) = *self.places.get(server.index())?;
-        let reading = self.outlets.read(rack, outlet, now).filter(|reading| reading.age <= OUTLET_AGE_MAX)?;
+        self.outlets.read(rack, outlet, now).filter(|reading| reading.age <= OUTLET_AGE_MAX)
+    }
+
+    fn of_outlet(&self, server: ServerId, now: Instant) -> Option<ServerReading> {
+        let reading = self.outlet_reading(server, now)?;
         let power = match reading.outlet {
             Outlet::Metered(power) => power,
             Outlet::Open => Watts::ZERO,

@@ -8,7 +8,7 @@
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control, record and forecast threads, web view
-//! NUT server, Modbus server (tokio, a runtime each) ◄──newest snapshot── control thread
+//! NUT server, Modbus server, Redfish service (tokio, a runtime each) ◄──newest snapshot── control thread
 //! link thread ──newest word on every outlet──► power
 //! control thread ──ring: power of racks, once a second──► record thread
 //! ```
@@ -36,9 +36,8 @@ use crate::config::{Config, ConfigError, ForecastFiles};
 use crate::control::{ControlThread, Operators, Parts};
 use crate::data_folder;
 use crate::described;
+use crate::doors::{self, Doors, Published};
 use crate::forecasting::Forecasting;
-use crate::modbus::{self, ModbusDoor};
-use crate::nut::{self, NutDoor};
 use crate::operator::explain::Wonders;
 use crate::operator::{self, Afar, Denials, Desk, Shown};
 use crate::power::{ServerPower, ServerReading};
@@ -81,7 +80,7 @@ pub fn check(file: &Path) -> Result<String> {
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
         "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
-         forecast from {}; intake: {}; NUT: {}; Modbus: {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
+         forecast from {}; intake: {}; {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -93,8 +92,7 @@ pub fn check(file: &Path) -> Result<String> {
         site.ties.len(),
         config.forecast.as_ref().map_or("the rule".into(), told),
         checked.mapping.as_ref().map_or("off".into(), mapped),
-        nut::check(config, site)?,
-        modbus::check(config, site)?,
+        doors::check(config, site)?,
         witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
         config.http.listen,
         config.http.peers.len().max(1),
@@ -113,8 +111,7 @@ fn load(file: &Path) -> Result<Checked> {
         .with_context(|| format!("{}: site: cannot be read", config.site.display()))?;
     let site = Site::parse(&config.site.display().to_string(), &site_text)?;
     let (keys, tls) = (config.read_keys()?, config.read_peer_tls()?);
-    nut::check(&config, &site)?;
-    modbus::check(&config, &site)?;
+    doors::check(&config, &site)?;
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
     let witness = config.read_audit_key();
     Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token, witness })
@@ -165,9 +162,7 @@ pub fn run(file: &Path) -> Result<()> {
     let server = web.block_on(Server::bind(config.http.listen)).with_context(|| file.display().to_string())?;
     described::describe();
     let intake = Door::open(&config, mapping, &site).with_context(|| file.display().to_string())?;
-    let nut = NutDoor::open(&config, || runtime("nut", 1), &site).with_context(|| file.display().to_string())?;
-    let modbus =
-        ModbusDoor::open(&config, || runtime("modbus", 1), &site).with_context(|| file.display().to_string())?;
+    let doors = Doors::open(&config, |name| runtime(name, 1), &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
     let runtime_use = RuntimeUse::default();
     let link = open_link(&config, keys, &site).with_context(|| format!("{}: dpcn.listen", file.display()))?;
@@ -190,10 +185,10 @@ pub fn run(file: &Path) -> Result<()> {
     let servers = server_views(&site, &power, &forecast_of);
     let place = site_view(&site, &config);
     web.block_on(async { shown_meters::start(&site, Arc::clone(&shown)) });
-    // Held until the end: it serves while its runtime lives.
+    // Held until the end: they serve while their runtimes live.
     let _serving = intake.map(|door| door.serve(token));
-    let _told = nut.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
-    let _read = modbus.map(|door| door.serve(Arc::clone(&shown), &replica));
+    let published = Published { site: Arc::clone(&site), power: Arc::clone(&power), snapshot: Arc::clone(&shown) };
+    let _open = doors.serve(&published, &replica);
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let all_servers = {
         let (site, power, told) = (Arc::clone(&site), Arc::clone(&power), Arc::clone(&forecast_of));

@@ -1,6 +1,7 @@
 //! An authority: signs the certificates of one cluster's replicas, and says which are revoked.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
@@ -10,7 +11,7 @@ use rcgen::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::certificate::{Certificate, Holder};
+use crate::certificate::{ADDRESSES_MAX, Certificate, Holder};
 use crate::error::ReadError;
 use crate::name::{PeerName, PersonName, domain, is_person};
 use crate::pem;
@@ -61,6 +62,8 @@ pub enum IssueError {
     NoReplica,
     /// A person cannot be called so.
     NoPerson,
+    /// A certificate has 1 to 8 addresses.
+    NoAddresses,
     /// It would outlive its authority, or expire before it begins.
     Validity,
     /// The certificate, or the list, was signed by another authority.
@@ -136,7 +139,7 @@ impl Authority {
         let name = PeerName { cluster: self.cluster, replica }.to_string();
         // Every replica calls and is called.
         let usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(&format!("Ridethrough replica {replica}"), name, usages, validity)
+        self.sign(&format!("Ridethrough replica {replica}"), vec![name], usages, validity)
     }
 
     /// Makes a key and a certificate for a person, who calls replicas and is never called.
@@ -145,13 +148,24 @@ impl Authority {
             return Err(IssueError::NoPerson);
         }
         let name = PersonName { cluster: self.cluster, person: person.into() }.to_string();
-        self.sign(&format!("Ridethrough person {person}"), name, vec![ExtendedKeyUsagePurpose::ClientAuth], validity)
+        let usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&format!("Ridethrough person {person}"), vec![name], usages, validity)
+    }
+
+    /// Makes a key and a certificate for what a replica serves at these addresses, to clients that believe this authority. No replica takes
+    /// whoever shows it for a peer or a person. Names of hosts cannot be in it: the authority is bound to those of its cluster.
+    pub fn issue_addresses(&self, addresses: &[IpAddr], validity: Validity) -> Result<Issued, IssueError> {
+        if !(1..=ADDRESSES_MAX).contains(&addresses.len()) {
+            return Err(IssueError::NoAddresses);
+        }
+        let names = addresses.iter().map(IpAddr::to_string).collect();
+        self.sign("Ridethrough service", names, vec![ExtendedKeyUsagePurpose::ServerAuth], validity)
     }
 
     fn sign(
         &self,
         common_name: &str,
-        name: String,
+        names: Vec<String>,
         usages: Vec<ExtendedKeyUsagePurpose>,
         validity: Validity,
     ) -> Result<Issued, IssueError> {
@@ -160,7 +174,7 @@ impl Authority {
             return Err(IssueError::Validity);
         }
         let mut params = params(common_name, validity);
-        params.subject_alt_names = CertificateParams::new(vec![name])?.subject_alt_names;
+        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = usages;
         params.use_authority_key_identifier_extension = true;
@@ -262,6 +276,7 @@ impl fmt::Display for IssueError {
             Self::NoAuthority => f.write_str("is no authority's certificate that is bound to one cluster"),
             Self::OtherKey => f.write_str("is no key, or not that of the authority's certificate"),
             Self::NoPerson => f.write_str("a person is called by 1 to 32 small letters, digits and inner hyphens"),
+            Self::NoAddresses => write!(f, "a certificate has 1 to {ADDRESSES_MAX} addresses"),
             Self::NoReplica => f.write_str("replicas are counted from 1"),
             Self::Validity => f.write_str("would outlive its authority, or expire before it begins: name fewer days"),
             Self::Foreign { what } => write!(f, "the {what} was signed by another authority"),
@@ -303,6 +318,18 @@ mod tests {
         assert_eq!(read[0].holder, Holder::Person(PersonName { cluster: CLUSTER, person: "mira".into() }));
         assert!(matches!(authority().issue_person("Mira", Validity::days(9)), Err(IssueError::NoPerson)));
         assert!(matches!(authority().issue_person("mira", Validity::days(31)), Err(IssueError::Validity)));
+    }
+
+    #[test]
+    fn addresses_are_neither_replica_nor_person() {
+        let addresses: [IpAddr; 2] = ["10.0.0.1".parse().expect("one"), "fd00::1".parse().expect("one")];
+        let issued = authority().issue_addresses(&addresses, Validity::days(9)).expect("issued");
+        let read = Certificate::read_pem(&issued.certificate_pem).expect("reads");
+        assert_eq!(read[0].holder, Holder::Addresses(addresses.to_vec()));
+        let refused =
+            |addresses: &[IpAddr]| authority().issue_addresses(addresses, Validity::days(9)).expect_err("refused");
+        assert!(matches!(refused(&[]), IssueError::NoAddresses));
+        assert!(matches!(refused(&[addresses[0]; ADDRESSES_MAX + 1]), IssueError::NoAddresses));
     }
 
     #[test]

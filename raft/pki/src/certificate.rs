@@ -1,5 +1,7 @@
 //! What a certificate says: of whom, and until when.
 
+use std::net::IpAddr;
+
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -10,6 +12,8 @@ use crate::pem;
 const DAY_S: i64 = 86_400;
 /// Most names of a certificate that are told.
 const NAMES_TOLD: usize = 4;
+/// Most addresses of a certificate.
+pub(crate) const ADDRESSES_MAX: usize = 8;
 
 /// What is read of a certificate. Who signed it is not checked here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,11 +40,13 @@ pub enum Holder {
     Replica(PeerName),
     /// Somebody who may ask replicas.
     Person(PersonName),
+    /// Whatever a replica serves at these addresses. It is no peer and no person.
+    Addresses(Vec<IpAddr>),
 }
 
 impl Certificate {
-    /// Reads a DER certificate. One that is no authority's must name one replica or one person and nothing else, so that it never speaks for
-    /// two: wildcards and further names are refused.
+    /// Reads a DER certificate. One that is no authority's must name one replica or one person and nothing else, or addresses and nothing
+    /// else, so that it never speaks for two: wildcards and further names are refused.
     pub fn read(der: &[u8]) -> Result<Self, ReadError> {
         let malformed = ReadError::Malformed { expected: "X.509 certificate" };
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| malformed.clone())?;
@@ -73,7 +79,7 @@ impl Certificate {
     }
 }
 
-/// The one replica or person that a certificate names.
+/// The one replica or person that a certificate names, or its addresses.
 fn only_name(parsed: &X509Certificate<'_>) -> Result<Holder, ReadError> {
     let extension = parsed.subject_alternative_name();
     let extension = extension.map_err(|_| ReadError::Malformed { expected: "X.509 certificate" })?;
@@ -84,8 +90,18 @@ fn only_name(parsed: &X509Certificate<'_>) -> Result<Holder, ReadError> {
             return Ok(holder);
         }
     }
+    let addresses: Option<Vec<IpAddr>> = names.iter().map(address).collect();
+    if let Some(addresses) = addresses.filter(|addresses| (1..=ADDRESSES_MAX).contains(&addresses.len())) {
+        return Ok(Holder::Addresses(addresses));
+    }
     let told: Vec<String> = names.iter().take(NAMES_TOLD).map(ToString::to_string).collect();
     Err(ReadError::Nameless { found: if told.is_empty() { "nobody".into() } else { told.join(", ") } })
+}
+
+fn address(name: &GeneralName<'_>) -> Option<IpAddr> {
+    let GeneralName::IPAddress(bytes) = name else { return None };
+    let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok()
 }
 
 fn constrained_to(parsed: &X509Certificate<'_>) -> Option<[u8; 16]> {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -24,6 +25,8 @@ struct Made {
     replica: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     person: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<IpAddr>,
     certificate: String,
     key: String,
     days_left: i64,
@@ -35,6 +38,7 @@ impl Made {
             let whose = match (self.replica, &self.person) {
                 (Some(replica), _) => format!("replica {replica}"),
                 (None, Some(person)) => format!("person {person}"),
+                (None, None) if !self.addresses.is_empty() => service(&self.addresses),
                 (None, None) => "authority".into(),
             };
             format!(
@@ -51,30 +55,44 @@ pub fn found(cluster: [u8; 16], out: &Path, days: u32, output: Output) -> Result
     let authority = Authority::found(cluster, Validity::days(days))?;
     let (certificate, key) = (out.join(CERTIFICATE), out.join(KEY));
     write_pair(out, [&key, &certificate], [&authority.key_pem(), authority.certificate_pem()])?;
-    made(cluster, (None, None), [&certificate, &key], authority.certificate_pem())?.print(output)
+    made(cluster, None, [&certificate, &key], authority.certificate_pem())?.print(output)
 }
 
-/// Whose: a replica's, or a person's.
-pub type Whose<'a> = (Option<u16>, Option<&'a str>);
+fn service(addresses: &[IpAddr]) -> String {
+    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    format!("service at {}", all.join(", "))
+}
+
+/// Whose a certificate is.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    /// A replica's.
+    Replica(u16),
+    /// A person's.
+    Person(&'a str),
+    /// What a replica serves at these addresses.
+    Addresses(&'a [IpAddr]),
+}
 
 /// Makes a key and a certificate. A person gets the authority's certificate beside it, for whoever asks needs all three.
 pub fn issue(ca: &Path, whose: Whose<'_>, out: &Path, days: u32, output: Output) -> Result<bool> {
-    let authority = open(ca)?;
+    let (authority, validity) = (open(ca)?, Validity::days(days));
     let (name, issued) = match whose {
-        (Some(replica), _) => (format!("replica-{replica}"), authority.issue(replica, Validity::days(days))),
-        (None, person) => {
-            let person = person.unwrap_or_default();
-            (format!("person-{person}"), authority.issue_person(person, Validity::days(days)))
+        Whose::Replica(replica) => (format!("replica-{replica}"), authority.issue(replica, validity)),
+        Whose::Person(person) => (format!("person-{person}"), authority.issue_person(person, validity)),
+        Whose::Addresses(addresses) => {
+            let first = addresses.first().map(ToString::to_string).unwrap_or_default();
+            (format!("service-{}", first.replace(':', "-")), authority.issue_addresses(addresses, validity))
         }
     };
     let issued = issued.with_context(|| name.replacen('-', " ", 1))?;
     let (certificate, key) = (out.join(format!("{name}.pem")), out.join(format!("{name}.key")));
     write_pair(out, [&key, &certificate], [&issued.key_pem, &issued.certificate_pem])?;
     let beside = out.join(CERTIFICATE);
-    if whose.1.is_some() && !beside.exists() {
+    if matches!(whose, Whose::Person(_)) && !beside.exists() {
         write_new(&beside, authority.certificate_pem())?;
     }
-    made(authority.cluster(), whose, [&certificate, &key], &issued.certificate_pem)?.print(output)
+    made(authority.cluster(), Some(whose), [&certificate, &key], &issued.certificate_pem)?.print(output)
 }
 
 #[derive(Serialize)]
@@ -112,12 +130,19 @@ fn open(ca: &Path) -> Result<Authority> {
     Authority::open(&certificate, &key).with_context(|| ca.join(CERTIFICATE).display().to_string())
 }
 
-fn made(cluster: [u8; 16], (replica, person): Whose<'_>, files: [&Path; 2], pem: &str) -> Result<Made> {
+fn made(cluster: [u8; 16], whose: Option<Whose<'_>>, files: [&Path; 2], pem: &str) -> Result<Made> {
     let read = Certificate::read_pem(pem)?;
+    let (replica, person, addresses) = match whose {
+        Some(Whose::Replica(replica)) => (Some(replica), None, &[][..]),
+        Some(Whose::Person(person)) => (None, Some(person.to_owned()), &[][..]),
+        Some(Whose::Addresses(addresses)) => (None, None, addresses),
+        None => (None, None, &[][..]),
+    };
     Ok(Made {
         cluster: hex(&cluster),
         replica,
-        person: person.map(str::to_owned),
+        person,
+        addresses: addresses.to_vec(),
         certificate: files[0].display().to_string(),
         key: files[1].display().to_string(),
         days_left: read.first().map_or(0, |certificate| certificate.days_left(now_unix_s())),

@@ -4,6 +4,7 @@ mod authority;
 mod show;
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Subcommand;
 use ridethrough_pki::cluster_id;
 
+use self::authority::Whose;
 use crate::output::Output;
 
 /// Most bytes of a certificate, key or list that are read.
@@ -36,17 +38,21 @@ pub enum Command {
         #[arg(long, default_value_t = 3_650, value_parser = clap::value_parser!(u32).range(1..=7_300))]
         days: u32,
     },
-    /// Make a replica's key and certificate, `replica-N.key` and `replica-N.pem`, or a person's, `person-NAME.key` and `person-NAME.pem`.
+    /// Make a replica's key and certificate, `replica-N.key` and `replica-N.pem`, or a person's, `person-NAME.key` and `person-NAME.pem`, or
+    /// those of what a replica serves, `service-ADDRESS.key` and `service-ADDRESS.pem`.
     Issue {
         /// The authority's folder.
         #[arg(long, value_name = "DIR")]
         ca: PathBuf,
         /// Which replica.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "person")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), required_unless_present_any = ["person", "addresses"])]
         replica: Option<u16>,
         /// Instead of a replica: a person who asks replicas from elsewhere.
         #[arg(long, value_name = "NAME", conflicts_with = "replica")]
         person: Option<String>,
+        /// Instead of both: an address at which a replica serves Redfish, to clients that believe the authority; may be given more than once.
+        #[arg(long = "address", value_name = "IP", conflicts_with_all = ["replica", "person"])]
+        addresses: Vec<IpAddr>,
         /// The folder to make them in.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -81,8 +87,13 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
             let id = cluster.map(|hex| hex.0).or(named).context("a cluster must be named")?;
             authority::found(id, out, *days, output)
         }
-        Command::Issue { ca, replica, person, out, days } => {
-            authority::issue(ca, (*replica, person.as_deref()), out, *days, output)
+        Command::Issue { ca, replica, person, addresses, out, days } => {
+            let whose = match (replica, person) {
+                (Some(replica), _) => Whose::Replica(*replica),
+                (None, Some(person)) => Whose::Person(person),
+                (None, None) => Whose::Addresses(addresses),
+            };
+            authority::issue(ca, whose, out, *days, output)
         }
         Command::Revoke { ca, certificate } => authority::revoke(ca, certificate, output),
         Command::Show { file } => show::show(file, output),
@@ -131,7 +142,21 @@ mod tests {
     }
 
     fn issue(ca: &Path, replica: u16, out: &Path, days: u32) -> Command {
-        Command::Issue { ca: ca.into(), replica: Some(replica), person: None, out: out.into(), days }
+        let (addresses, person) = (Vec::new(), None);
+        Command::Issue { ca: ca.into(), replica: Some(replica), person, addresses, out: out.into(), days }
+    }
+
+    #[test]
+    fn what_a_replica_serves_has_a_certificate_for_its_addresses() {
+        let home = folder();
+        let (authority, out) = (home.path().join("ca"), home.path().join("n1"));
+        assert!(run(&ca(&authority), Output::Json).expect("done"));
+        let addresses: Vec<IpAddr> = ["fd00::1", "10.0.0.1"].map(|one| one.parse().expect("one")).to_vec();
+        let (replica, person) = (None, None);
+        let issue = Command::Issue { ca: authority, replica, person, addresses, out: out.clone(), days: 9 };
+        assert!(run(&issue, Output::Json).expect("done"));
+        assert!(run(&Command::Show { file: out.join("service-fd00--1.pem") }, Output::Json).expect("valid"));
+        assert!(out.join("service-fd00--1.key").exists() && !out.join("ca.pem").exists());
     }
 
     #[test]

@@ -22,6 +22,8 @@ struct CertificateShown {
     replica: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     person: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
     serial: String,
     from: String,
     until: String,
@@ -70,12 +72,18 @@ fn shown(certificate: &Certificate, now_unix_s: i64) -> CertificateShown {
         Holder::Authority { cluster } => ("authority", *cluster, None, None),
         Holder::Replica(name) => ("replica", Some(name.cluster), Some(name.replica), None),
         Holder::Person(name) => ("person", Some(name.cluster), None, Some(name.person.clone())),
+        Holder::Addresses(_) => ("addresses", None, None, None),
+    };
+    let addresses = match &certificate.holder {
+        Holder::Addresses(addresses) => addresses.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
     };
     CertificateShown {
         holder,
         cluster: cluster.map(|id| hex(&id)),
         replica,
         person,
+        addresses,
         serial: hex(&certificate.serial),
         from: time(certificate.from_unix_s),
         until: time(certificate.until_unix_s),
@@ -88,6 +96,7 @@ fn words(one: &CertificateShown) -> String {
     let whose = match (one.replica, &one.person) {
         (Some(replica), _) => format!("replica {replica}"),
         (None, Some(person)) => format!("person {person}"),
+        (None, None) if !one.addresses.is_empty() => format!("service at {}", one.addresses.join(", ")),
         (None, None) => "authority".into(),
     };
     let state = if one.valid_now { "valid" } else { "NOT VALID NOW" };

@@ -184,6 +184,7 @@ pub(super) fn authorities(pem: &str) -> Result<(Certificate, Arc<RootCertStore>)
         Holder::Authority { .. } => None,
         Holder::Replica(_) => Some("replica"),
         Holder::Person(_) => Some("person"),
+        Holder::Addresses(_) => Some("service"),
     });
     if let Some(whose) = foreign {
         return Err(wrong("ca", format!("holds a {whose}'s certificate, expected that of the cluster's authority")));
@@ -206,6 +207,7 @@ fn own(pem: &str, name: PeerName) -> Result<(Certificate, CertificateDer<'static
         Holder::Replica(found) if *found == name => Ok((own, der)),
         Holder::Replica(found) => Err(wrong(field, format!("names {found}, this replica is {name}"))),
         Holder::Person(found) => Err(wrong(field, format!("names {found}, expected this replica"))),
+        Holder::Addresses(_) => Err(wrong(field, "names addresses, expected this replica")),
         Holder::Authority { .. } => Err(wrong(field, "is an authority's, expected this replica's")),
     }
 }
