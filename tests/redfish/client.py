@@ -8,8 +8,12 @@ import argparse
 import json
 import os
 import sys
+import time
 
 import redfish
+
+# How often a resource is asked for that nobody knows now: an election ends sooner.
+TRIES = 10
 
 
 def told(answer):
@@ -35,13 +39,23 @@ def links(value):
             yield from links(inner)
 
 
+def patient(client, address):
+    """An answer; as long as it is 503, another one, when the service says that it may know more."""
+    for _ in range(TRIES):
+        answer = told(client.get(address))
+        if answer["status"] != 503:
+            break
+        time.sleep(int(answer["headers"]["retry-after"]))
+    return answer
+
+
 def walk(client):
     """Every resource that can be reached from the root, by its address."""
     found, left = {}, ["/redfish/v1/"]
     while left:
         address = left.pop()
         if address not in found:
-            found[address] = told(client.get(address))
+            found[address] = patient(client, address)
             left.extend(links(found[address]["body"]))
     return found
 

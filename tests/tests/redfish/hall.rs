@@ -120,3 +120,11 @@ pub fn walk(hall: &Hall, id: u16) -> BTreeMap<String, Value> {
     }
     found
 }
+
+/// Requests that a replica counts by what became of them.
+pub fn requests(hall: &Hall, id: u16, outcome: &str) -> u64 {
+    let metrics = hall.stage.cluster.metrics(id).expect("it answers");
+    let name = format!("ridethrough_redfish_requests_total{{outcome=\"{outcome}\"}} ");
+    let count = metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok());
+    count.unwrap_or_else(|| panic!("{name}: {metrics}"))
+}
