@@ -34,6 +34,9 @@ pub fn all() -> Result<()> {
     for part in [debian::UPSMON, debian::UPSCLIENT, debian::NSS, debian::NSPR, debian::MBPOLL, debian::MODBUS] {
         debian::ensure_unpacked(part)?;
     }
+    for part in [debian::SNMPGET, debian::NETSNMP, debian::SNMPUPS, debian::UPSD, debian::WRAP] {
+        debian::ensure_unpacked(part)?;
+    }
     let programs = target().join("debug");
     step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     package::of("dev", "debug")?;

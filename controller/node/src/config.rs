@@ -4,6 +4,7 @@ mod http;
 mod modbus;
 mod nut;
 mod peer_tls;
+mod snmp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,6 +31,8 @@ use self::modbus::RawModbus;
 pub use self::nut::NutConfig;
 use self::nut::RawNut;
 pub use self::peer_tls::PeerTlsFiles;
+use self::snmp::RawSnmp;
+pub use self::snmp::SnmpConfig;
 use crate::operator::Drilled;
 use crate::operator::roles::{Given, Holder, Role};
 
@@ -91,6 +94,8 @@ pub struct Config {
     pub nut: Option<NutConfig>,
     /// Where a building's supervision reads; without it, it does not.
     pub modbus: Option<ModbusConfig>,
+    /// Where a network's management asks; without it, it does not.
+    pub snmp: Option<SnmpConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
     /// File with the key that checkpoints of the log are signed with; without it, none are signed.
@@ -193,6 +198,7 @@ struct RawConfig {
     intake: Option<RawIntake>,
     nut: Option<RawNut>,
     modbus: Option<RawModbus>,
+    snmp: Option<RawSnmp>,
     #[serde(default)]
     record: RawRecord,
     audit: Option<RawAudit>,
@@ -381,6 +387,7 @@ impl Checker<'_> {
             intake: raw.intake.as_ref().map(|intake| self.intake(intake)).transpose()?,
             nut: raw.nut.as_ref().map(|nut| self.nut(nut)).transpose()?,
             modbus: raw.modbus.as_ref().map(|modbus| self.modbus(modbus)).transpose()?,
+            snmp: raw.snmp.as_ref().map(|snmp| self.snmp(snmp)).transpose()?,
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
             roles: self.roles(&raw.roles)?,

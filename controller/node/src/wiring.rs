@@ -8,7 +8,7 @@
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control, record and forecast threads, web view
-//! NUT server, Modbus server (tokio, a runtime each) ◄──newest snapshot── control thread
+//! NUT server, Modbus server, SNMP agent (tokio, a runtime each) ◄──newest snapshot── control thread
 //! link thread ──newest word on every outlet──► power
 //! control thread ──ring: power of racks, once a second──► record thread
 //! ```
@@ -47,6 +47,7 @@ use crate::service::{self, Beat};
 use crate::serving::{self, Library, RuntimeUse, Servers, ServersTold, Stage};
 use crate::shown_meters;
 use crate::site_view::site_view;
+use crate::snmp::{self, SnmpDoor};
 
 /// Windows of elections that begin earlier want threads in real time.
 const ORDINARY_ELECTION_MIN: Duration = Duration::from_millis(100);
@@ -81,7 +82,7 @@ pub fn check(file: &Path) -> Result<String> {
         |mapping: &Mapping| format!("{} [[signal]]s, {} series at the least", mapping.signals(), mapping.inputs());
     Ok(format!(
         "{}: replica {} of {} in cluster {:032x}, {} days of its certificate left, site {} with {} racks, {} KESMs, {} ties; \
-         forecast from {}; intake: {}; NUT: {}; Modbus: {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
+         forecast from {}; intake: {}; NUT: {}; Modbus: {}; SNMP: {}; checkpoints: {}; page: http://{}/, which watches {} replicas",
         file.display(),
         config.replica,
         config.peers.len(),
@@ -95,6 +96,7 @@ pub fn check(file: &Path) -> Result<String> {
         checked.mapping.as_ref().map_or("off".into(), mapped),
         nut::check(config, site)?,
         modbus::check(config, site)?,
+        snmp::check(config, site)?,
         witness.map_or("not signed".into(), |key| format!("signed by {}", key.public())),
         config.http.listen,
         config.http.peers.len().max(1),
@@ -115,6 +117,7 @@ fn load(file: &Path) -> Result<Checked> {
     let (keys, tls) = (config.read_keys()?, config.read_peer_tls()?);
     nut::check(&config, &site)?;
     modbus::check(&config, &site)?;
+    snmp::check(&config, &site)?;
     let (mapping, token) = (config.read_mapping(&site)?, config.read_token()?);
     let witness = config.read_audit_key();
     Ok(Checked { config, site_text, site: Arc::new(site), keys, tls, mapping, token, witness })
@@ -168,6 +171,7 @@ pub fn run(file: &Path) -> Result<()> {
     let nut = NutDoor::open(&config, || runtime("nut", 1), &site).with_context(|| file.display().to_string())?;
     let modbus =
         ModbusDoor::open(&config, || runtime("modbus", 1), &site).with_context(|| file.display().to_string())?;
+    let snmp = SnmpDoor::open(&config, || runtime("snmp", 1), &site).with_context(|| file.display().to_string())?;
     // After the recorder of metrics is there, and before Raft is: loading takes a while in which no replica could lead.
     let runtime_use = RuntimeUse::default();
     let link = open_link(&config, keys, &site).with_context(|| format!("{}: dpcn.listen", file.display()))?;
@@ -195,6 +199,7 @@ pub fn run(file: &Path) -> Result<()> {
     let _serving = intake.map(|door| door.serve(token));
     let _told = nut.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
     let _read = modbus.map(|door| door.serve(Arc::clone(&shown), &replica));
+    let _asked = snmp.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica)).transpose()?;
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let all_servers = {
         let (site, power, told) = (Arc::clone(&site), Arc::clone(&power), Arc::clone(&forecast_of));

@@ -1,0 +1,88 @@
+//! A network's management reads the site as a UPS: the newest snapshot becomes a board for the SNMP agent, on a runtime of its own.
+//! The control thread does nothing for it.
+
+mod shown;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use ridethrough_core::site::Site;
+use ridethrough_dashboard::Snapshot;
+use ridethrough_raft::Replica;
+use ridethrough_snmp::{Agent, Board, Desk, Engine, Fleet, Limits, Secrets, Server};
+use tokio::runtime::Runtime;
+
+use self::shown::{Teller, fleet};
+use crate::config::{Config, SnmpConfig};
+use crate::known::Known;
+
+/// What version 3 knows this replica by, beside its log.
+const ENGINE: &str = "snmp-engine";
+
+/// Checks what the configuration says of it, and says what that is.
+pub fn check(config: &Config, site: &Site) -> Result<String> {
+    let (Some(settings), Some(secrets)) = (&config.snmp, config.read_snmp()?) else { return Ok("off".into()) };
+    let (upses, listen, users) = (fleet(site)?.len(), settings.listen, secrets.users());
+    let v2c = if settings.v2c { ", and WHOEVER HEARS its community by version 2c" } else { "" };
+    Ok(format!("{upses} UPSes at {listen}, {users} users of version 3{v2c}"))
+}
+
+/// The SNMP agent, bound but not yet serving.
+pub struct SnmpDoor {
+    runtime: Runtime,
+    server: Server,
+    secrets: Secrets,
+    fleet: Fleet,
+    v2c: bool,
+    agent: Agent,
+    engine: std::path::PathBuf,
+}
+
+impl SnmpDoor {
+    /// Binds its address, if the configuration has one.
+    pub fn open(config: &Config, runtime: impl FnOnce() -> Result<Runtime>, site: &Site) -> Result<Option<Self>> {
+        let (Some(settings), Some(secrets)) = (&config.snmp, config.read_snmp()?) else { return Ok(None) };
+        let (fleet, runtime) = (fleet(site)?, runtime()?);
+        let server = runtime.block_on(Server::bind(settings.listen))?;
+        let (agent, engine) = (agent(config, settings, site), config.data_dir.join(ENGINE));
+        Ok(Some(Self { runtime, server, secrets, fleet, v2c: settings.v2c, agent, engine }))
+    }
+
+    /// Serves while the runtime that this returns lives. The data folder has to be there.
+    pub fn serve(self, site: Arc<Site>, shown: Arc<ArcSwap<Snapshot>>, replica: &Arc<Replica>) -> Result<Runtime> {
+        let Self { runtime, server, secrets, fleet, v2c, agent, engine } = self;
+        tracing::info!(address = %server.address(), upses = fleet.len(), ?secrets, "the SNMP agent is open");
+        let board = Arc::new(ArcSwap::from_pointee(Board::default()));
+        let keys = (secrets, Engine::begin(&engine, agent.began)?);
+        let desk = Desk::new(agent, fleet, Arc::clone(&board), keys, Limits::default());
+        let desk = desk.context("the SNMP agent: the system has no randomness")?;
+        runtime.block_on(async {
+            server.serve(if v2c { desk.with_v2c() } else { desk });
+            tokio::spawn(tell(Teller::new(site), Known::new(shown, replica), board));
+        });
+        Ok(runtime)
+    }
+}
+
+fn agent(config: &Config, settings: &SnmpConfig, site: &Site) -> Agent {
+    let (replica, version) = (config.replica, env!("CARGO_PKG_VERSION"));
+    Agent {
+        description: format!("Ridethrough {version}, replica {replica} of site {}", site.name),
+        contact: settings.contact.clone(),
+        name: replica.to_string(),
+        location: settings.location.clone(),
+        began: Instant::now(),
+    }
+}
+
+/// Makes boards of snapshots for as long as the replica is there.
+async fn tell(mut teller: Teller, mut known: Known, board: Arc<ArcSwap<Board>>) {
+    while let Some(snapshot) = known.next().await {
+        let now = Instant::now();
+        if let Some(upses) = teller.upses(&snapshot, now) {
+            board.store(Arc::new(Board { at: Some(now), upses }));
+        }
+    }
+}
