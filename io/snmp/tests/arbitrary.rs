@@ -56,7 +56,9 @@ fn datagram() -> impl Strategy<Value = Vec<u8>> {
         let changes = prop::collection::vec((0..good.len(), any::<u8>()), 0..4);
         (changes, 0..=good.len()).prop_map(move |(changes, length)| {
             let mut bytes = good.to_vec();
-            changes.into_iter().for_each(|(nth, byte)| bytes[nth] = byte);
+            for (nth, byte) in changes {
+                bytes[nth] = byte;
+            }
             bytes.truncate(length.max(good.len() / 2));
             bytes
         })

@@ -2,26 +2,18 @@
 //! is changed, who is not known reads nothing, and when two replicas of three are gone, nothing old is told.
 
 mod clients;
+mod hall;
 mod relay;
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
-use ridethrough_fault_injection::demo::ports;
-use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{alone, copy, edit, folder, read, root, run, write};
+use ridethrough_tests::{alone, folder, read, run};
 
 use self::clients::{Manager, Nut};
+use self::hall::{COMMUNITY, Hall, PASSWORDS, WITH_V2C, WITHOUT_V2C, users_file, write_private};
 use self::relay::Relay;
-
-const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
-const COMMUNITY: &str = "not-public";
-/// The replicas that speak version 2c, too, and the one that does not.
-const WITH_V2C: [u16; 2] = [2, 3];
-const WITHOUT_V2C: u16 = 1;
 
 const STATUS: &str = "33.1.2.1.0";
 const SECONDS: &str = "33.1.2.2.0";
@@ -32,72 +24,6 @@ const PERCENT: &str = "33.1.4.4.1.5.1";
 const ALARMS: &str = "33.1.6.1.0";
 const NAME: &str = "33.1.1.5.0";
 const LIMIT: &str = "33.1.9.6.0";
-
-/// Three replicas with an SNMP agent each.
-struct Hall {
-    stage: Stage,
-    at: Vec<SocketAddr>,
-}
-
-impl Hall {
-    fn open(home: &Path) -> Self {
-        let mut at = Vec::new();
-        let play = Play { scenario: scenario(home), ..Play::default() };
-        let stage = Stage::start_with(home, &play, |cluster| {
-            let loopback = std::net::Ipv4Addr::LOCALHOST;
-            let held: Vec<_> =
-                cluster.nodes.iter().map(|_| ports::udp(loopback).expect("loopback has free ports")).collect();
-            for (id, (node, (port, _))) in (1..).zip(cluster.nodes.iter().zip(&held)) {
-                let v2c = WITH_V2C.contains(&id);
-                let users = format!("n{id}.users");
-                let file = node.config.with_file_name(&users);
-                write_private(&file, &users_file(v2c));
-                let section = format!("[snmp]\nlisten = \"127.0.0.1:{port}\"\nusers = \"{users}\"\nv2c = {v2c}\n");
-                write(&node.config, format!("{}\n{section}location = \"hall 1\"\n", read(&node.config)));
-                at.push(SocketAddr::from((loopback, *port)));
-            }
-        });
-        Self { stage, at }
-    }
-
-    fn address(&self, id: u16) -> SocketAddr {
-        self.at[usize::from(id - 1)]
-    }
-
-    /// A number of one of its metrics.
-    fn counts(&self, id: u16, metric: &str) -> u64 {
-        let metrics = self.stage.cluster.metrics(id).expect("it answers");
-        let found = metrics.lines().find_map(|line| line.strip_prefix(&format!("ridethrough_snmp_{metric} ")));
-        found.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no {metric} in {metrics}"))
-    }
-}
-
-fn users_file(v2c: bool) -> String {
-    let community = if v2c { format!("community = \"{COMMUNITY}\"\n") } else { String::new() };
-    let [auth, privacy] = PASSWORDS;
-    format!(
-        "{community}[[user]]\nname = \"supervision\"\nauth_password = \"{auth}\"\nprivacy_password = \"{privacy}\"\n"
-    )
-}
-
-fn write_private(file: &Path, text: &str) {
-    write(file, text);
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("its owner");
-}
-
-/// A scenario in which the utility goes after a while, and the generator refuses.
-fn scenario(home: &Path) -> PathBuf {
-    let scenarios = root().join("fault-injection/scenarios");
-    let folder = home.join("scenario");
-    copy(&scenarios.join("outage-no-start"), &folder);
-    write(&folder.join("site.toml"), read(&scenarios.join("site-two-rows-generator.toml")));
-    let file = folder.join("scenario.toml");
-    edit(&file, "\"../site-two-rows-generator.toml\"", "\"site.toml\"");
-    edit(&file, "\"../../../data\"", &format!("\"{}\"", root().join("data").display()));
-    edit(&file, "at_s = 30\n", "at_s = 8\n");
-    edit(&file, "at_s = 20\n", "at_s = 1\n");
-    folder
-}
 
 fn known() -> Manager {
     Manager::v3("authPriv", "supervision", PASSWORDS)
@@ -261,16 +187,16 @@ fn nut_reads_the_site(hall: &mut Hall, nut: &mut Nut, leader: u16) {
     println!("{}", nut.all());
     let shown = hall.stage.cluster.snapshot(leader).expect("it answers");
     let limit: i64 = shown.racks.iter().map(|rack| rack.limit_watts).sum();
-    assert_eq!(nut.read("ups.realpower.nominal").and_then(number), Ok(limit));
+    assert_eq!(nut.read("output.realpower.nominal").and_then(|text| number(&text)), Ok(limit));
     assert_eq!(nut.read("ups.mfr").as_deref(), Ok("Ridethrough"));
     for (variable, range) in [("battery.charge", 1..=100), ("ups.load", 1..=200), ("output.realpower", 1_000..=limit)] {
-        let value = nut.read(variable).and_then(number);
+        let value = nut.read(variable).and_then(|text| number(&text));
         assert!(value.as_ref().is_ok_and(|value| range.contains(value)), "{variable}: {value:?}");
     }
 }
 
-fn number(text: String) -> Result<i64, String> {
-    text.parse::<f64>().map(|value| value.round() as i64).map_err(|error| format!("{text}: {error}"))
+fn number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|error| format!("{text}: {error}"))
 }
 
 /// The utility goes: the site is on battery, then servers are shut down, and a rack of it says the same.

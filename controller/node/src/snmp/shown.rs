@@ -23,7 +23,7 @@ const ALARM_IDS: u32 = 0x7fff_0000;
 pub fn fleet(site: &Site) -> Result<Fleet, FleetError> {
     let (racks, modules) = (site.racks.len(), site.kesms.len());
     let whole = Ups {
-        name: said(site.name.clone()),
+        name: said(&site.name),
         model: format!("site: {racks} racks, {modules} modules"),
         attached: format!("{} servers", site.servers.len()),
     };
@@ -34,12 +34,12 @@ fn ups(site: &Site, id: RackId) -> Ups {
     let rack = site.rack(id);
     Ups {
         name: rack.name.clone(),
-        model: said(format!("rack of row {}", site.rows[rack.row.index()].name)),
+        model: said(&format!("rack of row {}", site.rows[rack.row.index()].name)),
         attached: format!("{} servers", site.servers_of(id).count()),
     }
 }
 
-fn said(text: String) -> String {
+fn said(text: &str) -> String {
     text.chars().take(TEXT_MAX).collect()
 }
 
