@@ -654,6 +654,37 @@ listen = "127.0.0.1:7302"
     }
 
     #[test]
+    fn management_asks_only_where_that_was_said_and_by_a_file_of_secrets() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let (file, users) = (dir.path().join("n2.toml"), dir.path().join("snmp.users"));
+        let section = "[snmp]\nlisten = \"127.0.0.1:1161\"\nusers = \"snmp.users\"\n";
+        let read = |more: &str, text: &str, mode: u32| {
+            std::fs::write(&file, format!("{GOOD}{section}{more}")).expect("a file");
+            std::fs::write(&users, text).expect("a file");
+            std::fs::set_permissions(&users, std::fs::Permissions::from_mode(mode)).expect("its owner");
+            let config = Config::load(&file).map_err(anyhow::Error::from)?;
+            config.read_snmp().map(|secrets| secrets.expect("configured").users())
+        };
+        let user = "[[user]]\nname = \"a\"\nauth_password = \"correct-horse\"\nprivacy_password = \"battery-staple\"\n";
+        let both = format!("community = \"not-public\"\n{user}");
+        assert!(load(GOOD).expect("good").snmp.is_none(), "off unless configured");
+        assert_eq!(read("", user, 0o640).expect("good"), 1);
+        assert_eq!(read("v2c = true\n", &both, 0o600).expect("good"), 1);
+        assert_eq!(read("v2c = true\n", "community = \"not-public\"\n", 0o600).expect("good"), 0);
+        let refused = |more: &str, text: &str, mode: u32, expected: &str| {
+            let error = read(more, text, mode).expect_err(expected).to_string();
+            assert!(error.contains(expected) && !error.contains("horse"), "`{expected}` in `{error}`");
+        };
+        refused("", user, 0o644, "snmp.users: snmp.users: everybody on this machine may read it");
+        refused("", &both, 0o600, "a community and snmp.v2c = true belong together");
+        refused("v2c = true\n", user, 0o600, "a community and snmp.v2c = true belong together");
+        refused("", "", 0o600, "snmp.users: names nobody");
+        refused("contact = \"Z\u{fc}rich\"\n", user, 0o600, "snmp.contact: expected at most 255 ASCII characters");
+        refused("community = \"public\"\n", user, 0o600, "unknown field `community`");
+    }
+
+    #[test]
     fn whose_models_may_be_used_is_said_and_checked() {
         let with = |lines: &str| {
             load(&format!("{GOOD}[forecast]\nmodel = \"m\"\nmanifest = \"j\"\nruntime = \"r\"\n{lines}\n"))
