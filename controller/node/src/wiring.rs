@@ -199,7 +199,7 @@ pub fn run(file: &Path) -> Result<()> {
     let _serving = intake.map(|door| door.serve(token));
     let _told = nut.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
     let _read = modbus.map(|door| door.serve(Arc::clone(&shown), &replica));
-    let _asked = snmp.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica)).transpose()?;
+    let _asked = snmp.map(|door| door.serve(Arc::clone(&site), Arc::clone(&shown), &replica));
     let tick = Duration::from_millis(site.policy.tick.get().unsigned_abs());
     let all_servers = {
         let (site, power, told) = (Arc::clone(&site), Arc::clone(&power), Arc::clone(&forecast_of));

@@ -89,9 +89,9 @@ fn nut(package: &str, name: &str, home: &Path) -> Command {
 }
 
 impl Nut {
-    /// Starts both; `section` is what `ups.conf` says beside the address.
-    pub fn start(home: &Path, agent: SocketAddr, section: &str) -> Self {
-        let home = home.join("nut");
+    /// Starts both, in a folder of this name; `section` is what `ups.conf` says beside the address.
+    pub fn start(home: &Path, name: &str, agent: SocketAddr, section: &str) -> Self {
+        let home = home.join(name);
         fs::create_dir(&home).expect("a new folder");
         let (port, held) = ports::tcp().expect("loopback has free ports");
         write(

@@ -6,6 +6,7 @@ mod hall;
 mod relay;
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Instant;
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
@@ -51,8 +52,9 @@ fn management_reads_the_site_through_an_outage_and_changes_nothing() {
         "snmp_version = v3\nsecLevel = authPriv\nsecName = supervision\nauthProtocol = SHA256\nauthPassword = {auth}\n\
          privProtocol = AES\nprivPassword = {privacy}\n"
     );
-    let mut nut = Nut::start(home.path(), at, &v3);
+    let mut nut = Nut::start(home.path(), "nut", at, &v3);
     nut_reads_the_site(&mut hall, &mut nut, leader);
+    nut_reads_a_rack(&mut hall, home.path());
     an_outage_is_read(&mut hall, &mut nut, leader);
     nothing_said_before_a_restart_is_heard_again(&mut hall, leader);
     without_a_quorum_nothing_is_told(&mut hall, &mut nut, leader);
@@ -193,6 +195,20 @@ fn nut_reads_the_site(hall: &mut Hall, nut: &mut Nut, leader: u16) {
         let value = nut.read(variable).and_then(|text| number(&text));
         assert!(value.as_ref().is_ok_and(|value| range.contains(value)), "{variable}: {value:?}");
     }
+}
+
+/// By version 2c, as a switch's VLAN is asked for.
+fn nut_reads_a_rack(hall: &mut Hall, home: &Path) {
+    let id = WITH_V2C[0];
+    let section = format!("snmp_version = v2c\ncommunity = {COMMUNITY}@A2\n");
+    let mut nut = Nut::start(home, "nut-of-a-rack", hall.address(id), &section);
+    hall.stage.wait_for("NUT to say that a rack is on line", |_| {
+        (nut.read("ups.status").as_deref() == Ok("OL")).then_some(())
+    });
+    assert_eq!(nut.read("ups.model").as_deref(), Ok("rack of row A"));
+    let shown = hall.stage.cluster.snapshot(id).expect("it answers").racks;
+    let rack = shown.iter().find(|rack| rack.name == "A2").expect("there");
+    assert_eq!(nut.read("output.realpower.nominal").and_then(|text| number(&text)), Ok(rack.limit_watts));
 }
 
 fn number(text: &str) -> Result<i64, String> {

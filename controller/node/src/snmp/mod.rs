@@ -50,19 +50,30 @@ impl SnmpDoor {
         Ok(Some(Self { runtime, server, secrets, fleet, v2c: settings.v2c, agent, engine }))
     }
 
-    /// Serves while the runtime that this returns lives. The data folder has to be there.
-    pub fn serve(self, site: Arc<Site>, shown: Arc<ArcSwap<Snapshot>>, replica: &Arc<Replica>) -> Result<Runtime> {
-        let Self { runtime, server, secrets, fleet, v2c, agent, engine } = self;
-        tracing::info!(address = %server.address(), upses = fleet.len(), ?secrets, "the SNMP agent is open");
+    /// Serves while the runtime that this returns lives. The data folder has to be there. An engine that cannot be kept costs the
+    /// agent, never the replica.
+    pub fn serve(self, site: Arc<Site>, shown: Arc<ArcSwap<Snapshot>>, replica: &Arc<Replica>) -> Option<Runtime> {
         let board = Arc::new(ArcSwap::from_pointee(Board::default()));
-        let keys = (secrets, Engine::begin(&engine, agent.began)?);
-        let desk = Desk::new(agent, fleet, Arc::clone(&board), keys, Limits::default());
-        let desk = desk.context("the SNMP agent: the system has no randomness")?;
+        let (runtime, server, desk) = match self.desk(Arc::clone(&board)) {
+            Ok(ready) => ready,
+            Err(error) => {
+                tracing::error!(%error, "NO SNMP AGENT: management gets no answer until a restart");
+                return None;
+            }
+        };
+        tracing::info!(address = %server.address(), "the SNMP agent is open");
         runtime.block_on(async {
-            server.serve(if v2c { desk.with_v2c() } else { desk });
+            server.serve(desk);
             tokio::spawn(tell(Teller::new(site), Known::new(shown, replica), board));
         });
-        Ok(runtime)
+        Some(runtime)
+    }
+
+    fn desk(self, board: Arc<ArcSwap<Board>>) -> Result<(Runtime, Server, Desk)> {
+        let Self { runtime, server, secrets, fleet, v2c, agent, engine } = self;
+        let keys = (secrets, Engine::begin(&engine, agent.began)?);
+        let desk = Desk::new(agent, fleet, board, keys, Limits::default()).context("the system has no randomness")?;
+        Ok((runtime, server, if v2c { desk.with_v2c() } else { desk }))
     }
 }
 
