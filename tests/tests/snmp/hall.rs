@@ -1,5 +1,6 @@
 //! Three replicas that answer management, on a site whose utility goes.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,13 @@ impl Hall {
         self.at[usize::from(id - 1)]
     }
 
+    /// Leaves it no file to keep its engine in.
+    pub fn spoil_engine(&self, id: u16) {
+        let file = self.stage.home.join(format!("n{id}/snmp-engine"));
+        fs::remove_file(&file).expect("it has begun");
+        fs::create_dir(&file).expect("room");
+    }
+
     /// A number of one of its metrics.
     pub fn counts(&self, id: u16, metric: &str) -> u64 {
         let metrics = self.stage.cluster.metrics(id).expect("it answers");
@@ -66,7 +74,7 @@ pub fn users_file(v2c: bool) -> String {
 /// Writes a file that nobody else may read.
 pub fn write_private(file: &Path, text: &str) {
     write(file, text);
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("its owner");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("its owner");
 }
 
 /// A scenario in which the utility goes after a while, and the generator refuses.

@@ -289,7 +289,10 @@ fn without_a_quorum_nothing_is_told(hall: &mut Hall, nut: &mut Nut, leader: u16)
     hall.stage.wait_for("NUT to say that its data are stale", |_| {
         nut.read("ups.status").is_err_and(|error| error.contains("Data stale")).then_some(())
     });
+    hall.spoil_engine(others[0]);
     hall.stage.cluster.start(others[0]).expect("it starts again");
     hall.stage.wait_for("what is known is told again", |_| known().number(at, CHARGE));
     hall.stage.wait_for("NUT to read it", |_| nut.read("ups.status").ok());
+    let silent = known().get(hall.address(others[0]), NAME);
+    assert!(silent.is_err(), "it has no agent, and is a replica all the same: {silent:?}");
 }
