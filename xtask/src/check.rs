@@ -35,6 +35,9 @@ pub fn all() -> Result<()> {
         debian::ensure_unpacked(part)?;
     }
     python::ensure(python::REDFISH)?;
+    for part in [debian::SNMPGET, debian::NETSNMP, debian::SNMPUPS, debian::UPSD, debian::WRAP] {
+        debian::ensure_unpacked(part)?;
+    }
     let programs = target().join("debug");
     step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     package::of("dev", "debug")?;

@@ -73,6 +73,18 @@ pub const MBPOLL: Program =
 /// What it is linked with.
 pub const MODBUS: Program = Program { name: "libmodbus.so.5", package: "libmodbus5", purpose: "by mbpoll" };
 
+/// Asks agents, as a network's management does.
+pub const SNMPGET: Program = Program { name: "snmpget", package: "snmp", purpose: "to ask agents as management does" };
+/// What it is linked with.
+pub const NETSNMP: Program = Program { name: "libnetsnmp.so.40", package: "libsnmp40", purpose: "by snmpget" };
+/// Reads an agent as a UPS, which `upsd` tells `upsc`.
+pub const SNMPUPS: Program =
+    Program { name: "snmp-ups", package: "nut-snmp", purpose: "to read a UPS by SNMP as NUT does" };
+/// Tells `upsc` what that reads.
+pub const UPSD: Program = Program { name: "upsd", package: "nut-server", purpose: "to tell what snmp-ups reads" };
+/// What it is linked with.
+pub const WRAP: Program = Program { name: "libwrap.so.0", package: "libwrap0", purpose: "by upsd" };
+
 /// Commits beside ours.
 pub const ETCD: Program = Program { name: "etcd", package: "etcd-server", purpose: "to be measured beside our log" };
 

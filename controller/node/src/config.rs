@@ -5,11 +5,13 @@ mod modbus;
 mod nut;
 mod peer_tls;
 mod redfish;
+mod snmp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +35,8 @@ use self::nut::RawNut;
 pub use self::peer_tls::PeerTlsFiles;
 use self::redfish::RawRedfish;
 pub use self::redfish::{RedfishConfig, RedfishFiles};
+use self::snmp::RawSnmp;
+pub use self::snmp::SnmpConfig;
 use crate::operator::Drilled;
 use crate::operator::roles::{Given, Holder, Role};
 
@@ -40,6 +44,8 @@ use crate::operator::roles::{Given, Holder, Role};
 const TRUSTED_MAX: usize = 8;
 /// So many users and groups have a role at the most.
 const ROLES_MAX: usize = 256;
+/// What everybody may do with a file, as its mode has it.
+const EVERYBODY: u32 = 0o007;
 /// What recorded telemetry takes at the most where the file does not say, MiB; and what it may say.
 const RECORD_MIB: u64 = 2_048;
 const RECORD_MIB_MIN: u64 = 16;
@@ -96,6 +102,8 @@ pub struct Config {
     pub modbus: Option<ModbusConfig>,
     /// Where a data center's management reads; without it, it does not.
     pub redfish: Option<RedfishConfig>,
+    /// Where a network's management asks; without it, it does not.
+    pub snmp: Option<SnmpConfig>,
     /// Where what is heard is kept; without it, it is not.
     pub record: Option<RecordConfig>,
     /// File with the key that checkpoints of the log are signed with; without it, none are signed.
@@ -199,6 +207,7 @@ struct RawConfig {
     nut: Option<RawNut>,
     modbus: Option<RawModbus>,
     redfish: Option<RawRedfish>,
+    snmp: Option<RawSnmp>,
     #[serde(default)]
     record: RawRecord,
     audit: Option<RawAudit>,
@@ -330,6 +339,18 @@ impl Config {
         std::fs::read_to_string(file).map_err(wrong)
     }
 
+    /// The same of a file with passwords: only its owner, and a group that he chose, may read it.
+    fn read_private(file: &Path, field: &'static str) -> Result<String, ConfigError> {
+        let wrong = |reason| ConfigError::File { file: file.into(), field, reason };
+        let kept = std::fs::metadata(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let mode = kept.permissions().mode();
+        if mode & EVERYBODY != 0 {
+            let reason = format!("everybody on this host may use it (mode {:04o}): chmod o= it", mode & 0o7777);
+            return Err(wrong(reason));
+        }
+        Self::read(file, field)
+    }
+
     /// Reads the key that checkpoints of the log are signed with.
     pub fn read_audit_key(&self) -> Result<Option<SigningKey>, ConfigError> {
         let Some(file) = &self.audit_key else { return Ok(None) };
@@ -388,6 +409,7 @@ impl Checker<'_> {
             nut: raw.nut.as_ref().map(|nut| self.nut(nut)).transpose()?,
             modbus: raw.modbus.as_ref().map(|modbus| self.modbus(modbus)).transpose()?,
             redfish: raw.redfish.as_ref().map(|redfish| self.redfish(redfish)),
+            snmp: raw.snmp.as_ref().map(|snmp| self.snmp(snmp)).transpose()?,
             record: self.record(raw)?,
             audit_key: raw.audit.as_ref().map(|audit| self.beside(&audit.key)),
             roles: self.roles(&raw.roles)?,
@@ -678,6 +700,36 @@ listen = "127.0.0.1:7302"
         assert!(error.contains("k: redfish.key: everybody on this host may use it (mode 0644)"), "{error}");
         let error = refused(made("k", "", 0o600), users);
         assert!(error.contains("c.pem: redfish.certificate: holds 0 certificates"), "{error}");
+    }
+
+    #[test]
+    fn management_asks_only_where_that_was_said_and_by_a_file_of_secrets() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let (file, users) = (dir.path().join("n2.toml"), dir.path().join("snmp.users"));
+        let section = "[snmp]\nlisten = \"127.0.0.1:1161\"\nusers = \"snmp.users\"\n";
+        let read = |more: &str, text: &str, mode: u32| {
+            std::fs::write(&file, format!("{GOOD}{section}{more}")).expect("a file");
+            std::fs::write(&users, text).expect("a file");
+            std::fs::set_permissions(&users, std::fs::Permissions::from_mode(mode)).expect("its owner");
+            let config = Config::load(&file).map_err(anyhow::Error::from)?;
+            config.read_snmp().map(|secrets| secrets.expect("configured").users())
+        };
+        let user = "[[user]]\nname = \"a\"\nauth_password = \"correct-horse\"\nprivacy_password = \"battery-staple\"\n";
+        let both = format!("community = \"not-public\"\n{user}");
+        assert!(load(GOOD).expect("good").snmp.is_none(), "off unless configured");
+        assert_eq!(read("", user, 0o640).expect("good"), 1);
+        assert_eq!(read("v2c = true\n", &both, 0o600).expect("good"), 1);
+        assert_eq!(read("v2c = true\n", "community = \"not-public\"\n", 0o600).expect("good"), 0);
+        let refused = |more: &str, text: &str, mode: u32, expected: &str| {
+            let error = read(more, text, mode).expect_err(expected).to_string();
+            assert!(error.contains(expected) && !error.contains("horse"), "`{expected}` in `{error}`");
+        };
+        refused("", user, 0o644, "snmp.users: snmp.users: everybody on this host may use it (mode 0644)");
+        refused("", &both, 0o600, "a community and snmp.v2c = true belong together");
+        refused("v2c = true\n", user, 0o600, "a community and snmp.v2c = true belong together");
+        refused("", "", 0o600, "snmp.users: names nobody");
+        refused("contact = \"Z\u{fc}rich\"\n", user, 0o600, "snmp.contact: expected at most 255 ASCII characters");
+        refused("community = \"public\"\n", user, 0o600, "unknown field `community`");
     }
 
     #[test]

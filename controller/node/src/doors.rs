@@ -15,11 +15,13 @@ use crate::modbus::{self, ModbusDoor};
 use crate::nut::{self, NutDoor};
 use crate::power::ServerPower;
 use crate::redfish::{self, RedfishDoor};
+use crate::snmp::{self, SnmpDoor};
 
 /// Checks what the configuration says of each, and says what that is.
 pub fn check(config: &Config, site: &Site) -> Result<String> {
-    let (nut, modbus, redfish) = (nut::check(config, site)?, modbus::check(config, site)?, redfish::check(config)?);
-    Ok(format!("NUT: {nut}; Modbus: {modbus}; Redfish: {redfish}"))
+    let (nut, modbus) = (nut::check(config, site)?, modbus::check(config, site)?);
+    let (redfish, snmp) = (redfish::check(config)?, snmp::check(config, site)?);
+    Ok(format!("NUT: {nut}; Modbus: {modbus}; Redfish: {redfish}; SNMP: {snmp}"))
 }
 
 /// Those that are configured, bound but not yet serving.
@@ -27,6 +29,7 @@ pub struct Doors {
     nut: Option<NutDoor>,
     modbus: Option<ModbusDoor>,
     redfish: Option<RedfishDoor>,
+    snmp: Option<SnmpDoor>,
 }
 
 /// What they read.
@@ -46,6 +49,7 @@ impl Doors {
             nut: NutDoor::open(config, || runtime("nut"), site)?,
             modbus: ModbusDoor::open(config, || runtime("modbus"), site)?,
             redfish: RedfishDoor::open(config, || runtime("redfish"))?,
+            snmp: SnmpDoor::open(config, || runtime("snmp"), site)?,
         })
     }
 
@@ -55,6 +59,7 @@ impl Doors {
         let nut = self.nut.map(|door| door.serve(Arc::clone(site), Arc::clone(snapshot), replica));
         let modbus = self.modbus.map(|door| door.serve(Arc::clone(snapshot), replica));
         let redfish = self.redfish.map(|door| door.serve(site, Arc::clone(power), Arc::clone(snapshot), replica));
-        [nut, modbus, redfish].into_iter().flatten().collect()
+        let snmp = self.snmp.and_then(|door| door.serve(Arc::clone(site), Arc::clone(snapshot), replica));
+        [nut, modbus, redfish, snmp].into_iter().flatten().collect()
     }
 }

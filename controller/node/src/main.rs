@@ -21,6 +21,8 @@ mod service;
 mod serving;
 mod shown_meters;
 mod site_view;
+mod snmp;
+mod stored;
 mod wiring;
 
 use std::path::PathBuf;

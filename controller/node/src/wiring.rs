@@ -8,7 +8,7 @@
 //!            forecast thread ──newest answer──┘    └─channel: proposals──► raft (tokio)
 //! web view (tokio, a runtime of its own) ◄──newest snapshot── control thread
 //! intake (tokio, a runtime of its own) ──newest signals of servers──► power ──► control, record and forecast threads, web view
-//! NUT server, Modbus server, Redfish service (tokio, a runtime each) ◄──newest snapshot── control thread
+//! NUT, Modbus and Redfish servers, SNMP agent (tokio, a runtime each) ◄──newest snapshot── control thread
 //! link thread ──newest word on every outlet──► power
 //! control thread ──ring: power of racks, once a second──► record thread
 //! ```

@@ -30,6 +30,7 @@ pub const PAGES: &[(&str, Situation)] = &[
     ("nut-clients.md", Hall::all_well),
     ("modbus-clients.md", Hall::all_well),
     ("redfish-clients.md", Hall::all_well),
+    ("snmp-clients.md", Hall::all_well),
     ("election-pace.md", Hall::all_well),
     ("utility-outage.md", the_outages_are_over),
     ("generator-failure.md", Hall::all_well),

@@ -29,7 +29,7 @@ impl Config {
     /// Reads the users of the NUT server.
     pub fn read_users(&self) -> anyhow::Result<Option<Users>> {
         let Some(file) = self.nut.as_ref().and_then(|nut| nut.users.as_ref()) else { return Ok(None) };
-        let text = Self::read(file, "nut.users")?;
+        let text = Self::read_private(file, "nut.users")?;
         Ok(Some(Users::parse(&file.display().to_string(), &text)?))
     }
 }

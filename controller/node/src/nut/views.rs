@@ -5,15 +5,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ridethrough_core::electrical;
 use ridethrough_core::mode::Mode;
 use ridethrough_core::site::{RackId, RowId, Site, TIER_MAX};
-use ridethrough_core::units::{Joules, Millis, Watts};
-use ridethrough_dashboard::{KesmView, Snapshot};
+use ridethrough_core::units::Watts;
+use ridethrough_dashboard::Snapshot;
 use ridethrough_nut::{Fleet, FleetError, Flow, Power, Ups, UpsView};
 
-/// Energy that the planner never counts on, either, in thousandths.
-const UNSURE_PERMILLE: i128 = 80;
+use crate::stored::Stored;
+
 /// Modules that give or take less than this rest.
 const FLOWS: i64 = 100;
 
@@ -110,24 +109,12 @@ impl Teller {
 fn row_of(site: &Site, snapshot: &Snapshot, row: RowId) -> Row {
     let feed = site.rows[row.index()].feed;
     let mode = &snapshot.feeds[feed.index()].mode;
-    let bridges = [Mode::RideThrough, Mode::OrderlyShutdown].iter().any(|one| one.as_str() == mode);
-    let racks = || site.rack_ids().filter(|rack| site.rack(*rack).row == row);
-    let loads: Vec<Option<i64>> = racks().map(|rack| snapshot.racks[rack.index()].load_watts).collect();
-    let kesms: Vec<usize> = site
-        .kesm_ids()
-        .filter(|kesm| site.rack(site.kesm(*kesm).rack).row == row)
-        .map(ridethrough_core::site::KesmId::index)
-        .collect();
-    let told: Vec<&KesmView> = kesms.iter().map(|nth| &snapshot.kesms[*nth]).collect();
-    let stored: Option<i64> = told.iter().map(|kesm| kesm.stored_joules).sum();
-    let supply: i64 = told.iter().map(|kesm| kesm.supply_watts).sum();
-    let capacity: i64 = told.iter().map(|kesm| kesm.capacity_joules).sum();
-    let load: Option<i64> = loads.iter().copied().sum();
+    let Stored { loads, supply, charge_percent, runtime } = Stored::of(site, snapshot, row);
     Row {
-        bridges,
-        flow: flow(supply),
-        charge_percent: stored.and_then(|stored| percent(stored, capacity)),
-        runtime_s: stored.zip(load).and_then(|(stored, load)| runtime(site, &kesms, stored, Watts::new(load))),
+        bridges: [Mode::RideThrough, Mode::OrderlyShutdown].iter().any(|one| one.as_str() == mode),
+        flow: flow(supply.get()),
+        charge_percent,
+        runtime_s: runtime.map(|runtime| u32::try_from(runtime.get() / 1_000).unwrap_or(u32::MAX)),
         heard: loads.iter().any(Option::is_some),
     }
 }
@@ -142,24 +129,9 @@ const fn flow(supply: i64) -> Flow {
     }
 }
 
-fn percent(part: i64, whole: i64) -> Option<u8> {
-    (whole > 0).then(|| u8::try_from((part.max(0) * 100 / whole).min(100)).unwrap_or(100))
-}
-
-/// How long what the modules of a row hold carries its load, when they share it and lose what they lose then, as the planner
-/// reckons: the reserve counts, for it is kept for outages; 8 % does not.
-fn runtime(site: &Site, kesms: &[usize], stored: i64, load: Watts) -> Option<u32> {
-    let modules = i64::try_from(kesms.len()).ok().filter(|modules| *modules > 0)?;
-    let share = Watts::new(load.get() / modules);
-    let second = |nth: &usize| electrical::stored_for(&site.kesms[*nth], share, Millis::seconds(1));
-    let used: Joules = kesms.iter().map(second).sum();
-    let stored = i128::from(stored.max(0)) * (1_000 - UNSURE_PERMILLE) / 1_000;
-    (used > Joules::ZERO).then(|| u32::try_from(stored / i128::from(used.get())).unwrap_or(u32::MAX))
-}
-
 #[cfg(test)]
 mod tests {
-    use ridethrough_dashboard::{CapView, FeedView, RackView};
+    use ridethrough_dashboard::{CapView, FeedView, KesmView, RackView};
 
     use super::*;
 

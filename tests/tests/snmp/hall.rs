@@ -1,0 +1,92 @@
+//! Three replicas that answer management, on a site whose utility goes.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ridethrough_fault_injection::demo::ports;
+use ridethrough_tests::stage::{Play, Stage};
+use ridethrough_tests::{copy, edit, read, root, write};
+
+/// The passwords of the one user, and the community.
+pub const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
+pub const COMMUNITY: &str = "not-public";
+/// The replicas that speak version 2c, too, and the one that does not.
+pub const WITH_V2C: [u16; 2] = [2, 3];
+pub const WITHOUT_V2C: u16 = 1;
+
+/// Three replicas with an SNMP agent each.
+pub struct Hall {
+    pub stage: Stage,
+    pub at: Vec<SocketAddr>,
+}
+
+impl Hall {
+    pub fn open(home: &Path) -> Self {
+        let mut at = Vec::new();
+        let play = Play { scenario: scenario(home), ..Play::default() };
+        let stage = Stage::start_with(home, &play, |cluster| {
+            let loopback = Ipv4Addr::LOCALHOST;
+            let held: Vec<_> =
+                cluster.nodes.iter().map(|_| ports::udp(loopback).expect("loopback has free ports")).collect();
+            for (id, (node, (port, _))) in (1..).zip(cluster.nodes.iter().zip(&held)) {
+                let v2c = WITH_V2C.contains(&id);
+                let users = format!("n{id}.users");
+                let file = node.config.with_file_name(&users);
+                write_private(&file, &users_file(v2c));
+                let section = format!("[snmp]\nlisten = \"127.0.0.1:{port}\"\nusers = \"{users}\"\nv2c = {v2c}\n");
+                write(&node.config, format!("{}\n{section}location = \"hall 1\"\n", read(&node.config)));
+                at.push(SocketAddr::from((loopback, *port)));
+            }
+        });
+        Self { stage, at }
+    }
+
+    pub fn address(&self, id: u16) -> SocketAddr {
+        self.at[usize::from(id - 1)]
+    }
+
+    /// Leaves it no file to keep its engine in.
+    pub fn spoil_engine(&self, id: u16) {
+        let file = self.stage.home.join(format!("n{id}/snmp-engine"));
+        fs::remove_file(&file).expect("it has begun");
+        fs::create_dir(&file).expect("room");
+    }
+
+    /// A number of one of its metrics.
+    pub fn counts(&self, id: u16, metric: &str) -> u64 {
+        let metrics = self.stage.cluster.metrics(id).expect("it answers");
+        let found = metrics.lines().find_map(|line| line.strip_prefix(&format!("ridethrough_snmp_{metric} ")));
+        found.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no {metric} in {metrics}"))
+    }
+}
+
+/// The file of users, with a community or without.
+pub fn users_file(v2c: bool) -> String {
+    let community = if v2c { format!("community = \"{COMMUNITY}\"\n") } else { String::new() };
+    let [auth, privacy] = PASSWORDS;
+    format!(
+        "{community}[[user]]\nname = \"supervision\"\nauth_password = \"{auth}\"\nprivacy_password = \"{privacy}\"\n"
+    )
+}
+
+/// Writes a file that nobody else may read.
+pub fn write_private(file: &Path, text: &str) {
+    write(file, text);
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("its owner");
+}
+
+/// A scenario in which the utility goes after a while, and the generator refuses.
+fn scenario(home: &Path) -> PathBuf {
+    let scenarios = root().join("fault-injection/scenarios");
+    let folder = home.join("scenario");
+    copy(&scenarios.join("outage-no-start"), &folder);
+    write(&folder.join("site.toml"), read(&scenarios.join("site-two-rows-generator.toml")));
+    let file = folder.join("scenario.toml");
+    edit(&file, "\"../site-two-rows-generator.toml\"", "\"site.toml\"");
+    edit(&file, "\"../../../data\"", &format!("\"{}\"", root().join("data").display()));
+    edit(&file, "at_s = 30\n", "at_s = 8\n");
+    edit(&file, "at_s = 20\n", "at_s = 1\n");
+    folder
+}
