@@ -688,7 +688,7 @@ listen = "127.0.0.1:7302"
         let made = |name: &str, text: &str, mode| {
             let file = folder.path().join(name);
             std::fs::write(&file, text).expect("room");
-            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("ours");
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("ours");
             file
         };
         let [certificate, users] = [made("c.pem", "", 0o644), made("u", "", 0o640)];

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ridethrough_redfish::{Identity, Users};
 use serde::Deserialize;
 
-use super::{Checker, Config, ConfigError};
+use super::{Checker, Config};
 
 /// How a data center's management reads how the site is.
 #[derive(Clone, Debug, PartialEq, Eq)]
