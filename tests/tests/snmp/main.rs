@@ -174,7 +174,7 @@ fn configurations_are_checked(hall: &Hall) {
         assert!(ended.code() == 2 && ended.stderr.contains(expected) && !shows, "`{expected}` in {ended:?}");
     };
     std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o644)).expect("its owner");
-    refused("snmp.users: everybody on this machine may read it");
+    refused("snmp.users: everybody on this host may use it");
     write_private(&users, &users_file(false));
     refused("snmp.users: a community and snmp.v2c = true belong together");
     write_private(&users, &users_file(true).replace("auth_password", "auth = \"md5\"\nauth_password"));
