@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("protocol", "io/protocol", &["core", "vocabulary"]),
     ("firmware", "io/firmware", &["protocol", "vocabulary"]),
     ("link", "io/link", &["core", "protocol"]),
-    ("door", "io/door", &[]),
+    ("door", "io/door", &["core"]),
     ("intake", "io/intake", &["core", "door"]),
     ("nut", "io/nut", &["core", "door"]),
     ("modbus", "io/modbus", &["core", "door"]),

@@ -1,8 +1,10 @@
 //! What every server for others begins with: an address that is bound before anything starts, callers that come in one by one,
-//! and places for so many of them.
+//! places for so many of them, and files of the passwords that they come with.
 
 mod listen;
 mod places;
+mod secrets;
 
 pub use listen::{CannotListen, Door};
 pub use places::{Full, Place, Places};
+pub use secrets::{BadSecrets, Login, SecretFile, check_password, is_visible};

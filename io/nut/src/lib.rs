@@ -41,4 +41,4 @@ pub use fleet::{Board, Fleet, FleetError, Flow, Power, Ups, UpsView};
 pub use limits::Limits;
 pub use server::Server;
 pub use session::{Answer, Desk, Session};
-pub use users::{Role, Users, UsersError};
+pub use users::{Role, Users};

@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use ridethrough_core::site::Fault;
+use ridethrough_door::{BadSecrets, Login, SecretFile};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use toml::Spanned;
 
 /// At most so many.
 const USERS_MAX: usize = 4_096;
-/// How long a name and a password may be, characters.
-const NAME_MAX: usize = 64;
+/// How long a password may be, characters.
 const PASSWORD: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// What a user is to a UPS.
@@ -30,25 +27,15 @@ pub struct Users(Vec<User>);
 
 #[derive(Clone)]
 struct User {
-    name: String,
-    digest: [u8; 32],
+    login: Login,
     role: Role,
 }
 
-/// A file that cannot be used, with the place in it.
-#[derive(Debug)]
-pub struct UsersError {
-    file: String,
-    fault: Fault,
-}
-
-impl fmt::Display for UsersError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.fault)
+impl AsRef<Login> for User {
+    fn as_ref(&self) -> &Login {
+        &self.login
     }
 }
-
-impl std::error::Error for UsersError {}
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,24 +60,15 @@ struct RawUser {
 
 impl Users {
     /// Reads the file's text; `file` is its name in errors.
-    pub fn parse(file: &str, text: &str) -> Result<Self, UsersError> {
-        let wrong = |fault| UsersError { file: file.to_owned(), fault };
-        // The parser's own words may show the line, and with it a password.
-        let unread = |error: toml::de::Error| {
-            let reason = "is no list of [[user]] with name, role (primary or secondary), and password or sha256";
-            wrong(Fault::at(text, &error.span().unwrap_or(0..0), "user", reason.into()))
+    pub fn parse(file: &str, text: &str) -> Result<Self, BadSecrets> {
+        let file = SecretFile { name: file, text };
+        let expected = "is no list of [[user]] with name, role (primary or secondary), and password or sha256";
+        let raw: Raw = file.parse(expected)?;
+        let read = |raw: &RawUser| {
+            let login = Login::new(&raw.name, raw.password.as_deref(), raw.sha256.as_deref(), &PASSWORD)?;
+            Ok(User { login, role: raw.role })
         };
-        let raw: Raw = toml::from_str(text).map_err(unread)?;
-        let mut users: Vec<User> = Vec::new();
-        for one in &raw.user {
-            let at = |reason: String| wrong(Fault::at(text, &one.span(), "user", reason));
-            let user = user(one.get_ref()).map_err(at)?;
-            if users.len() == USERS_MAX || users.iter().any(|other| other.name == user.name) {
-                return Err(at(format!("`{}` is there twice, or there are more than {USERS_MAX}", user.name)));
-            }
-            users.push(user);
-        }
-        Ok(Self(users))
+        Ok(Self(file.users(&raw.user, USERS_MAX, |raw| &raw.name, read)?))
     }
 
     /// How many there are.
@@ -103,45 +81,10 @@ impl Users {
         self.0.is_empty()
     }
 
-    /// What the one with this name and password is; none when there is none such. Takes as long for a wrong name as for a wrong
-    /// password.
+    /// What the one with this name and password is; none when there is none such.
     pub fn role(&self, name: &str, password: &str) -> Option<Role> {
-        let found: [u8; 32] = Sha256::digest(password.as_bytes()).into();
-        let nobody = User { name: String::new(), digest: [0; 32], role: Role::Secondary };
-        let user = self.0.iter().find(|user| user.name == name).unwrap_or(&nobody);
-        let is = bool::from(found.ct_eq(&user.digest)) && !user.name.is_empty();
-        is.then_some(user.role)
+        Login::find(&self.0, name, password).map(|user| user.role)
     }
-}
-
-fn user(raw: &RawUser) -> Result<User, String> {
-    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if raw.name.is_empty() || raw.name.len() > NAME_MAX || !visible(&raw.name) {
-        return Err(format!("name: expected 1 to {NAME_MAX} visible ASCII characters"));
-    }
-    let digest = match (&raw.password, &raw.sha256) {
-        (Some(word), None) if PASSWORD.contains(&word.len()) && visible(word) => Sha256::digest(word.as_bytes()).into(),
-        (None, Some(digits)) => {
-            digest(digits).ok_or("sha256: expected 64 hexadecimal digits, as `sha256sum` prints")?
-        }
-        (Some(_), None) => {
-            let (min, max) = (PASSWORD.start(), PASSWORD.end());
-            return Err(format!("password: expected {min} to {max} visible ASCII characters"));
-        }
-        _ => return Err("expected either password or sha256".into()),
-    };
-    Ok(User { name: raw.name.clone(), digest, role: raw.role })
-}
-
-fn digest(digits: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if digits.len() != 64 || !digits.is_ascii() {
-        return None;
-    }
-    for (nth, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * nth..2 * nth + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -175,6 +118,7 @@ mod tests {
         check("correct-horse", "horse", "nut.users:1: user: password: expected 8 to 128");
         check("desk", "rack-a1", "nut.users:5: user: `rack-a1` is there twice");
         check("60e8", "60e", "sha256: expected 64 hexadecimal digits");
+        check("60e8", "+0e8", "sha256: expected 64 hexadecimal digits");
         check("\"secondary\"", "\"upsmon\"", "role (primary or secondary)");
         check("password = \"correct-horse\"\n", "", "expected either password or sha256");
         check("password =", "pass =", "is no list of [[user]]");

@@ -53,4 +53,4 @@ pub use limits::Limits;
 pub use server::Server;
 pub use shown::{Device, Health, KesmShown, OutletShown, RackShown, Shown};
 pub use tree::{Kesm, KesmPlace, Rack, RackPlace, Tree};
-pub use users::{Users, UsersError};
+pub use users::Users;

@@ -2,42 +2,18 @@
 
 use std::fmt;
 
-use ridethrough_core::site::Fault;
+use ridethrough_door::{BadSecrets, Login, SecretFile};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use toml::Spanned;
 
 /// At most so many.
 const USERS_MAX: usize = 256;
-/// How long a name and a password may be, characters.
-const NAME_MAX: usize = 64;
+/// How long a password may be, characters.
 const PASSWORD: std::ops::RangeInclusive<usize> = 12..=128;
 
 /// Everybody who may read. Only digests of passwords are kept.
 #[derive(Clone)]
-pub struct Users(Vec<User>);
-
-#[derive(Clone)]
-struct User {
-    name: String,
-    digest: [u8; 32],
-}
-
-/// A file that cannot be used, with the place in it.
-#[derive(Debug)]
-pub struct UsersError {
-    file: String,
-    fault: Fault,
-}
-
-impl fmt::Display for UsersError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.fault)
-    }
-}
-
-impl std::error::Error for UsersError {}
+pub struct Users(Vec<Login>);
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,24 +37,10 @@ struct RawUser {
 
 impl Users {
     /// Reads the file's text; `file` is its name in errors.
-    pub fn parse(file: &str, text: &str) -> Result<Self, UsersError> {
-        let wrong = |fault| UsersError { file: file.to_owned(), fault };
-        // The parser's own words may show the line, and with it a password.
-        let unread = |error: toml::de::Error| {
-            let reason = "is no list of [[user]] with name, and password or sha256";
-            wrong(Fault::at(text, &error.span().unwrap_or(0..0), "user", reason.into()))
-        };
-        let raw: Raw = toml::from_str(text).map_err(unread)?;
-        let mut users: Vec<User> = Vec::new();
-        for one in &raw.user {
-            let at = |reason: String| wrong(Fault::at(text, &one.span(), "user", reason));
-            let user = user(one.get_ref()).map_err(at)?;
-            if users.len() == USERS_MAX || users.iter().any(|other| other.name == user.name) {
-                return Err(at(format!("`{}` is there twice, or there are more than {USERS_MAX}", user.name)));
-            }
-            users.push(user);
-        }
-        Ok(Self(users))
+    pub fn parse(file: &str, text: &str) -> Result<Self, BadSecrets> {
+        let file = SecretFile { name: file, text };
+        let raw: Raw = file.parse("is no list of [[user]] with name, and password or sha256")?;
+        Ok(Self(file.users(&raw.user, USERS_MAX, |raw| &raw.name, login)?))
     }
 
     /// How many there are.
@@ -91,44 +53,18 @@ impl Users {
         self.0.is_empty()
     }
 
-    /// Whether this is somebody's name and password. Takes as long for a wrong name as for a wrong password.
+    /// Whether this is somebody's name and password.
     pub(crate) fn knows(&self, name: &str, password: &str) -> bool {
-        let found: [u8; 32] = Sha256::digest(password.as_bytes()).into();
-        let nobody = User { name: String::new(), digest: [0; 32] };
-        let user = self.0.iter().find(|user| user.name == name).unwrap_or(&nobody);
-        bool::from(found.ct_eq(&user.digest)) && !user.name.is_empty()
+        Login::find(&self.0, name, password).is_some()
     }
 }
 
-fn user(raw: &RawUser) -> Result<User, String> {
-    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+fn login(raw: &RawUser) -> Result<Login, String> {
     // A colon ends the name in HTTP Basic.
-    if raw.name.is_empty() || raw.name.len() > NAME_MAX || !visible(&raw.name) || raw.name.contains(':') {
-        return Err(format!("name: expected 1 to {NAME_MAX} visible ASCII characters without a colon"));
+    if raw.name.contains(':') {
+        return Err("name: expected one without a colon".into());
     }
-    let digest = match (&raw.password, &raw.sha256) {
-        (Some(word), None) if PASSWORD.contains(&word.len()) && visible(word) => Sha256::digest(word.as_bytes()).into(),
-        (None, Some(digits)) => {
-            digest(digits).ok_or("sha256: expected 64 hexadecimal digits, as `sha256sum` prints")?
-        }
-        (Some(_), None) => {
-            let (min, max) = (PASSWORD.start(), PASSWORD.end());
-            return Err(format!("password: expected {min} to {max} visible ASCII characters"));
-        }
-        _ => return Err("expected either password or sha256".into()),
-    };
-    Ok(User { name: raw.name.clone(), digest })
-}
-
-fn digest(digits: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (nth, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * nth..2 * nth + 2], 16).ok()?;
-    }
-    Some(bytes)
+    Login::new(&raw.name, raw.password.as_deref(), raw.sha256.as_deref(), &PASSWORD)
 }
 
 #[cfg(test)]

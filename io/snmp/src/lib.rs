@@ -47,6 +47,6 @@ pub use board::{Board, Fleet, FleetError, Ups};
 pub use desk::{Agent, Desk};
 pub use engine::{Engine, EngineError};
 pub use limits::Limits;
-pub use secrets::{Secrets, SecretsError};
+pub use secrets::Secrets;
 pub use server::Server;
 pub use shown::{AlarmShown, Source, UpsShown, WellKnown};

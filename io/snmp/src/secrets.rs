@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_snmp::v3::{LocalizedKey, MasterKeys, PrivKey};
 use async_snmp::{AuthProtocol, PrivProtocol};
-use ridethrough_core::site::Fault;
+use ridethrough_door::{BadSecrets, SecretFile, check_password, is_visible};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -35,21 +35,6 @@ pub struct Keys {
     /// What they are encrypted with.
     pub privacy: PrivKey,
 }
-
-/// A file that cannot be used, with the place in it.
-#[derive(Debug)]
-pub struct SecretsError {
-    file: String,
-    fault: Fault,
-}
-
-impl fmt::Display for SecretsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.fault)
-    }
-}
-
-impl std::error::Error for SecretsError {}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,26 +88,15 @@ impl RawAuth {
 
 impl Secrets {
     /// Reads the text of the file of this name. An error tells the place, and never a secret.
-    pub fn parse(file: &str, text: &str) -> Result<Self, SecretsError> {
-        let wrong = |fault| SecretsError { file: file.into(), fault };
-        let unread = |error: toml::de::Error| {
-            let reason = "is no list of [[user]] with name, auth (sha-224 to sha-512), auth_password and privacy_password, and a \
-                          community before it";
-            wrong(Fault::at(text, &error.span().unwrap_or(0..0), "user", reason.into()))
-        };
-        let raw: Raw = toml::from_str(text).map_err(unread)?;
-        let mut users: Vec<User> = Vec::new();
-        for one in &raw.user {
-            let at = |reason: String| wrong(Fault::at(text, &one.span(), "user", reason));
-            let user = user(one.get_ref()).map_err(at)?;
-            if users.len() == USERS_MAX || users.iter().any(|other| other.name == user.name) {
-                return Err(at(format!("`{}` is there twice, or there are more than {USERS_MAX}", user.name)));
-            }
-            users.push(user);
-        }
-        let community = raw.community.map(|word| {
-            digest_of(word.get_ref()).map_err(|reason| wrong(Fault::at(text, &word.span(), "community", reason)))
-        });
+    pub fn parse(file: &str, text: &str) -> Result<Self, BadSecrets> {
+        let file = SecretFile { name: file, text };
+        let expected = "is no list of [[user]] with name, auth (sha-224 to sha-512), auth_password and privacy_password, and a \
+                        community before it";
+        let raw: Raw = file.parse(expected)?;
+        let users = file.users(&raw.user, USERS_MAX, |raw| &raw.name, user)?;
+        let community = raw
+            .community
+            .map(|word| digest_of(word.get_ref()).map_err(|reason| file.wrong(&word.span(), "community", reason)));
         Ok(Self { users, community: community.transpose()? })
     }
 
@@ -158,10 +132,7 @@ fn user(raw: &RawUser) -> Result<User, String> {
         return Err(format!("name: expected 1 to {NAME_MAX} visible ASCII characters"));
     }
     for (field, word) in [("auth_password", &raw.auth_password), ("privacy_password", &raw.privacy_password)] {
-        if !PASSWORD.contains(&word.len()) || !is_visible(word) {
-            let (min, max) = (PASSWORD.start(), PASSWORD.end());
-            return Err(format!("{field}: expected {min} to {max} visible ASCII characters"));
-        }
+        check_password(field, word, &PASSWORD)?;
     }
     if raw.auth_password == raw.privacy_password {
         return Err("auth_password and privacy_password are the same: choose two".into());
@@ -180,10 +151,6 @@ fn digest_of(word: &str) -> Result<[u8; 32], String> {
         ));
     }
     Ok(Sha256::digest(word.as_bytes()).into())
-}
-
-fn is_visible(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
