@@ -9,7 +9,7 @@ use ridethrough_fault_injection::demo::Orders;
 use ridethrough_fault_injection::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 
-use crate::{Ended, demo_scenario, model_files, program, programs, run};
+use crate::{Ended, copy, demo_scenario, edit, model_files, program, programs, read, root, run, write};
 
 /// How long anything may take that is waited for: only what never comes meets it.
 pub const DEADLINE: Duration = Duration::from_mins(3);
@@ -163,4 +163,18 @@ pub fn verify(home: &Path) -> Ended {
     let all = dirs.iter().flat_map(|dir| ["--dir", dir]);
     let words: Vec<&str> = ["audit", "verify", "-o", "json", "--records", &records].into_iter().chain(all).collect();
     run("ridectl", &words)
+}
+
+/// A scenario, written below `home`, in which the utility goes after so many seconds and the generator refuses to start.
+pub fn outage_without_generator(home: &Path, at_s: u32) -> PathBuf {
+    let scenarios = root().join("fault-injection/scenarios");
+    let folder = home.join("scenario");
+    copy(&scenarios.join("outage-no-start"), &folder);
+    write(&folder.join("site.toml"), read(&scenarios.join("site-two-rows-generator.toml")));
+    let file = folder.join("scenario.toml");
+    edit(&file, "\"../site-two-rows-generator.toml\"", "\"site.toml\"");
+    edit(&file, "\"../../../data\"", &format!("\"{}\"", root().join("data").display()));
+    edit(&file, "at_s = 30\n", &format!("at_s = {at_s}\n"));
+    edit(&file, "at_s = 20\n", "at_s = 1\n");
+    folder
 }

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::{Cluster, NUT_USER, REPLICAS};
-use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{Ended, Running, alone, copy, debian, edit, folder, read, root, run, run_command, write};
+use ridethrough_tests::stage::{Play, Stage, outage_without_generator};
+use ridethrough_tests::{Ended, Running, alone, debian, edit, folder, read, run, run_command, write};
 
 /// How long a client may take that is expected to answer and end.
 const CLIENT_DEADLINE: Duration = Duration::from_secs(20);
@@ -34,20 +34,6 @@ fn address(cluster: &Cluster, id: u16) -> SocketAddr {
 
 fn status(cluster: &Cluster, id: u16, ups: &str) -> Ended {
     ask("upsc", &[&format!("{ups}@{}", address(cluster, id)), "ups.status"])
-}
-
-/// A scenario in which the utility goes after a while, and the generator refuses.
-fn scenario(home: &Path) -> PathBuf {
-    let scenarios = root().join("fault-injection/scenarios");
-    let folder = home.join("scenario");
-    copy(&scenarios.join("outage-no-start"), &folder);
-    write(&folder.join("site.toml"), read(&scenarios.join("site-two-rows-generator.toml")));
-    let file = folder.join("scenario.toml");
-    edit(&file, "\"../site-two-rows-generator.toml\"", "\"site.toml\"");
-    edit(&file, "\"../../../data\"", &format!("\"{}\"", root().join("data").display()));
-    edit(&file, "at_s = 30\n", "at_s = 4\n");
-    edit(&file, "at_s = 20\n", "at_s = 1\n");
-    folder
 }
 
 /// A host that lives on one UPS and asks all replicas about it.
@@ -93,7 +79,7 @@ impl Host {
 fn hosts_shut_down_tier_by_tier_when_nothing_will_carry_them() {
     let _alone = alone();
     let home = folder();
-    let play = Play { scenario: scenario(home.path()), ..Play::default() };
+    let play = Play { scenario: outage_without_generator(home.path(), 4), ..Play::default() };
     let mut stage = Stage::start(home.path(), &play);
     stage.leader();
     wait_until_online(&mut stage);

@@ -3,11 +3,11 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ridethrough_fault_injection::demo::ports;
-use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{copy, edit, read, root, write};
+use ridethrough_tests::stage::{Play, Stage, outage_without_generator};
+use ridethrough_tests::{read, write};
 
 /// The passwords of the one user, and the community.
 pub const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
@@ -25,7 +25,7 @@ pub struct Hall {
 impl Hall {
     pub fn open(home: &Path) -> Self {
         let mut at = Vec::new();
-        let play = Play { scenario: scenario(home), ..Play::default() };
+        let play = Play { scenario: outage_without_generator(home, 8), ..Play::default() };
         let stage = Stage::start_with(home, &play, |cluster| {
             let loopback = Ipv4Addr::LOCALHOST;
             let held: Vec<_> =
@@ -75,18 +75,4 @@ pub fn users_file(v2c: bool) -> String {
 pub fn write_private(file: &Path, text: &str) {
     write(file, text);
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("its owner");
-}
-
-/// A scenario in which the utility goes after a while, and the generator refuses.
-fn scenario(home: &Path) -> PathBuf {
-    let scenarios = root().join("fault-injection/scenarios");
-    let folder = home.join("scenario");
-    copy(&scenarios.join("outage-no-start"), &folder);
-    write(&folder.join("site.toml"), read(&scenarios.join("site-two-rows-generator.toml")));
-    let file = folder.join("scenario.toml");
-    edit(&file, "\"../site-two-rows-generator.toml\"", "\"site.toml\"");
-    edit(&file, "\"../../../data\"", &format!("\"{}\"", root().join("data").display()));
-    edit(&file, "at_s = 30\n", "at_s = 8\n");
-    edit(&file, "at_s = 20\n", "at_s = 1\n");
-    folder
 }
