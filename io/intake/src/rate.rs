@@ -1,29 +1,23 @@
-//! How often senders may speak: a bucket that fills with time.
+//! How often senders may speak, all of them together.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Requests that may still come, of all senders together.
+use ridethrough_door::Pace;
+
+/// Requests that may still come.
 #[derive(Debug)]
-pub struct Rate {
-    per_second: f64,
-    state: Mutex<(f64, Instant)>,
-}
+pub struct Rate(Mutex<Pace>);
 
 impl Rate {
     /// So many in a second, and as many at once.
     pub fn new(per_second: u32, now: Instant) -> Self {
-        Self { per_second: f64::from(per_second), state: Mutex::new((f64::from(per_second), now)) }
+        Self(Mutex::new(Pace::new(per_second, now)))
     }
 
     /// Whether one more may come now; if so, it has.
     pub fn take(&self, now: Instant) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let filled = now.saturating_duration_since(state.1).as_secs_f64() * self.per_second;
-        let left = (state.0 + filled).min(self.per_second);
-        let taken = left >= 1.0;
-        *state = (if taken { left - 1.0 } else { left }, now.max(state.1));
-        taken
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
 }
 

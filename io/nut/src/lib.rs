@@ -17,7 +17,7 @@
 //! | `variables` | what that is called |
 //! | `users` | who may log in |
 //! | `session` | one connection's questions and answers; no socket, no clock |
-//! | `server`, `pace` | sockets, limits and deadlines |
+//! | `server` | sockets, limits and deadlines |
 //! | `fault`, `limits`, `meters` | the codes of refusals, what is borne, what is counted |
 
 #![forbid(unsafe_code)]
@@ -28,7 +28,6 @@ mod fleet;
 mod limits;
 mod logins;
 mod meters;
-mod pace;
 mod server;
 mod session;
 mod users;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ridethrough_door::{CannotListen, Door, Full, Place, Places};
+use ridethrough_door::{CannotListen, Door, Full, Pace, Place, Places};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -13,7 +13,6 @@ use tokio::time::timeout;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::meters::Ended;
-use crate::pace::Pace;
 use crate::session::{Answer, Desk, Session};
 
 /// A bound, not yet serving, server.
@@ -81,7 +80,7 @@ impl Talk {
         let mut pace = Pace::new(self.limits.requests_per_second, Instant::now());
         let mut wrong = 0;
         while let Some(line) = self.line().await? {
-            tokio::time::sleep(pace.take(Instant::now())).await;
+            tokio::time::sleep(pace.turn(Instant::now())).await;
             let before = session.is_logged_in();
             let answer = session.answer(desk, &line, Instant::now());
             if session.is_logged_in() && !before {

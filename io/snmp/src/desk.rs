@@ -9,6 +9,7 @@ use async_snmp::DecodeConfig;
 use async_snmp::ber::Decoder;
 use async_snmp::message::{CommunityMessage, CommunityPdu};
 use async_snmp::pdu::Pdu;
+use ridethrough_door::Pace;
 
 use crate::board::{Board, Fleet};
 use crate::engine::Engine;
@@ -16,7 +17,7 @@ use crate::limits::{DATAGRAM_MAX, Limits};
 use crate::meters::{Dropped, Meters};
 use crate::mib::Seen;
 use crate::operation::{self, Outcome};
-use crate::pace::{Pace, Paces};
+use crate::pace::Paces;
 use crate::secrets::Secrets;
 use crate::tree::Tree;
 use crate::usm::{Read, Usm};

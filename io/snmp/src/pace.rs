@@ -3,38 +3,13 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use ridethrough_door::Pace;
 
 /// Addresses share so many buckets. Senders can make up addresses, so there is no bucket for each; where they are to be found,
 /// nobody outside can know.
 const BUCKETS: usize = 1_024;
-
-/// A bucket.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    each: Duration,
-    burst: u32,
-    /// When it will be full again.
-    full_at: Instant,
-}
-
-impl Pace {
-    /// So many in a second, and as many at once.
-    pub fn new(per_second: u32, now: Instant) -> Self {
-        let burst = per_second.max(1);
-        Self { each: Duration::from_secs(1) / burst, burst, full_at: now }
-    }
-
-    /// Whether one more may come now; if so, it has.
-    pub fn take(&mut self, now: Instant) -> bool {
-        let after = self.full_at.max(now) + self.each;
-        let taken = after.saturating_duration_since(now) <= self.each * self.burst;
-        if taken {
-            self.full_at = after;
-        }
-        taken
-    }
-}
 
 /// A bucket for everybody, and shared ones for addresses.
 #[derive(Debug)]
@@ -66,16 +41,6 @@ impl Paces {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_second_has_so_many_and_no_more() {
-        let start = Instant::now();
-        let mut pace = Pace::new(4, start);
-        assert_eq!((0..9).filter(|_| pace.take(start)).count(), 4);
-        assert!(!pace.take(start + Duration::from_millis(249)));
-        assert!(pace.take(start + Duration::from_millis(250)));
-        assert_eq!((0..9).filter(|_| pace.take(start + Duration::from_hours(1))).count(), 4, "no more at once");
-    }
 
     #[test]
     fn one_address_leaves_the_others_their_share() {
