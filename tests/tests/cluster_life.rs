@@ -63,7 +63,7 @@ fn bad_wishes_are_refused(stage: &mut Stage, follower: u16) {
     let (own, alive) = (leader.to_string(), follower.to_string());
     let refused = |words: &[&str], expected: &str| {
         let ended = ask(stage, leader, &[words, &["--reason", "a test"]].concat());
-        assert!(ended.code() == 1 && ended.stdout.contains(expected), "expected `{expected}`: {ended:?}");
+        assert!(ended.code() == 4 && ended.stdout.contains(expected), "expected `{expected}`: {ended:?}");
     };
     refused(&["forget", "--replica", &own], "let another lead first");
     refused(&["forget", "--replica", "9"], "n9 is no member");

@@ -99,13 +99,13 @@ fn bad_files_and_bad_wishes_are_refused(stage: &mut Stage) {
         (&["rollback", "--reason", " "], "the reason must have 1 to 256 bytes"),
     ] {
         let ended = operate(stage, words);
-        assert_eq!(ended.code(), 1, "{words:?}: {ended:?}");
+        assert_eq!(ended.code(), 4, "{words:?}: {ended:?}");
         assert!(ended.stdout.contains(expected), "expected `{expected}`: {ended:?}");
     }
     let leader = stage.leader();
     let follower = (1..=REPLICAS).find(|id| *id != leader).expect("there are three");
     let ended = ask(stage, follower, &["rollback", "--reason", "a test"]);
-    assert!(ended.code() == 1 && ended.stdout.contains("does not lead"), "{ended:?}");
+    assert!(ended.code() == 3 && ended.stdout.contains("does not lead"), "{ended:?}");
 }
 
 fn the_audit_tells_it(home: &Path, [shadowed, promoted, back]: [u64; 3], next: &Named) {

@@ -17,6 +17,8 @@ use ridethrough_tests::{Ended, alone, edit, folder, program, run, run_command};
 const VIEWER: u32 = 64_001;
 const OPERATOR: u32 = 64_002;
 const NOBODY: u32 = 64_003;
+/// What a request is numbered with.
+const REQUEST: &str = "00112233445566778899aabbccddeeff";
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn ridectl(stage: &Stage, of: u16, words: &[&str]) -> Ended {
@@ -133,6 +135,8 @@ fn operators_see_and_change_what_their_role_allows_and_the_log_tells_it() {
     stage.end();
     let first = folder.join("n1").display().to_string();
     let log = run("ridectl", &["audit", "log", "--dir", &first, "--kind", "operation"]).stdout;
+    let numbered = run("ridectl", &["audit", "log", "--dir", &first, "--request", REQUEST]).stdout;
+    assert!(numbered.lines().count() == 2 && numbered.contains("leave kesm K9 alone"), "{numbered}");
     let told =
         |user: u32, what: &str| log.lines().any(|line| line.contains(&format!("uid {user}")) && line.contains(what));
     assert!(told(OPERATOR, "for the servers of A6") && told(VIEWER, "was DENIED"), "{log}");
@@ -147,7 +151,7 @@ fn who_may(stage: &Stage, leader: u16) {
     check(&ridectl_as(NOBODY, stage, leader, &["status"]), 4, "you have no role here; this needs viewer");
     check(&ridectl_as(OPERATOR, stage, leader, &hold), 0, "would     hold K9");
     let transfer = ["cluster", "transfer", "--to", "3", "--reason", "trial", "--dry-run"];
-    check(&ridectl_as(OPERATOR, stage, leader, &transfer), 1, "your role is operator; this needs engineer");
+    check(&ridectl_as(OPERATOR, stage, leader, &transfer), 4, "your role is operator; this needs engineer");
     check(&ridectl(stage, leader % REPLICAS + 1, &hold), 3, "does not lead");
 }
 
@@ -172,11 +176,37 @@ fn a_rack_is_held_to_less(stage: &mut Stage, leader: u16) {
 }
 
 fn a_device_is_held(stage: &mut Stage, leader: u16) {
-    check(&ridectl(stage, leader, &["hold", "K9", "--reason", "bearing"]), 0, "done      hold K9");
-    check(&ridectl(stage, leader, &["hold", "K9", "--reason", "bearing"]), 4, "kesm K9 is held by an operator");
+    let hold = ["hold", "K9", "--reason", "bearing"];
+    let numbered = [&hold[..], &["--request", REQUEST]].concat();
+    check(&ridectl(stage, leader, &["outcome", REQUEST]), 1, "not done");
+    check(&ridectl(stage, leader, &numbered), 0, "done      hold K9");
+    check(&ridectl(stage, leader, &numbered), 0, "done      before, when it was asked for the first time");
+    // Every replica knows it, and whoever leads next.
+    let follower = stage.data(leader % REPLICAS + 1);
+    stage.wait_for("the request known to a follower", |_| {
+        (run("ridectl", &["outcome", REQUEST, "--data-dir", &follower]).code() == 0).then_some(())
+    });
+    check(&ridectl(stage, leader, &hold), 4, "kesm K9 is held by an operator");
     check(&ridectl(stage, leader, &["transfer", "A4", "--watts", "2kW", "--from", "K9", "--reason", "no"]), 4, "K9");
     check(&ridectl(stage, leader, &["release", "K9", "--reason", "new bearing"]), 0, "done      release K9");
+    a_device_is_locked(stage, leader);
     check(&ridectl(stage, leader, &["alarm", "ack", "no-such:alarm", "--reason", "x"]), 4, "there is no alarm");
+}
+
+/// Two people work at one module: it is released when both have taken their locks off.
+fn a_device_is_locked(stage: &mut Stage, leader: u16) {
+    let words = |verb| [verb, "K9", "--reason", "bearing"];
+    let of = format!("uid {OPERATOR}");
+    check(&ridectl(stage, leader, &words("lock")), 0, "done      lock K9");
+    check(&ridectl_as(OPERATOR, stage, leader, &words("lock")), 0, "done      lock K9");
+    stage.wait_for("two locks shown", |cluster| (cluster.snapshot(leader)?.locks.len() == 2).then_some(()));
+    check(&ridectl(stage, leader, &["get", "exceptions"]), 0, &format!("locked by {of}"));
+    check(&ridectl(stage, leader, &words("unlock")), 0, "done      take the lock off K9");
+    check(&ridectl(stage, leader, &words("release")), 4, &format!("kesm K9 is locked by {of}"));
+    let others = ["unlock", "K9", "--of", "root (uid 0)", "--reason", "x"];
+    check(&ridectl_as(OPERATOR, stage, leader, &others), 4, "your role is operator; this needs engineer");
+    check(&ridectl(stage, leader, &["unlock", "K9", "--of", &of, "--reason", "gone home"]), 0, "done");
+    check(&ridectl(stage, leader, &words("release")), 0, "done      release K9");
 }
 
 /// One replica is gone, and that was seen; leadership goes to the other; it comes back.

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::ask::UnknownOutcome;
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -47,7 +48,7 @@ enum Command {
     #[command(subcommand)]
     Check(check::Command),
     /// Say who is in the cluster and who leads, and change either; take and restore backups.
-    #[command(subcommand)]
+    #[command(subcommand, visible_aliases = ["member", "leader"])]
     Cluster(cluster::Command),
     /// Gather what whoever helps wants to know.
     #[command(subcommand)]
@@ -84,11 +85,11 @@ fn main() -> ExitCode {
     let answered = match &arguments.command {
         Command::Audit(command) => audit::run(command, output).map(well),
         Command::Check(command) => check::run(command, output).map(well),
-        Command::Cluster(command) => cluster::run(command, output).map(well),
+        Command::Cluster(command) => cluster::run(command, output),
         Command::Debug(command) => debug::run(command, output).map(well),
         Command::Explain(asked) => explain::run(asked, output).map(well),
         Command::Keys(command) => keys::run(command).map(well),
-        Command::Model(command) => model::run(command, output).map(well),
+        Command::Model(command) => model::run(command, output),
         Command::Pki(command) => pki::run(command, output).map(well),
         Command::Telemetry(command) => telemetry::run(command, output).map(well),
         Command::See(seen) => site::see(seen, output),
@@ -100,7 +101,7 @@ fn main() -> ExitCode {
         Ok(ended) => ended.into(),
         Err(error) => {
             eprintln!("ridectl: {error:#}");
-            ExitCode::from(2)
+            if error.is::<UnknownOutcome>() { Ended::Unknown.into() } else { ExitCode::from(2) }
         }
     }
 }
@@ -135,6 +136,8 @@ mod tests {
         check("ridectl shed A1 --to 6 --for 10m --data-dir n1 --reason x", "expected watts with their unit");
         check("ridectl shed A1 --to 6kW --for 10 --data-dir n1 --reason x", "expected a span such as");
         check("ridectl hold K1 --data-dir n1", "--reason <REASON>");
+        check("ridectl hold K1 --data-dir n1 --reason x --request 7", "32 hexadecimal digits");
+        check("ridectl outcome 7 --data-dir n1", "32 hexadecimal digits");
         check("ridectl manual yes --data-dir n1 --reason x", "invalid value 'yes'");
         let good = "ridectl check transfer --dir n1 --rack A1 --watts 4000 --seconds 600 -o json";
         assert!(Arguments::try_parse_from(good.split(' ')).is_ok());

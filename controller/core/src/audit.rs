@@ -290,7 +290,12 @@ mod tests {
     }
 
     fn operate(world: &mut World, action: Action) -> Effect {
-        world.commit(Command::Operation(Operation { actor: "mira".into(), reason: "a test".into(), action }))
+        world.commit(Command::Operation(Operation {
+            request: None,
+            actor: "mira".into(),
+            reason: "a test".into(),
+            action,
+        }))
     }
 
     /// The devices of the transfer's grant that `of` names say that they act.

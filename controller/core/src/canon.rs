@@ -17,10 +17,13 @@ use crate::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use crate::members::MemberChange;
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId, Models};
+use crate::request::RequestId;
 use crate::units::Millis;
 
 /// Comes before what makes the planner act, where that is not what it covers.
 const TRIGGER: &[u8] = b"trigger of a forecast";
+/// Comes before a request's number, where it has one.
+const REQUEST: &[u8] = b"number of a request";
 
 /// Feeds values to a hash, every field at fixed width, every list with its length first.
 pub(crate) struct Canon(Sha256);
@@ -82,6 +85,11 @@ impl Canon {
             }
             Command::Operation(operation) => {
                 self.unsigned(4);
+                // An old log keeps its hashes: where a request has no number, nothing is added.
+                if let Some(request) = operation.request {
+                    self.bytes(REQUEST);
+                    self.request(request);
+                }
                 self.operation(operation);
             }
             Command::ModelRefused(refused) => {
@@ -334,10 +342,23 @@ impl Canon {
                 self.unsigned(16);
                 self.words(asked);
             }
+            Action::Lock(device) => {
+                self.unsigned(17);
+                self.unsigned(u64::from(device.to_wire()));
+            }
+            Action::Unlock { device, of } => {
+                self.unsigned(18);
+                self.unsigned(u64::from(device.to_wire()));
+                self.words(of);
+            }
         }
     }
 
-    fn drill(&mut self, note: &DrillNote) {
+    pub(crate) fn request(&mut self, request: RequestId) {
+        self.bytes(&request.0.to_le_bytes());
+    }
+
+    pub(crate) fn drill(&mut self, note: &DrillNote) {
         self.words(&note.drill);
         self.unsigned(note.seed);
         self.unsigned(match note.stage {

@@ -10,6 +10,7 @@ use crate::forecast::RackForecast;
 use crate::members::MemberChange;
 use crate::mode::{Mode, ModeReason};
 use crate::model::{ModelAction, ModelFault, ModelId};
+use crate::request::RequestId;
 use crate::site::{FeedId, KesmId, RackId, TieId};
 use crate::units::{Joules, Millis, Watts};
 
@@ -339,6 +340,8 @@ pub struct RackLoad {
 /// What an operator asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
+    /// What the request is known by, where whoever asks has numbered it: it is carried out once at the most.
+    pub request: Option<RequestId>,
     /// Who.
     pub actor: String,
     /// Why, in the operator's words.
@@ -358,6 +361,15 @@ pub enum Action {
     Hold(DeviceId),
     /// The device may be planned with again.
     Resume(DeviceId),
+    /// The device is left alone, and stays so until whoever asks has unlocked it and somebody resumes it.
+    Lock(DeviceId),
+    /// A lock is taken off. The device stays held.
+    Unlock {
+        /// At what.
+        device: DeviceId,
+        /// Whose it is.
+        of: String,
+    },
     /// The whole site is left alone, but for the end of what is in force.
     ManualOn,
     /// The controller plans again.

@@ -30,6 +30,7 @@
 //! | [`capping`] | how a PDU shares a cap out among servers |
 //! | [`flow`] | minimum-cost flows over convex costs, in integers |
 //! | [`trust`] | why a device is not relied on |
+//! | [`request`] | what an operator's request is known by |
 //! | [`planner`] | racks at risk, sources, paths of least loss |
 //! | [`envelope`] | the limits that every plan must satisfy |
 //! | [`ledger`] | the deterministic state that the log drives |
@@ -63,6 +64,7 @@ pub mod mode;
 pub mod model;
 pub mod operate;
 pub mod planner;
+pub mod request;
 pub mod site;
 pub mod trust;
 pub mod view;

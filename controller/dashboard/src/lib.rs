@@ -27,6 +27,6 @@ pub use decision::{AckView, DecisionView, RiskView};
 pub use server::{Explain, OnRequest, ServeError, Server, Servers};
 pub use site::{FeedPlace, KesmPlace, RackPlace, RowPlace, SiteView, TiePlace};
 pub use snapshot::{
-    AlarmView, CapView, Counters, DisputeView, FeedView, KesmView, LegView, ModelsView, PlanView, QuarantineView,
-    RackView, ScoreView, ServerView, ShedView, Snapshot, TieView, TransferView,
+    AlarmView, AuditView, CapView, Counters, DisputeView, DrillView, FeedView, KesmView, LeasesView, LegView, LockView,
+    ModelsView, PlanView, QuarantineView, RackView, ScoreView, ServerView, ShedView, Snapshot, TieView, TransferView,
 };

@@ -71,6 +71,18 @@ pub struct Snapshot {
     /// Devices that an operator holds, by name.
     #[serde(default)]
     pub held: Vec<String>,
+    /// Devices that people have locked.
+    #[serde(default)]
+    pub locks: Vec<LockView>,
+    /// How long devices go on obeying, as they say.
+    #[serde(default)]
+    pub leases: LeasesView,
+    /// The last drills, the newest last; at most 8.
+    #[serde(default)]
+    pub drills: Vec<DrillView>,
+    /// How the audit of this replica's log is; none where it signs nothing.
+    #[serde(default)]
+    pub audit: Option<AuditView>,
     /// Whether an operator has taken over the whole site.
     #[serde(default)]
     pub manual: bool,
@@ -315,6 +327,58 @@ pub struct ShedView {
     pub cap_watts: i64,
     /// Milliseconds until it ends.
     pub left_ms: i64,
+}
+
+/// How long devices go on obeying, as those say that are heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeasesView {
+    /// How many are heard.
+    pub devices: usize,
+    /// How many of them still hold what a leader told them last; the others follow their own safe rule.
+    pub standing: usize,
+    /// Milliseconds until the first of those leases ends unless a leader is heard.
+    pub least_left_ms: Option<i64>,
+}
+
+/// A drill, as the log tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillView {
+    /// Its name.
+    pub name: String,
+    /// What its dice come from.
+    pub seed: u64,
+    /// `begun`, `refused`, `held`, `failed` or `aborted`.
+    pub stage: String,
+    /// Who asked for it.
+    pub by: String,
+    /// The entry that told of it first.
+    pub index: u64,
+    /// Ledger time of that entry in milliseconds.
+    pub began_ms: i64,
+    /// Ledger time of its end; none while it goes on.
+    pub ended_ms: Option<i64>,
+}
+
+/// How the audit of a replica's own log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditView {
+    /// Entries under the largest checkpoint that it has signed.
+    pub signed_entries: u64,
+    /// Checkpoints that could not be signed, or say something else than the log does now.
+    pub faults: u64,
+    /// Checkpoints that were skipped because too many waited.
+    pub skipped: u64,
+    /// Whether the log before a snapshot is known, so that checkpoints can be signed at all.
+    pub tree_known: bool,
+}
+
+/// A device that somebody has locked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockView {
+    /// What people call it.
+    pub name: String,
+    /// Who has locked it.
+    pub by: String,
 }
 
 /// A device that is not relied on.

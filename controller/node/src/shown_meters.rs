@@ -16,6 +16,7 @@ struct Meters {
     acting: Gauge,
     term: Gauge,
     at_risk: Gauge,
+    lease: Gauge,
     racks: Vec<Gauge>,
     kesms: Vec<Gauge>,
 }
@@ -47,6 +48,7 @@ impl Meters {
             acting: gauge!("ridethrough_acting"),
             term: gauge!("ridethrough_term"),
             at_risk: gauge!("ridethrough_racks_at_risk"),
+            lease: gauge!("ridethrough_device_lease_remaining_seconds"),
             racks: site.racks.iter().map(|one| rack(&one.name)).collect(),
             kesms: site.kesms.iter().map(|one| kesm(&one.name)).collect(),
         }
@@ -57,6 +59,9 @@ impl Meters {
         self.term.set(i64::try_from(shown.term).map_or(f64::INFINITY, number));
         let at_risk = shown.racks.iter().filter(|rack| rack.at_risk).count();
         self.at_risk.set(i64::try_from(at_risk).map_or(f64::INFINITY, number));
+        let leases = &shown.leases;
+        let left_ms = if leases.devices > leases.standing { Some(0) } else { leases.least_left_ms };
+        self.lease.set(left_ms.map_or(f64::NAN, |left| number(left) / 1e3));
         for (gauge, RackView { load_watts, .. }) in self.racks.iter().zip(&shown.racks) {
             gauge.set(load_watts.map_or(f64::NAN, number));
         }
@@ -75,6 +80,10 @@ fn describe() {
     describe_gauge!("ridethrough_acting", "1 while this replica leads and a majority confirms it");
     describe_gauge!("ridethrough_term", "The term that this replica knows; it rises with every election");
     describe_gauge!("ridethrough_racks_at_risk", "Racks that need help");
+    describe_gauge!(
+        "ridethrough_device_lease_remaining_seconds",
+        "For how long the device with the least of it goes on obeying, as devices say; not a number while none is heard"
+    );
     describe_gauge!("ridethrough_rack_limit_watts", "What a rack's breaker carries for ever");
     describe_gauge!(
         "ridethrough_rack_power_watts",

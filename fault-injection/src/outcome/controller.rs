@@ -96,7 +96,7 @@ impl Controller {
 
     /// Commits what an operator wants; its orders go out in the next tick.
     pub fn operate(&mut self, world: &World, action: Action) -> Effect {
-        let operation = Operation { actor: "operator".into(), reason: "by hand".into(), action };
+        let operation = Operation { request: None, actor: "operator".into(), reason: "by hand".into(), action };
         self.commit(Command::Operation(operation), millis(world.now_ms()))
     }
 

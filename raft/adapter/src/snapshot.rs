@@ -146,11 +146,18 @@ fn stranger(site: &Site, parts: &Parts) -> Option<String> {
         .or_else(|| beyond("feed", site.feeds.len(), ruled))
         .or_else(|| unknown_device(site, parts))
         .or_else(|| strange_alarm(site, parts))
+        .or_else(|| strange_lock(site, parts))
 }
 
 fn strange_alarm(site: &Site, parts: &Parts) -> Option<String> {
     let strange = parts.alarms.iter().map(|(key, _)| key.subject).find(|subject| !subject.is_of(site))?;
     Some(format!("there is no {}", strange.name(site)))
+}
+
+/// A locked device is held: a ledger never lets go of it first.
+fn strange_lock(site: &Site, parts: &Parts) -> Option<String> {
+    let (device, _) = parts.locks.iter().find(|(device, _)| !parts.held.contains(device))?;
+    Some(format!("{} is locked and not held", site.device_name(*device)))
 }
 
 /// The first of these indexes that the site's list does not reach, in words.

@@ -38,9 +38,9 @@ impl Dice {
     }
 
     /// One of these.
-    pub fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+    pub fn pick<T: Clone>(&mut self, of: &[T]) -> Option<T> {
         let nth = usize::try_from(self.below(of.len() as u64)).unwrap_or(0);
-        of.get(nth).copied()
+        of.get(nth).cloned()
     }
 }
 

@@ -23,7 +23,9 @@ pub fn concerns(record: &Record, rack: RackId, site: &Site, transfers: &dyn Fn(T
             Action::Acknowledge(alarm) | Action::Shelve(alarm, _) | Action::Unshelve(alarm) => {
                 alarm_concerns(*alarm, rack, site)
             }
-            Action::Hold(device) | Action::Resume(device) => stands_at(*device, rack, site),
+            Action::Hold(device) | Action::Resume(device) | Action::Lock(device) | Action::Unlock { device, .. } => {
+                stands_at(*device, rack, site)
+            }
             Action::ManualOn | Action::ManualOff => true,
             Action::Model(_) | Action::HandOver(_) | Action::Members(_) | Action::Drill(_) | Action::Denied(_) => false,
         },
@@ -66,7 +68,9 @@ pub fn devices(record: &Record) -> Vec<DeviceId> {
         Command::Outcome(outcome) => outcome.acks.iter().map(|timed| timed.ack.device).collect(),
         Command::Operation(operation) => match &operation.action {
             Action::Transfer(grant, ..) => grant.devices().collect(),
-            Action::Hold(device) | Action::Resume(device) => vec![*device],
+            Action::Hold(device) | Action::Resume(device) | Action::Lock(device) | Action::Unlock { device, .. } => {
+                vec![*device]
+            }
             Action::Shed(Shed { rack, .. }) | Action::Restore(rack) => vec![DeviceId::Pdu(*rack)],
             Action::Acknowledge(alarm) | Action::Shelve(alarm, _) | Action::Unshelve(alarm) => {
                 alarm_device(*alarm).into_iter().collect()

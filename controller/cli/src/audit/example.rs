@@ -137,7 +137,7 @@ impl Growing {
     /// Commits what an operator asked for.
     pub fn operate(&mut self, at_ms: i64, action: Action) -> u64 {
         let (actor, reason) = ("mira".into(), "breaker A1 is \u{1b}[31mserviced".into());
-        self.commit(at_ms, Command::Operation(Operation { actor, reason, action }))
+        self.commit(at_ms, Command::Operation(Operation { request: None, actor, reason, action }))
     }
 
     /// The log as a replica leaves it in its data folder, the site file beside it; a leader's first entry is its number 0.

@@ -5,8 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use ridethrough_core::command::Command;
+use ridethrough_core::command::{Command, Operation};
 use ridethrough_core::device::DeviceId;
+use ridethrough_core::request::RequestId;
 use ridethrough_core::site::{RackId, Site};
 
 use super::about;
@@ -32,6 +33,9 @@ pub struct Filter {
     /// Only what an operator asked for whose name contains this.
     #[arg(long, value_name = "TEXT")]
     pub actor: Option<String>,
+    /// Only what was asked for under this number.
+    #[arg(long, value_name = "NUMBER")]
+    pub request: Option<RequestId>,
     /// Only entries of this kind; of several kinds, any.
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',', num_args = 1..)]
     pub kind: Vec<Kind>,
@@ -99,14 +103,21 @@ impl Wanted<'_> {
             && filter.until.is_none_or(|until| proposed.is_some_and(|at| at < until))
             && (filter.kind.is_empty() || Kind::of(item).iter().any(|kind| filter.kind.contains(kind)))
             && filter.actor.as_deref().is_none_or(|actor| asked_by(item, actor))
+            && filter.request.is_none_or(|request| operation(item).is_some_and(|asked| asked.request == Some(request)))
             && self.rack.is_none_or(|rack| about_rack(item, rack, site))
             && self.device.is_none_or(|device| about_device(item, device))
     }
 }
 
 fn asked_by(item: &Item, actor: &str) -> bool {
-    let command = item.record().map(|record| &record.entry.command);
-    matches!(command, Some(Command::Operation(operation)) if operation.actor.contains(actor))
+    operation(item).is_some_and(|operation| operation.actor.contains(actor))
+}
+
+fn operation<'a>(item: &'a Item<'_>) -> Option<&'a Operation> {
+    match &item.record()?.entry.command {
+        Command::Operation(operation) => Some(operation),
+        _ => None,
+    }
 }
 
 fn about_rack(item: &Item, rack: RackId, site: &Site) -> bool {

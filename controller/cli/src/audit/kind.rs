@@ -34,7 +34,7 @@ pub enum Kind {
     Outcome,
     /// What an operator asked for.
     Operation,
-    /// A device held or planned with again, manual mode on or off.
+    /// A device held, locked or planned with again, manual mode on or off.
     Hold,
     /// Which model decides or is tried, and models that are refused.
     Model,
@@ -129,7 +129,12 @@ fn of_operation(operation: &Operation) -> Vec<Kind> {
     let what = match operation.action {
         Action::Transfer(..) => Kind::Transfer,
         Action::End(_) => Kind::Release,
-        Action::Hold(_) | Action::Resume(_) | Action::ManualOn | Action::ManualOff => Kind::Hold,
+        Action::Hold(_)
+        | Action::Resume(_)
+        | Action::Lock(_)
+        | Action::Unlock { .. }
+        | Action::ManualOn
+        | Action::ManualOff => Kind::Hold,
         Action::Model(_) => Kind::Model,
         Action::HandOver(_) => Kind::Leader,
         Action::Members(_) => Kind::Membership,

@@ -3,19 +3,20 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::ask::{Of, ask, refusal};
+use crate::ask::{How, done_before, ended, refusal, wish};
+use crate::ended::Ended;
 use crate::output::Output;
 
-/// Asks the leader for a change and waits until it is committed; a refusal is a negative answer.
-pub fn change(of: &Of, request: &Value, output: Output) -> Result<bool> {
-    let told = ask(of, request)?;
+/// Asks the leader for a change and waits until it is committed.
+pub fn change(how: &How, request: &Value, output: Output) -> Result<Ended> {
+    let told = wish(how, request.clone())?;
     output.print(&told, || words(request, &told))?;
-    Ok(told["refused"].is_null())
+    Ok(ended(&told))
 }
 
 fn words(request: &Value, told: &Value) -> String {
-    if let Some(refused) = refusal(told) {
-        return refused;
+    if let Some(words) = refusal(told).or_else(|| done_before(told)) {
+        return words;
     }
     let done = if request["command"] == "add" { "a voting member" } else { "no member any longer" };
     let what = format!("n{} is {done}", request["replica"]);

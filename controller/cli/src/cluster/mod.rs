@@ -14,6 +14,7 @@ use ridethrough_core::device::Fence;
 use serde_json::json;
 
 use crate::ask::{How, Of};
+use crate::ended::Ended;
 use crate::output::Output;
 
 /// What to do with a cluster.
@@ -88,28 +89,23 @@ pub enum Command {
     },
 }
 
-/// Carries a command out; false is a negative answer.
-pub fn run(command: &Command, output: Output) -> Result<bool> {
+/// Carries a command out.
+pub fn run(command: &Command, output: Output) -> Result<Ended> {
     match command {
-        Command::Status(of) => status::show(of, output),
+        Command::Status(of) => status::show(of, output).map(Ended::from),
         Command::Transfer { how, to } => transfer::transfer(how, *to, output),
         Command::Forget { how, replica, although_alive } => {
-            let request = json!({
-                "command": "forget", "replica": replica, "although_alive": although_alive, "reason": how.reason,
-                "dry_run": how.dry_run,
-            });
-            members::change(&how.of, &request, output)
+            let request = json!({ "command": "forget", "replica": replica, "although_alive": although_alive });
+            members::change(how, &request, output)
         }
         Command::Add { how, replica, address } => {
-            let request = json!({
-                "command": "add", "replica": replica, "address": address, "reason": how.reason, "dry_run": how.dry_run,
-            });
-            members::change(&how.of, &request, output)
+            let request = json!({ "command": "add", "replica": replica, "address": address });
+            members::change(how, &request, output)
         }
-        Command::Backup { data_dir, to } => backup::take(data_dir, to, output),
+        Command::Backup { data_dir, to } => backup::take(data_dir, to, output).map(Ended::from),
         Command::Restore { from, config, above_term, above_index } => {
             let above = above_term.zip(*above_index).map(|(term, index)| Fence { term, index });
-            backup::restore::restore(from, config, above, output)
+            backup::restore::restore(from, config, above, output).map(Ended::from)
         }
     }
 }

@@ -1,25 +1,32 @@
 //! Who is to lead.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::ask::{How, ask, refusal};
+use crate::ask::{How, done_before, ended, refusal, wish};
+use crate::ended::Ended;
 use crate::output::Output;
 
-/// Asks the leader to hand over and waits until another leads; a refusal is a negative answer.
-pub fn transfer(how: &How, to: u16, output: Output) -> Result<bool> {
-    let request = json!({ "command": "handover", "to": to, "reason": how.reason, "dry_run": how.dry_run });
-    let told = ask(&how.of, &request)?;
-    let refused = refusal(&told);
-    let done = refused.is_none();
-    output.print(&told, || match (refused, told["leader"].as_u64()) {
-        (Some(refused), _) => refused,
-        (None, Some(leader)) => format!(
-            "done      n{leader} leads in term {}, {} ms after it was asked for\nlog       entry {}: `ridectl audit explain {}` tells it\n",
-            told["term"], told["took_ms"], told["index"], told["index"]
-        ),
-        (None, None) => format!("would be done: n{to} would lead; nothing was done\n"),
-    })?;
+/// Asks the leader to hand over and waits until another leads.
+pub fn transfer(how: &How, to: u16, output: Output) -> Result<Ended> {
+    let told = wish(how, json!({ "command": "handover", "to": to }))?;
+    output.print(&told, || words(to, &told))?;
     // Somebody else than was asked for leads where that one failed in this very moment.
-    Ok(done && (how.dry_run || told["leader"] == to))
+    let another = told["term"].is_u64() && told["leader"] != to;
+    Ok(if another { Ended::Negative } else { ended(&told) })
+}
+
+fn words(to: u16, told: &Value) -> String {
+    if let Some(words) = refusal(told).or_else(|| done_before(told)) {
+        return words;
+    }
+    let (index, leader) = (&told["index"], &told["leader"]);
+    if index.is_null() {
+        return format!("would be done: n{to} would lead; nothing was done\n");
+    }
+    format!(
+        "done      n{leader} leads in term {}, {} ms after it was asked for\n\
+         log       entry {index}: `ridectl audit explain {index}` tells it\n",
+        told["term"], told["took_ms"]
+    )
 }

@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::ask::{How, Of};
+use crate::ended::Ended;
 use crate::output::Output;
 
 /// What to do with models.
@@ -76,18 +77,21 @@ pub enum Command {
     },
 }
 
-/// Carries a command out; false is a negative answer.
-pub fn run(command: &Command, output: Output) -> Result<bool> {
-    match command {
+/// Carries a command out.
+pub fn run(command: &Command, output: Output) -> Result<Ended> {
+    let answered = match command {
         Command::Keygen { out } => sign::keygen(out, output),
         Command::Sign { key, version, manifest } => sign::sign(key, *version, manifest, output),
         Command::Verify { manifest, trusted } => sign::verify(manifest, trusted, output),
         Command::Show { manifest } => sign::show(manifest, output),
         Command::List(of) => serve::list(of, output),
-        Command::Shadow { model, how } => serve::operate("shadow", Some(model.as_str()), None, how, output),
+        Command::Shadow { model, how } => return serve::operate("shadow", Some(model.as_str()), None, how, output),
         Command::Promote { model, minimum_version, how } => {
-            serve::operate("promote", Some(model.as_str()), *minimum_version, how, output)
+            return serve::operate("promote", Some(model.as_str()), *minimum_version, how, output);
         }
-        Command::Rollback { minimum_version, how } => serve::operate("rollback", None, *minimum_version, how, output),
-    }
+        Command::Rollback { minimum_version, how } => {
+            return serve::operate("rollback", None, *minimum_version, how, output);
+        }
+    };
+    answered.map(Ended::from)
 }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ask::{How, Of, ask};
+use crate::ask::{How, Of, ask, done_before, ended, refusal, wish};
+use crate::ended::Ended;
 use crate::output::Output;
 
 /// Prints what decides, what is tried and what there is.
@@ -31,21 +32,21 @@ pub fn list(of: &Of, output: Output) -> Result<bool> {
     Ok(true)
 }
 
-/// Asks for an operation and waits until it is committed; a refusal is a negative answer.
-pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How, output: Output) -> Result<bool> {
-    let mut request = json!({ "command": verb, "reason": how.reason, "dry_run": how.dry_run });
+/// Asks for an operation and waits until it is committed.
+pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How, output: Output) -> Result<Ended> {
+    let mut request = json!({ "command": verb });
     if let Some(model) = model {
         request["model"] = model.into();
     }
     if let Some(minimum) = minimum {
         request["minimum"] = minimum.into();
     }
-    let told = ask(&how.of, &request)?;
-    let refused = told["refused"].as_str();
-    output.print(&told, || match (refused, told["index"].as_u64()) {
-        (Some(why), _) => format!("REFUSED   {why}\n"),
+    let told = wish(how, request)?;
+    let answered = refusal(&told).or_else(|| done_before(&told));
+    output.print(&told, || match (answered, told["index"].as_u64()) {
+        (Some(words), _) => words,
         (None, Some(index)) => format!("done      entry {index}: `ridectl audit explain {index}` tells it\n"),
         (None, None) => format!("would be done: {verb}; nothing was\n"),
     })?;
-    Ok(refused.is_none())
+    Ok(ended(&told))
 }

@@ -3,22 +3,20 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Why;
-use crate::ask::{UnknownOutcome, ask, refusal};
+use crate::ask::{UnknownOutcome, done_before, ended, refusal, wish};
 use crate::ended::Ended;
 use crate::output::Output;
 
 /// Asks for it. `words` say what, to go on after "would" or "may".
-pub fn ask_for(words: &str, mut request: Value, why: &Why, output: Output) -> Result<Ended> {
-    request["reason"] = json!(why.how.reason);
-    request["dry_run"] = json!(why.how.dry_run);
+pub fn ask_for(words: &str, request: Value, why: &Why, output: Output) -> Result<Ended> {
     if !why.how.dry_run && !why.yes && !confirmed(words)? {
         eprintln!("nothing was asked for");
         return Ok(Ended::Negative);
     }
-    let told = match ask(&why.how.of, &request) {
+    let told = match wish(&why.how, request) {
         Ok(told) => told,
         Err(error) => {
             eprintln!("ridectl: {error:#}");
@@ -42,6 +40,9 @@ fn confirmed(words: &str) -> Result<bool> {
 }
 
 fn tell(words: &str, told: &Value) -> String {
+    if let Some(before) = done_before(told) {
+        return before;
+    }
     match (refusal(told), told["index"].as_u64()) {
         (Some(refused), _) => refused,
         (None, Some(index)) => {
@@ -51,17 +52,10 @@ fn tell(words: &str, told: &Value) -> String {
     }
 }
 
-fn ended(told: &Value) -> Ended {
-    if told["refused"].is_string() {
-        // A follower says who leads, or that nobody does.
-        if told.get("leader").is_some() { Ended::Unreachable } else { Ended::Refused }
-    } else {
-        Ended::Well
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn check(told: &Value, expected: &str, status: Ended) {

@@ -92,6 +92,9 @@ fn rows(what: What, shown: &Value) -> Vec<Value> {
 fn exceptions(shown: &Value) -> Vec<Value> {
     let list = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
     let held = list("held").into_iter().map(|name| json!({ "name": name, "why": "held by an operator" }));
+    let locked = list("locks")
+        .into_iter()
+        .map(|one| json!({ "name": one["name"], "why": format!("locked by {}", text(&one["by"])) }));
     let doubted = list("quarantined").into_iter().map(|one| json!({ "name": one["name"], "why": one["why"] }));
     let asked = list("sheds").into_iter().map(|one| {
         let (cap, left) = (kilo(&one["cap_watts"]), seconds(&one["left_ms"]));
@@ -101,7 +104,7 @@ fn exceptions(shown: &Value) -> Vec<Value> {
         let why = format!("at most {}: {}", kilo(&one["cap_watts"]), text(&one["reason"]));
         json!({ "name": format!("rack {}", text(&one["rack"])), "why": why })
     });
-    held.chain(doubted).chain(asked).chain(capped).collect()
+    held.chain(locked).chain(doubted).chain(asked).chain(capped).collect()
 }
 
 fn headroom(row: &Value) -> Option<i64> {
@@ -216,6 +219,7 @@ mod tests {
                 "acknowledged_by": null, "shelved_left_ms": null, "text": "lost", "runbook": "utility-outage",
             }],
             "held": ["kesm K1"],
+            "locks": [{ "name": "kesm K1", "by": "mira (uid 1000)" }],
             "sheds": [{ "rack": "A1", "cap_watts": 14_000, "left_ms": 600_000 }],
         });
         check(
@@ -235,7 +239,7 @@ mod tests {
         check(
             What::Exceptions,
             &shown,
-            "WHAT     WHY\nkesm K1  held by an operator\nrack A1  an operator asks for at most 14.0 kW, for 10m more\n",
+            "WHAT     WHY\nkesm K1  held by an operator\nkesm K1  locked by mira (uid 1000)\nrack A1  an operator asks for at most 14.0 kW, for 10m more\n",
         );
         check(What::Transfers, &shown, "none\n");
     }

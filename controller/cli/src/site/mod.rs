@@ -3,13 +3,14 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `status`, `health`, `get` | what is seen |
+//! | `status`, `health`, `get`, `outcome` | what is seen |
 //! | `change` | what is asked for, and what became of it |
 //! | `quantities` | watts and spans as people write them |
 
 mod change;
 mod get;
 mod health;
+mod outcome;
 pub mod quantities;
 mod status;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use ridethrough_core::request::RequestId;
 use ridethrough_core::units::Watts;
 use serde_json::{Value, json};
 
@@ -39,6 +41,14 @@ pub enum Seen {
         /// Wait for it so long.
         #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration, default_value = "0s")]
         wait: Duration,
+    },
+    /// Say whether a request was carried out, by its number.
+    Outcome {
+        /// The request's number, as it was told when it was asked.
+        #[arg(value_name = "NUMBER")]
+        request: RequestId,
+        #[command(flatten)]
+        of: Of,
     },
     /// List racks, flywheels, transfers or alarms.
     Get {
@@ -80,6 +90,24 @@ pub enum Asked {
     Release {
         /// The device.
         device: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Leave a device alone, as `hold` does, so that it cannot be released before whoever locked it has unlocked it. Each who works
+    /// at it locks it for himself.
+    Lock {
+        /// The device.
+        device: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Take a lock off. The device stays held: `release` it when all locks are off.
+    Unlock {
+        /// The device.
+        device: String,
+        /// Somebody else's lock, by his name as `ridectl get exceptions` tells it. Only an engineer may.
+        #[arg(long, value_name = "PERSON")]
+        of: Option<String>,
         #[command(flatten)]
         why: Why,
     },
@@ -181,6 +209,7 @@ pub enum Switch {
 pub fn see(seen: &Seen, output: Output) -> Result<Ended> {
     let seen = match seen {
         Seen::Status(of) => status::show(of, output),
+        Seen::Outcome { request, of } => outcome::show(*request, of, output),
         Seen::Health { of, wait } => health::judge(of, *wait, output),
         Seen::Get { what, of, sort, watch: false } => get::list(*what, of, *sort, output),
         Seen::Get { what, of, sort, watch: true } => get::watch(*what, of, *sort, output),
@@ -218,6 +247,12 @@ pub fn ask(asked: &Asked, output: Output) -> Result<Ended> {
         Asked::Hold { device, why } => (format!("hold {device}"), json!({ "command": "hold", "device": device }), why),
         Asked::Release { device, why } => {
             (format!("release {device}"), json!({ "command": "release", "device": device }), why)
+        }
+        Asked::Lock { device, why } => (format!("lock {device}"), json!({ "command": "lock", "device": device }), why),
+        Asked::Unlock { device, of, why } => {
+            let words = of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
+            let request = json!({ "command": "unlock", "device": device, "of": of });
+            (format!("take the lock{words} off {device}"), request, why)
         }
         Asked::Manual { mode, why } => {
             let on = *mode == Switch::On;

@@ -22,7 +22,7 @@ fn cleared(keys: &[AlarmKey]) -> Command {
 }
 
 fn operation(action: Action) -> Command {
-    Command::Operation(Operation { actor: "anna".into(), reason: "seen".into(), action })
+    Command::Operation(Operation { request: None, actor: "anna".into(), reason: "seen".into(), action })
 }
 
 /// Commits commands at seconds; returns what is shown then as `name active who`.

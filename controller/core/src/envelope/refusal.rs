@@ -9,6 +9,7 @@ use crate::device::DeviceId;
 use crate::mode::Mode;
 use crate::model::ModelRefusal;
 use crate::operate::SHED_MAX;
+use crate::request::CarriedOut;
 use crate::site::{FeedId, KesmId, RackId, Site, TieId};
 use crate::trust::Fault;
 use crate::units::{Joules, Millis, Watts};
@@ -157,6 +158,22 @@ pub enum Violation {
     DeviceHeld(DeviceId),
     /// No operator holds this device.
     DeviceNotHeld(DeviceId),
+    /// Somebody has locked this device.
+    DeviceLocked {
+        /// Which.
+        device: DeviceId,
+        /// Who.
+        by: String,
+    },
+    /// A lock that is to be taken off is not there.
+    NotLocked {
+        /// At what.
+        device: DeviceId,
+        /// Whose it would be.
+        by: String,
+    },
+    /// The request was carried out before.
+    CarriedOut(CarriedOut),
     /// A device is not to be relied on now.
     DeviceBarred {
         /// Which.
@@ -261,6 +278,15 @@ impl Violation {
             Self::Manual => "an operator has taken over the site: nothing but ends is carried out".into(),
             Self::DeviceHeld(id) => format!("{} is held by an operator", site.device_name(*id)),
             Self::DeviceNotHeld(id) => format!("{} is not held by an operator", site.device_name(*id)),
+            Self::DeviceLocked { device, by } => {
+                format!("{} is locked by {}", site.device_name(*device), by.escape_debug())
+            }
+            Self::NotLocked { device, by } => {
+                format!("{} is not locked by {}", site.device_name(*device), by.escape_debug())
+            }
+            Self::CarriedOut(CarriedOut { request, index }) => {
+                format!("request {request} was carried out before, by entry {index}")
+            }
             Self::DeviceBarred { device, fault } => {
                 format!("{} is not to be relied on: {fault}", site.device_name(*device))
             }

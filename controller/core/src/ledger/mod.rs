@@ -4,6 +4,7 @@
 //! refuses, and derives from what remains one complete order for each device. Every replica that applies the same
 //! entries has the same ledger, named by the same [`Seen`].
 
+mod locks;
 mod orders;
 mod state;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use self::locks::{LOCKS_MAX, Locks};
 pub use self::state::{Cap, Charge, Closing, FeedMode, GeneratorRule, Phase, Shedding, Transfer};
 
 use crate::alarm::{Alarm, AlarmKey, AlarmNote, Alarms, NOTE_ALARMS_MAX};
@@ -21,9 +23,11 @@ use crate::command::{
     Outcome, Plan, Position, RackLoad, ReleaseReason, Seen, TransferId,
 };
 use crate::device::{DeviceId, Order};
+use crate::drill::{DrillRun, Drills};
 use crate::envelope::{self, Refusal, Usage, Violation};
 use crate::model::Models;
 use crate::operate;
+use crate::request::{CarriedOut, RequestId, Requests};
 use crate::site::{FeedId, KesmId, RackId, Site};
 use crate::units::Millis;
 
@@ -87,6 +91,9 @@ pub struct Ledger {
     /// Racks that an operator asks less for.
     sheds: BTreeMap<RackId, Shedding>,
     alarms: Alarms,
+    locks: Locks,
+    requests: Requests,
+    drills: Drills,
 }
 
 /// The dynamic part of a ledger, for a snapshot's codec.
@@ -126,6 +133,12 @@ pub struct Parts {
     pub sheds: Vec<(RackId, Shedding)>,
     /// Alarms that stand or wait for somebody.
     pub alarms: Vec<(AlarmKey, Alarm)>,
+    /// Devices that people have locked, with the name of each.
+    pub locks: Vec<(DeviceId, String)>,
+    /// The last requests that were carried out, oldest first.
+    pub requests: Vec<CarriedOut>,
+    /// The last drills, oldest first.
+    pub drills: Vec<DrillRun>,
 }
 
 impl Ledger {
@@ -155,6 +168,9 @@ impl Ledger {
             models: parts.models,
             sheds: parts.sheds.into_iter().collect(),
             alarms: Alarms::from_rows(parts.alarms),
+            locks: Locks::from_rows(parts.locks),
+            requests: Requests::from_rows(parts.requests),
+            drills: Drills::from_rows(parts.drills),
         }
     }
 
@@ -178,6 +194,9 @@ impl Ledger {
             models: self.models,
             sheds: pairs(&self.sheds),
             alarms: self.alarms.rows().map(|(key, alarm)| (key, alarm.clone())).collect(),
+            locks: self.locks.rows().map(|(device, person)| (device, person.to_owned())).collect(),
+            requests: self.requests.rows().to_vec(),
+            drills: self.drills.rows().to_vec(),
         }
     }
 
@@ -274,6 +293,21 @@ impl Ledger {
     /// Devices that an operator holds.
     pub fn held(&self) -> impl Iterator<Item = DeviceId> + '_ {
         self.held.iter().copied()
+    }
+
+    /// Who has locked which device.
+    pub const fn locks(&self) -> &Locks {
+        &self.locks
+    }
+
+    /// The last drills, oldest first.
+    pub fn drills(&self) -> &[DrillRun] {
+        self.drills.rows()
+    }
+
+    /// That this request was carried out, if it is one of the last that were.
+    pub fn carried_out(&self, request: RequestId) -> Option<CarriedOut> {
+        self.requests.find(request).map(|index| CarriedOut { request, index })
     }
 
     /// Whether an operator has taken over the whole site.
@@ -393,6 +427,14 @@ impl Ledger {
     }
 
     fn carry_out_operation(&mut self, at: Position, operation: &Operation) -> Effect {
+        let effect = self.operate(at, operation);
+        if let (Effect::Admitted { .. }, Some(request)) = (&effect, operation.request) {
+            self.requests.note(CarriedOut { request, index: at.index });
+        }
+        effect
+    }
+
+    fn operate(&mut self, at: Position, operation: &Operation) -> Effect {
         if self.founding.is_none() {
             return Effect::Refused(Refusal::one(Violation::NotFounded));
         }
@@ -407,10 +449,19 @@ impl Ledger {
             Action::End(rack) => self.release(*rack, ReleaseReason::Operator),
             Action::Hold(device) => self.hold(*device),
             Action::Resume(device) => drop(self.held.remove(device)),
+            Action::Lock(device) => {
+                self.hold(*device);
+                self.locks.lock(*device, &operation.actor);
+            }
+            Action::Unlock { device, of } => self.locks.unlock(*device, of),
             Action::ManualOn => self.manual = true,
             Action::ManualOff => self.manual = false,
             // `operate::check` has asked the same question.
             Action::Model(action) => self.models = self.models.after(*action).unwrap_or(self.models),
+            // An old log, in which nothing is numbered, keeps its states.
+            Action::Drill(note) if operation.request.is_some() => {
+                self.drills.hear(note, &operation.actor, at.index, self.now);
+            }
             // What follows from it is consensus's, or done by whoever drills.
             Action::HandOver(_) | Action::Members(_) | Action::Drill(_) | Action::Denied(_) => {}
             Action::Shed(shed) => {
@@ -540,6 +591,9 @@ impl Ledger {
         canon.models(&self.models);
         self.sign_sheds(&mut canon);
         self.alarms.sign(&mut canon);
+        self.locks.sign(&mut canon);
+        self.requests.sign(&mut canon);
+        self.drills.sign(&mut canon);
         self.last = Seen { index: at.index, hash: canon.finish() };
         self.recent.push_back(self.last);
         if self.recent.len() > RECENT_MAX {
@@ -578,6 +632,9 @@ impl Ledger {
             let level = transfer.grant.help_above;
             assert!(level <= self.site.hold(transfer.grant.rack), "I3: help above {level} is help too late");
             assert!(!transfer.devices().iter().any(|device| self.held.contains(device)), "I3: a held device is used");
+        }
+        for (device, person) in self.locks.rows() {
+            assert!(self.held.contains(&device), "I3: {device:?} is locked by {person} and not held");
         }
     }
 }

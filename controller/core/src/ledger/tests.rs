@@ -93,7 +93,8 @@ fn model(version: u64) -> ModelId {
 }
 
 fn about_models(world: &mut World, action: ModelAction) -> Effect {
-    let operation = Operation { actor: "mira".into(), reason: "a test".into(), action: Action::Model(action) };
+    let operation =
+        Operation { request: None, actor: "mira".into(), reason: "a test".into(), action: Action::Model(action) };
     world.commit(Command::Operation(operation))
 }
 

@@ -137,7 +137,12 @@ fn a_module_serves_its_own_rack_first() {
 fn a_rack_whose_pdu_is_held_is_not_planned_for_and_that_is_said() {
     let mut world = surging(1, 32_000);
     let action = Action::Hold(DeviceId::Pdu(RackId(1)));
-    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "inspection".into(), action }));
+    world.commit(Command::Operation(Operation {
+        request: None,
+        actor: "anna".into(),
+        reason: "inspection".into(),
+        action,
+    }));
     let plan = world.plan();
     assert!(plan.grants.is_empty());
     assert_eq!(plan.shortfalls.iter().map(|short| short.rack).collect::<Vec<_>>(), [RackId(1)]);
@@ -148,7 +153,7 @@ fn a_rack_whose_pdu_is_held_is_not_planned_for_and_that_is_said() {
 fn caps_told(operations: Vec<Action>) -> Vec<String> {
     let mut world = World::new();
     let told = operations.into_iter().map(|action| {
-        let asked = Operation { actor: "anna".into(), reason: "hot aisle".into(), action };
+        let asked = Operation { request: None, actor: "anna".into(), reason: "hot aisle".into(), action };
         let Effect::Admitted { .. } = world.commit(Command::Operation(asked)) else { return "refused".into() };
         world.pass(100);
         world.tick();
@@ -176,7 +181,12 @@ fn an_operator_gets_less_for_a_rack_at_once_and_more_as_soon_as_he_asks_no_longe
 fn what_an_operator_asks_for_goes_on_until_its_time_and_no_longer() {
     let mut world = World::new();
     let action = Action::Shed(Shed { rack: RackId(1), cap: Watts::new(30_000), hold: Millis::seconds(30) });
-    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "hot aisle".into(), action }));
+    world.commit(Command::Operation(Operation {
+        request: None,
+        actor: "anna".into(),
+        reason: "hot aisle".into(),
+        action,
+    }));
     let mut capped_until = Millis::ZERO;
     for _ in 0..400 {
         world.pass(100);
@@ -194,14 +204,24 @@ fn a_rack_over_its_limit_is_capped_by_the_lower_of_both_reasons() {
     let mut world = World::new();
     world.load(1, 30_000);
     let action = Action::Shed(Shed { rack: RackId(1), cap: Watts::new(21_500), hold: Millis::seconds(600) });
-    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "hot aisle".into(), action }));
+    world.commit(Command::Operation(Operation {
+        request: None,
+        actor: "anna".into(),
+        reason: "hot aisle".into(),
+        action,
+    }));
     for _ in 0..10 {
         world.pass(100);
         world.tick();
     }
     assert_eq!(world.ledger.cap(RackId(1)).map(|cap| cap.cap), Some(Watts::new(21_500)));
     let action = Action::Restore(RackId(1));
-    world.commit(Command::Operation(Operation { actor: "anna".into(), reason: "cooled".into(), action }));
+    world.commit(Command::Operation(Operation {
+        request: None,
+        actor: "anna".into(),
+        reason: "cooled".into(),
+        action,
+    }));
     world.pass(100);
     world.tick();
     let cap = world.ledger.cap(RackId(1)).map(|cap| (cap.cap > Watts::new(21_500), cap.reason));

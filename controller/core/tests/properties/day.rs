@@ -156,7 +156,12 @@ impl Day {
 
     /// What an operator does.
     pub fn operate(&mut self, action: Action) -> Effect {
-        self.commit(Command::Operation(Operation { actor: "anna".into(), reason: "a test".into(), action }))
+        self.commit(Command::Operation(Operation {
+            request: None,
+            actor: "anna".into(),
+            reason: "a test".into(),
+            action,
+        }))
     }
 
     /// Commits to both ledgers.

@@ -11,6 +11,7 @@ mod decisions;
 mod fallbacks;
 mod fences;
 mod handover;
+mod leases;
 mod members;
 mod meters;
 mod operations;
@@ -18,6 +19,7 @@ mod outlets;
 mod plan_times;
 mod proposals;
 mod publish;
+mod showing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +29,6 @@ use ridethrough_core::command::{Command, Founding};
 use ridethrough_core::control::{Control, Duty, Leadership, Standing};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Effect;
-use ridethrough_core::planner::Inputs;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_dashboard::{Counters, Snapshot};
@@ -43,6 +44,7 @@ use self::decisions::Decisions;
 use self::fallbacks::Fallbacks;
 use self::fences::FencesHeard;
 use self::handover::Leaving;
+use self::leases::Leases;
 pub use self::members::MEMBERS_DEADLINE;
 use self::meters::Meters;
 pub use self::operations::Operators;
@@ -52,7 +54,6 @@ use self::proposals::{About, Proposals, Proposed};
 use crate::baselines::Baselines;
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
-use crate::operator::cluster::role_name;
 use crate::power::ServerPower;
 use crate::recording::Recording;
 use crate::service::Beat;
@@ -111,6 +112,7 @@ pub struct ControlThread {
     audited: Option<Audited>,
     leaving: Option<Leaving>,
     fences: FencesHeard,
+    leases: Leases,
     /// Where Raft runs, and whatever waits for it.
     runtime: tokio::runtime::Handle,
 }
@@ -138,6 +140,7 @@ impl ControlThread {
             audited: Audited::new(parts.replica.audit()),
             leaving: None,
             fences: FencesHeard::default(),
+            leases: Leases::new(&parts.site),
             runtime: runtime.clone(),
             clock,
             parts,
@@ -188,6 +191,7 @@ impl ControlThread {
             match heard {
                 FromLink::Telemetry(said) => {
                     self.fences.hear(said.fence);
+                    self.leases.hear(&self.parts.site, said.device, said.lease_remaining, now);
                     self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
                 }
                 FromLink::Ack { ack, in_force, rtt_us, .. } => {
@@ -379,57 +383,6 @@ impl ControlThread {
                 self.control.outcome_sent(transfer);
             }
         }
-    }
-
-    fn publish(&mut self, now: Millis) {
-        let usual = self.parts.baselines.racks();
-        let told = |inputs: Inputs<'_>| (publish::racks(&inputs, &usual), publish::quarantined(&inputs));
-        let Some((racks, quarantined)) = self.control.with_inputs(now, told) else { return };
-        let (site, ledger_now) = (&self.parts.site, self.control.ledger_at(now));
-        let ledger = self.control.ledger().as_of(ledger_now);
-        let (view, forecasts) = (self.control.view(), self.control.forecasts());
-        self.meters.tell(&ledger, view.implausible(), quarantined.len());
-        self.meters.tell_slowly(&self.parts.signals);
-        if let (Some(audited), Some(status)) = (&self.audited, self.parts.replica.audit()) {
-            audited.tell(status);
-        }
-        let heard = (0..site.devices().count()).filter(|&slot| view.heard(slot, now)).count();
-        let snapshot = Snapshot {
-            site: site.name.clone(),
-            replica: self.parts.id.0,
-            role: role_name(self.status.role).to_owned(),
-            acting: self.leadership.acting().is_some(),
-            term: self.status.term,
-            leader: self.status.leader.map(|leader| leader.0),
-            commit_index: self.status.committed_index.unwrap_or(0),
-            applied_index: ledger.seen().index,
-            uptime_ms: now.get(),
-            ledger_ms: ledger_now.get(),
-            forecast_source: forecasts.first().map(|forecast| forecast.source.to_string()).unwrap_or_default(),
-            devices_heard: heard,
-            devices: site.devices().count(),
-            servers_heard: self.outlets.heard(),
-            servers: site.servers.len(),
-            outlets_doubted: self.outlets.doubted(site).map(|rack| site.rack(rack).name.clone()).collect(),
-            racks,
-            kesms: publish::kesms(site, view, now),
-            ties: publish::ties(site, view, now),
-            transfers: publish::transfers(&ledger, ledger_now),
-            disputed: crosschecks::disputes(&self.control, site),
-            feeds: publish::feeds(&ledger, view, now, ledger_now),
-            caps: publish::caps(&ledger, ledger_now),
-            sheds: publish::sheds(&ledger, ledger_now),
-            held: ledger.held().map(|device| site.device_name(device)).collect(),
-            manual: ledger.is_manual(),
-            quarantined,
-            alarms: alarms::shown(&ledger, ledger_now),
-            alarm_flood: ledger.alarms().is_flood(ledger_now),
-            models: publish::models(ledger.models(), &self.parts.forecasting.serving()),
-            plans: self.plan_times.committed(),
-            decisions: self.decisions.told(),
-            counters: self.counters,
-        };
-        self.parts.shown.store(Arc::new(snapshot));
     }
 }
 

@@ -8,6 +8,7 @@ use ridethrough_core::ledger::Effect;
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelFault;
 use ridethrough_core::operate::{self, TransferRequest};
+use ridethrough_core::request::RequestId;
 use ridethrough_core::units::Millis;
 use ridethrough_raft::{ProposeError, Response, Status};
 use tokio::sync::{mpsc, oneshot};
@@ -78,7 +79,9 @@ impl ControlThread {
                 (Some(Effect::Admitted { .. }), Then::Members(change)) => {
                     return self.change_members(Asked { change, index: response.at.index, asked_at, answer });
                 }
-                (Some(Effect::Admitted { .. }), Then::Nothing) => Told::Done { index: response.at.index },
+                (Some(Effect::Admitted { .. }), Then::Nothing) => {
+                    Told::Done { index: response.at.index, before: false }
+                }
                 (Some(Effect::Refused(refusal)), _) => {
                     Told::Refused { why: refusal.describe(&self.parts.site), index: Some(response.at.index) }
                 }
@@ -103,6 +106,7 @@ impl ControlThread {
                     let acting = self.leadership.acting().is_some();
                     Told::Cluster(cluster::status(&self.parts.replica, self.parts.id.0, acting, ahead, &disputed))
                 }
+                Question::Outcome(request) => self.outcome(request),
                 Question::Check(operation) => self.judge(&operation, now).map_or_else(|told| *told, |()| Told::Would),
                 Question::Do(operation) => {
                     self.want(operation, now, answer);
@@ -140,6 +144,7 @@ impl ControlThread {
     /// The operation that makes a transfer which is asked for, its way found by the planner.
     fn find(&mut self, asked: &TransferRequest, operator: Operator, now: Millis) -> Result<Operation, Box<Told>> {
         self.must_act()?;
+        self.must_be_new(Some(operator.request))?;
         let refused = |why: String| Box::new(Told::Refused { why, index: None });
         let found = self.control.with_inputs(now, |inputs| operate::propose_transfer(&inputs, asked));
         let found = found.ok_or_else(|| refused("no forecast yet: try again in a moment".into()))?;
@@ -160,6 +165,20 @@ impl ControlThread {
         Err(Box::new(Told::NotLeader { leader: others.map(|leader| leader.0) }))
     }
 
+    /// Whoever asks again for what was done is told that it was, and nothing is done twice.
+    fn must_be_new(&self, request: Option<RequestId>) -> Result<(), Box<Told>> {
+        let done = request.and_then(|request| self.control.ledger().carried_out(request));
+        done.map_or(Ok(()), |done| Err(Box::new(Told::Done { index: done.index, before: true })))
+    }
+
+    /// What became of a request, as far as this replica knows: whoever leads knows it all.
+    fn outcome(&self, request: RequestId) -> Told {
+        match self.control.ledger().carried_out(request) {
+            Some(done) => Told::Done { index: done.index, before: true },
+            None => self.must_act().map_or_else(|told| *told, |()| Told::NotCarriedOut),
+        }
+    }
+
     fn models(&self) -> Told {
         let deciding = self.parts.forecasting.serving().deciding;
         Told::Models {
@@ -172,6 +191,7 @@ impl ControlThread {
     /// What is known to be refused is not proposed; what is proposed is judged again when it is applied.
     fn judge(&self, operation: &Operation, now: Millis) -> Result<(), Box<Told>> {
         self.must_act()?;
+        self.must_be_new(operation.request)?;
         let refused = |why: String| Box::new(Told::Refused { why, index: None });
         match Then::of(operation) {
             Then::HandOver(to) => {

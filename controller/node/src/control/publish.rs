@@ -2,6 +2,7 @@
 
 use ridethrough_core::command::Leg;
 use ridethrough_core::device::{DeviceId, GeneratorPhase, Reading, SupplySource};
+use ridethrough_core::drill::DrillRun;
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::ledger::{Cap, FeedMode, Ledger, Phase, Shedding, Transfer};
 use ridethrough_core::model::{ModelId, Models};
@@ -10,10 +11,11 @@ use ridethrough_core::site::{KesmId, RackId, Site};
 use ridethrough_core::units::{Joules, Millis, Watts};
 use ridethrough_core::view::View;
 use ridethrough_dashboard::{
-    CapView, FeedView, KesmView, LegView, ModelsView, QuarantineView, RackView, ScoreView, ShedView, TieView,
-    TransferView,
+    AuditView, CapView, DrillView, FeedView, KesmView, LegView, LockView, ModelsView, QuarantineView, RackView,
+    ScoreView, ShedView, TieView, TransferView,
 };
 use ridethrough_model::Outlook;
+use ridethrough_raft::audit_tree::AuditStatus;
 
 use crate::serving::{Score, Serving};
 
@@ -180,6 +182,32 @@ pub fn sheds(ledger: &Ledger, ledger_now: Millis) -> Vec<ShedView> {
         left_ms: shed.until.saturating_sub(ledger_now).get(),
     };
     ledger.sheds().map(view).collect()
+}
+
+/// Devices that people have locked, as they are shown.
+pub fn locks(ledger: &Ledger) -> Vec<LockView> {
+    let view = |(device, by): (DeviceId, &str)| LockView { name: ledger.site().device_name(device), by: by.to_owned() };
+    ledger.locks().rows().map(view).collect()
+}
+
+/// The last drills, as they are shown.
+pub fn drills(ledger: &Ledger) -> Vec<DrillView> {
+    let view = |run: &DrillRun| DrillView {
+        name: run.note.drill.clone(),
+        seed: run.note.seed,
+        stage: run.note.stage.as_str().to_owned(),
+        by: run.actor.clone(),
+        index: run.index,
+        began_ms: run.began.get(),
+        ended_ms: run.ended.map(Millis::get),
+    };
+    ledger.drills().iter().map(view).collect()
+}
+
+/// How the audit of this replica's log is, as it is shown.
+pub const fn audit(status: AuditStatus) -> AuditView {
+    let AuditStatus { signed_entries, faults, skipped, tree_known } = status;
+    AuditView { signed_entries, faults, skipped, tree_known }
 }
 
 /// Transfers as they are shown; the ledger must be as of that time.

@@ -37,8 +37,8 @@ pub(super) async fn note(request: &Request, why: NotAllowed, caller: &Caller, de
     tracing::warn!(%actor, %asked, %why, "DENIED: somebody asked for what his role does not allow");
     let mut index = None;
     if desk.denials.is_due() {
-        let operation = Operation { actor, reason: why.to_string(), action: Action::Denied(asked) };
-        if let Told::Done { index: at } = ask(Question::Do(operation), desk).await {
+        let operation = Operation { request: None, actor, reason: why.to_string(), action: Action::Denied(asked) };
+        if let Told::Done { index: at, .. } = ask(Question::Do(operation), desk).await {
             index = Some(at);
         }
     }

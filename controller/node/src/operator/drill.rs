@@ -1,11 +1,10 @@
 //! Drills: what is said of them in the log before and after, and whether this cluster may be drilled at all.
 
-use ridethrough_core::command::{Action, Operation};
+use ridethrough_core::command::Action;
 use ridethrough_core::drill::{DrillNote, DrillStage};
 use serde::{Deserialize, Serialize};
 
-use super::roles::Caller;
-use super::{Desk, Question, Told, ask};
+use super::{Desk, Operator, Question, Told, ask};
 
 /// What this cluster is to whoever wants to drill it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,13 +50,13 @@ impl From<Stage> for DrillStage {
 }
 
 /// Writes a word on a drill into the log. Where a drill may not begin, that is what is written, and it is refused.
-pub(super) async fn note(note: DrillNote, named: Option<&str>, reason: String, caller: &Caller, desk: &Desk) -> Told {
+pub(super) async fn note(note: DrillNote, named: Option<&str>, operator: Operator, desk: &Desk) -> Told {
     let refused = desk.drilled.allows(named).err().filter(|_| note.stage == DrillStage::Begun);
     let stage = if refused.is_some() { DrillStage::Refused } else { note.stage };
     let action = Action::Drill(DrillNote { stage, ..note });
-    let told = ask(Question::Do(Operation { actor: caller.to_string(), reason, action }), desk).await;
+    let told = ask(Question::Do(operator.asks(action)), desk).await;
     match (told, refused) {
-        (Told::Done { index }, Some(why)) => Told::Refused { why, index: Some(index) },
+        (Told::Done { index, .. }, Some(why)) => Told::Refused { why, index: Some(index) },
         (told, _) => told,
     }
 }

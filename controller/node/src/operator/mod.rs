@@ -35,6 +35,7 @@ use std::time::Duration;
 use crossbeam::queue::ArrayQueue;
 use ridethrough_core::command::Operation;
 use ridethrough_core::operate::TransferRequest;
+use ridethrough_core::request::RequestId;
 use ridethrough_model::SignedModel;
 use ridethrough_raft::Prober;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -47,7 +48,7 @@ pub use self::denial::Denials;
 pub use self::drill::Drilled;
 use self::explain::Wonders;
 pub use self::request::Operator;
-use self::request::{Asked, Request, What, Wish};
+use self::request::{Asked, Numbered, What, Wish};
 use self::roles::{Caller, Given, Roles};
 pub use self::site::Shown;
 pub use self::told::Told;
@@ -86,6 +87,8 @@ pub enum Question {
     Models,
     /// Who is in the cluster, and who leads.
     Cluster,
+    /// Whether this request was carried out.
+    Outcome(RequestId),
     /// Whether this would be carried out.
     Check(Operation),
     /// That this be carried out.
@@ -216,8 +219,8 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, caller: &Caller, rol
 }
 
 async fn answer(line: &[u8], caller: &Caller, roles: &Roles, desk: &Desk) -> serde_json::Value {
-    let request: Request = match serde_json::from_slice(line) {
-        Ok(request) => request,
+    let Numbered { request, number } = match Numbered::read(line) {
+        Ok(read) => read,
         Err(error) => return failed(&format!("no request: {error}")),
     };
     if let Err(why) = roles.admit(caller, request.need()) {
@@ -227,20 +230,22 @@ async fn answer(line: &[u8], caller: &Caller, roles: &Roles, desk: &Desk) -> ser
         // Whoever asks may have put files there a moment ago. Loading takes a while: this runtime is for readers.
         tokio::task::block_in_place(|| rescan(desk));
     }
-    match request.understood(desk) {
+    match request.understood(desk, caller) {
         Ok(Asked::Site) => desk.site.shown(),
         Ok(Asked::Explain(rack)) => explain::explain(&rack, &desk.wonders).await,
         Ok(Asked::Question(question)) => told::json(ask(question, desk).await, desk),
         Ok(Asked::Drill { note, cluster, reason }) => {
-            told::json(drill::note(note, cluster.as_deref(), reason, caller, desk).await, desk)
+            let operator = Operator { request: number, actor: caller.to_string(), reason };
+            told::json(drill::note(note, cluster.as_deref(), operator, desk).await, desk)
         }
-        Ok(Asked::Wish(wish)) => told::json(carry_out(wish, caller, desk).await, desk),
+        Ok(Asked::Wish(wish)) => told::json(carry_out(wish, number, caller, desk).await, desk),
         Err(why) => told::json(Told::Refused { why, index: None }, desk),
     }
 }
 
-async fn carry_out(Wish { what, reason, dry_run }: Wish, caller: &Caller, desk: &Desk) -> Told {
-    let operator = Operator { actor: caller.to_string(), reason };
+async fn carry_out(wish: Wish, request: RequestId, caller: &Caller, desk: &Desk) -> Told {
+    let Wish { what, reason, dry_run } = wish;
+    let operator = Operator { request, actor: caller.to_string(), reason };
     let operation = match what {
         What::Transfer(request) => return ask(Question::Transfer { request, operator, dry_run }, desk).await,
         What::Action(action) => operator.asks(action),

@@ -8,10 +8,12 @@ use ridethrough_core::drill::DrillNote;
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::{ModelAction, ModelId};
 use ridethrough_core::operate::TransferRequest;
+use ridethrough_core::request::RequestId;
 use ridethrough_core::units::{Millis, Watts};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::roles::Role;
+use super::roles::{Caller, Role};
 use super::{Desk, Question, drill, names};
 
 /// A request, as it stands on the line.
@@ -26,8 +28,11 @@ pub(super) enum Request {
     Acknowledge { alarm: String, reason: String, dry_run: bool },
     Shelve { alarm: String, span_ms: i64, reason: String, dry_run: bool },
     Unshelve { alarm: String, reason: String, dry_run: bool },
+    Outcome { number: String },
     Hold { device: String, reason: String, dry_run: bool },
     Release { device: String, reason: String, dry_run: bool },
+    Lock { device: String, reason: String, dry_run: bool },
+    Unlock { device: String, of: Option<String>, reason: String, dry_run: bool },
     Manual { on: bool, reason: String, dry_run: bool },
     Shed { rack: String, watts: i64, span_ms: i64, reason: String, dry_run: bool },
     Restore { rack: String, reason: String, dry_run: bool },
@@ -40,6 +45,32 @@ pub(super) enum Request {
     Shadow { model: String, reason: String, dry_run: bool },
     Promote { model: String, minimum: Option<u64>, reason: String, dry_run: bool },
     Rollback { minimum: Option<u64>, reason: String, dry_run: bool },
+}
+
+/// A request, with the number that whoever asks gave it.
+pub(super) struct Numbered {
+    pub(super) request: Request,
+    pub(super) number: RequestId,
+}
+
+impl Numbered {
+    /// Reads a line. The number stands beside what is asked, as `request`; where there is none, one is drawn.
+    pub(super) fn read(line: &[u8]) -> Result<Self, String> {
+        let mut asked: Map<String, Value> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        let number = match asked.remove("request") {
+            Some(Value::String(text)) => text.parse()?,
+            Some(other) => return Err(format!("`request` is {other}, expected a text of 32 hexadecimal digits")),
+            None => draw()?,
+        };
+        let request = serde_json::from_value(Value::Object(asked)).map_err(|error| error.to_string())?;
+        Ok(Self { request, number })
+    }
+}
+
+fn draw() -> Result<RequestId, String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| format!("no number can be drawn for it: {error}"))?;
+    Ok(RequestId(u128::from_le_bytes(bytes)))
 }
 
 /// A request, understood.
@@ -75,18 +106,24 @@ impl Request {
     /// The least role that may ask it.
     pub(super) const fn need(&self) -> Role {
         match self {
-            Self::List {} | Self::Cluster {} | Self::Site {} | Self::Explain { .. } => Role::Viewer,
+            Self::List {} | Self::Cluster {} | Self::Site {} | Self::Explain { .. } | Self::Outcome { .. } => {
+                Role::Viewer
+            }
             Self::Acknowledge { .. }
             | Self::Shelve { .. }
             | Self::Unshelve { .. }
             | Self::Hold { .. }
             | Self::Release { .. }
+            | Self::Lock { .. }
+            | Self::Unlock { of: None, .. }
             | Self::Manual { .. }
             | Self::Shed { .. }
             | Self::Restore { .. }
             | Self::Transfer { .. }
             | Self::End { .. } => Role::Operator,
-            Self::Handover { .. }
+            // Somebody else's lock may be all that stands between him and a busbar.
+            Self::Unlock { of: Some(_), .. }
+            | Self::Handover { .. }
             | Self::Forget { .. }
             | Self::Add { .. }
             | Self::Drill { .. }
@@ -110,12 +147,13 @@ impl Request {
     }
 
     /// What is meant, where the site and the folder with models have what is named.
-    pub(super) fn understood(self, desk: &Desk) -> Result<Asked, String> {
+    pub(super) fn understood(self, desk: &Desk, caller: &Caller) -> Result<Asked, String> {
         let site = &desk.site.site;
         let (action, reason, dry_run) = match self {
             Self::Site {} => return Ok(Asked::Site),
             Self::Explain { rack } => return Ok(Asked::Explain(rack)),
             Self::List {} => return Ok(Asked::Question(Question::Models)),
+            Self::Outcome { number } => return Ok(Asked::Question(Question::Outcome(number.parse()?))),
             Self::Cluster {} => return Ok(Asked::Question(Question::Cluster)),
             Self::Drill { drill, seed, stage, cluster, reason } => {
                 let note = DrillNote { drill, seed, stage: stage.into() };
@@ -138,6 +176,11 @@ impl Request {
             Self::Hold { device, reason, dry_run } => (Action::Hold(names::device(site, &device)?), reason, dry_run),
             Self::Release { device, reason, dry_run } => {
                 (Action::Resume(names::device(site, &device)?), reason, dry_run)
+            }
+            Self::Lock { device, reason, dry_run } => (Action::Lock(names::device(site, &device)?), reason, dry_run),
+            Self::Unlock { device, of, reason, dry_run } => {
+                let (device, of) = (names::device(site, &device)?, of.unwrap_or_else(|| caller.to_string()));
+                (Action::Unlock { device, of }, reason, dry_run)
             }
             Self::Manual { on, reason, dry_run } => {
                 (if on { Action::ManualOn } else { Action::ManualOff }, reason, dry_run)
@@ -175,6 +218,8 @@ impl Request {
 /// Who asks, and why.
 #[derive(Debug)]
 pub struct Operator {
+    /// What he numbered the request with.
+    pub request: RequestId,
     /// Who, as the log names him.
     pub actor: String,
     /// Why, in his words.
@@ -184,7 +229,7 @@ pub struct Operator {
 impl Operator {
     /// What he asks for.
     pub fn asks(self, action: Action) -> Operation {
-        Operation { actor: self.actor, reason: self.reason, action }
+        Operation { request: Some(self.request), actor: self.actor, reason: self.reason, action }
     }
 }
 

@@ -244,7 +244,7 @@ fn a_drill_of_a_cluster_that_is_no_demo_is_refused_and_written_down() {
     let Action::Drill(note) = &wish.action else { panic!("{wish:?}") };
     assert_eq!((note.drill.as_str(), note.seed, note.stage), ("kill-leader", 42, DrillStage::Refused));
     assert!(wish.actor.contains("uid ") && wish.reason == "Tuesday", "{wish:?}");
-    answer.send(Told::Done { index: 7 }).expect("it waits");
+    answer.send(Told::Done { index: 7, before: false }).expect("it waits");
     let told = answer_of(caller);
     assert!(told["index"] == 7 && told["refused"].as_str().is_some_and(|why| why.contains("no demo")), "{told}");
 }

@@ -50,7 +50,11 @@ pub enum Told {
     Done {
         /// The entry.
         index: u64,
+        /// Whether it was before this time of asking.
+        before: bool,
     },
+    /// None of the last requests that were carried out is this one.
+    NotCarriedOut,
     /// It is refused, with the entry that says so when one was committed.
     Refused {
         /// Why.
@@ -97,7 +101,9 @@ pub(super) fn json(told: Told, desk: &Desk) -> serde_json::Value {
         }
         Told::Members { index, changed, took } => members::told(index, &changed, took),
         Told::Would => json!({ "would": true }),
-        Told::Done { index } => json!({ "index": index }),
+        Told::Done { index, before: false } => json!({ "index": index }),
+        Told::Done { index, before: true } => json!({ "index": index, "before": true }),
+        Told::NotCarriedOut => json!({ "index": null }),
         Told::Refused { why, index } => json!({ "refused": why, "index": index }),
         Told::NotLeader { leader } => {
             let who = leader.map_or_else(|| "nobody leads at present".into(), |id| format!("n{id} leads: ask it"));

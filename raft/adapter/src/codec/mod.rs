@@ -84,6 +84,8 @@ const VERSION_WITH_TREE: u8 = 4;
 
 /// A snapshot with something that operators or alarms have left in the ledger. One without is written as it was before.
 const VERSION_WITH_OPERATORS: u8 = 5;
+/// A snapshot with locks or numbered requests. One without is written as it was before.
+const VERSION_WITH_REQUESTS: u8 = 6;
 
 /// What an entry of the log takes at the most, unless it tells much.
 const STORED_BYTES_USUAL: usize = 256;

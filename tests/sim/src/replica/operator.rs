@@ -6,6 +6,7 @@ use ridethrough_core::command::{Action, Operation, Shed};
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::operate;
+use ridethrough_core::request::RequestId;
 use ridethrough_core::site::{RackId, TIER_MAX};
 use ridethrough_core::units::{Millis, Watts};
 
@@ -15,6 +16,10 @@ use crate::dice::Dice;
 const WISHES_PERMILLE: u64 = 10;
 /// What is held or taken over he gives back first, so often in a thousand wishes.
 const GIVES_BACK_PERMILLE: u64 = 600;
+/// Numbers are drawn from so many, so that some come twice.
+const REQUESTS: u64 = 1_000;
+/// Who works at the site.
+const PEOPLE: [&str; 2] = ["anna", "olu"];
 
 /// What he wishes for in this tick, if anything; most of it is allowed.
 pub fn wish(ledger: &Ledger, dice: &mut Dice) -> Option<Operation> {
@@ -22,7 +27,10 @@ pub fn wish(ledger: &Ledger, dice: &mut Dice) -> Option<Operation> {
         return None;
     }
     let action = give_back(ledger, dice).or_else(|| ask_for(ledger, dice))?;
-    let operation = Operation { actor: "operator".into(), reason: "by hand".into(), action };
+    // Some ask twice under one number: once at the most it may be done.
+    let request = Some(RequestId(dice.below(REQUESTS).into()));
+    let actor = dice.pick(&PEOPLE).unwrap_or("operator").to_owned();
+    let operation = Operation { request, actor, reason: "by hand".into(), action };
     // One in twenty is sent although it will be refused: the log must bear that, too.
     (dice.chance(50) || operate::check(ledger, &operation).is_ok()).then_some(operation)
 }
@@ -35,6 +43,10 @@ fn give_back(ledger: &Ledger, dice: &mut Dice) -> Option<Action> {
         return Some(Action::ManualOff);
     }
     let held: Vec<DeviceId> = ledger.held().collect();
+    let locks: Vec<(DeviceId, String)> = ledger.locks().rows().map(|(device, of)| (device, of.to_owned())).collect();
+    if let Some((device, of)) = dice.pick(&locks) {
+        return Some(Action::Unlock { device, of });
+    }
     let asked: Vec<RackId> = ledger.sheds().map(|(rack, _)| rack).collect();
     dice.pick(&held).map(Action::Resume).or_else(|| dice.pick(&asked).map(Action::Restore))
 }
@@ -45,7 +57,8 @@ fn ask_for(ledger: &Ledger, dice: &mut Dice) -> Option<Action> {
     let racks: Vec<RackId> = site.rack_ids().collect();
     let alarms: Vec<AlarmKey> = ledger.alarms().shown().map(|(key, _)| key).collect();
     match dice.below(8) {
-        0 | 1 => dice.pick(&devices).map(Action::Hold),
+        0 => dice.pick(&devices).map(Action::Hold),
+        1 => dice.pick(&devices).map(Action::Lock),
         2 => Some(Action::ManualOn),
         3 | 4 => dice.pick(&racks).map(|rack| Action::Shed(less_for(ledger, rack, dice))),
         5 => dice.pick(&alarms).map(|alarm| Action::Shelve(alarm, Millis::seconds(10))),

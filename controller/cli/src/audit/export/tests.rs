@@ -92,7 +92,8 @@ fn commas_quotes_and_line_ends_are_in_their_field() {
     let (actor, reason) = ("mira, \"the first\"".to_owned(), "one\r\ntwo;three".to_owned());
     let mut log = Growing::founded();
     let action = ridethrough_core::command::Action::ManualOn;
-    let operation = ridethrough_core::command::Operation { actor: actor.clone(), reason: reason.clone(), action };
+    let operation =
+        ridethrough_core::command::Operation { request: None, actor: actor.clone(), reason: reason.clone(), action };
     log.commit(1_000, ridethrough_core::command::Command::Operation(operation));
     let log = written(log);
     assert!(log.export(&Filter::default(), Format::Csv, "out.csv").expect("exported"));

@@ -68,6 +68,12 @@ pub(super) struct OperationFacts<'a> {
     /// What was asked for and denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     asked: Option<&'a str>,
+    /// What the request was numbered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    /// Whose lock was taken off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock_of: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -154,6 +160,8 @@ impl<'a> OperationFacts<'a> {
             cap_watts: None,
             hold_ms: None,
             asked: None,
+            request: operation.request.map(|request| request.to_string()),
+            lock_of: None,
         };
         match &operation.action {
             Action::Transfer(grant, stored, loads) => {
@@ -162,7 +170,12 @@ impl<'a> OperationFacts<'a> {
                 (facts.stored, facts.loads) = (StoredFacts::all(stored, site), LoadFacts::all(loads, site));
             }
             Action::End(rack) | Action::Restore(rack) => facts.rack = Some(names::rack(site, *rack)),
-            Action::Hold(device) | Action::Resume(device) => facts.device = Some(site.device_name(*device)),
+            Action::Hold(device) | Action::Resume(device) | Action::Lock(device) => {
+                facts.device = Some(site.device_name(*device));
+            }
+            Action::Unlock { device, of } => {
+                (facts.device, facts.lock_of) = (Some(site.device_name(*device)), Some(of.as_str()));
+            }
             Action::ManualOn | Action::ManualOff => {}
             Action::Model(ModelAction::Shadow(model)) => facts.model = Some(ModelFacts::of(model)),
             Action::Model(ModelAction::Promote { model, minimum }) => {
@@ -212,6 +225,8 @@ const fn action(action: &Action) -> &'static str {
         Action::Shelve(..) => "shelve",
         Action::Unshelve(_) => "unshelve",
         Action::Denied(_) => "denied",
+        Action::Lock(_) => "lock",
+        Action::Unlock { .. } => "unlock",
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) fn line(index: u64, operation: &Operation, site: &Site) -> String {
         Action::End(rack) => format!("end the transfer to {}", names::rack(site, *rack)),
         Action::Hold(device) => format!("leave {} alone", site.device_name(*device)),
         Action::Resume(device) => format!("plan with {} again", site.device_name(*device)),
+        Action::Lock(device) => format!("lock {}", site.device_name(*device)),
+        Action::Unlock { device, of } => {
+            format!("take the lock of {} off {}", names::quoted(of), site.device_name(*device))
+        }
         Action::ManualOn => "leave the whole site alone".into(),
         Action::ManualOff => "plan the whole site again".into(),
         Action::Model(action) => model_words(*action),

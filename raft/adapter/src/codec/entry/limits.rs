@@ -52,6 +52,7 @@ fn check_operation(operation: &Operation) -> Result<(), CodecError> {
             check_grant(grant)
         }
         Action::Drill(note) => within("bytes of a drill's name", note.drill.len(), WORDS_BYTES_MAX),
+        Action::Unlock { of, .. } => within("bytes of a lock's owner", of.len(), WORDS_BYTES_MAX),
         Action::Denied(asked) => within("bytes of a request", asked.len(), WORDS_BYTES_MAX),
         _ => Ok(()),
     }

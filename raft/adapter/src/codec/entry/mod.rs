@@ -38,7 +38,8 @@ pub(crate) use self::grant::GrantV2;
 pub(crate) use self::limits::check_grant;
 pub(crate) use self::model::ModelIdV2;
 use self::model::ModelRefusedV2;
-use self::operation::OperationV2;
+pub(crate) use self::operation::DrillStageV2;
+use self::operation::{OperationV2, RequestV2};
 use self::outcome::OutcomeV2;
 pub(crate) use self::outcome::TransferIdV2;
 use self::plan::PlanV2;
@@ -125,6 +126,7 @@ enum CommandV2 {
     ModelRefused(ModelRefusedV2),
     Forecasts(ForecastNoteV2),
     Alarms(AlarmNoteV2),
+    Request(RequestV2),
 }
 
 #[derive(Clone, Copy, Encode, Decode)]
@@ -218,7 +220,10 @@ impl From<&Entry> for ProposalV2 {
             Command::Found(founding) => CommandV2::Found(founding.into()),
             Command::Plan(plan) => CommandV2::Plan(plan.into()),
             Command::Outcome(outcome) => CommandV2::Outcome(outcome.into()),
-            Command::Operation(operation) => CommandV2::Operation(operation.into()),
+            Command::Operation(operation) => match operation.request {
+                Some(request) => CommandV2::Request(RequestV2::of(request, operation)),
+                None => CommandV2::Operation(operation.into()),
+            },
             Command::ModelRefused(refused) => CommandV2::ModelRefused(refused.into()),
             Command::Forecasts(note) => CommandV2::Forecasts(note.into()),
             Command::Alarms(note) => CommandV2::Alarms(note.into()),
@@ -245,6 +250,7 @@ impl TryFrom<ProposalV2> for Entry {
             CommandV2::ModelRefused(refused) => Command::ModelRefused(refused.try_into()?),
             CommandV2::Forecasts(note) => Command::Forecasts(note.try_into()?),
             CommandV2::Alarms(note) => Command::Alarms(note.try_into()?),
+            CommandV2::Request(operation) => Command::Operation(operation.try_into()?),
         };
         limits::check(&command)?;
         let stamp = Stamp { at: Millis::new(v2.at_ms), wall_unix_ms: v2.wall_unix_ms };

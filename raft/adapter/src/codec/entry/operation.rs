@@ -6,6 +6,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::drill::{DrillNote, DrillStage};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::model::ModelAction;
+use ridethrough_core::request::RequestId;
 use ridethrough_core::site::RackId;
 use ridethrough_core::units::{Millis, Watts};
 
@@ -22,6 +23,13 @@ pub(super) struct OperationV2 {
     actor: String,
     reason: String,
     action: ActionV2,
+}
+
+/// An operation whose request is numbered; one without a number is written as it always was.
+#[derive(Encode, Decode)]
+pub(super) struct RequestV2 {
+    request: [u8; 16],
+    operation: OperationV2,
 }
 
 #[derive(Encode, Decode)]
@@ -46,10 +54,12 @@ enum ActionV2 {
     Shelve { alarm: AlarmKeyV2, hold_ms: i64 },
     Unshelve { alarm: AlarmKeyV2 },
     Denied { asked: String },
+    Lock { device: u32 },
+    Unlock { device: u32, of: String },
 }
 
 #[derive(Encode, Decode)]
-enum DrillStageV2 {
+pub(crate) enum DrillStageV2 {
     Begun,
     Refused,
     Held,
@@ -64,11 +74,26 @@ impl From<&Operation> for OperationV2 {
     }
 }
 
+impl RequestV2 {
+    pub(super) fn of(request: RequestId, operation: &Operation) -> Self {
+        Self { request: request.0.to_le_bytes(), operation: operation.into() }
+    }
+}
+
+impl TryFrom<RequestV2> for Operation {
+    type Error = CodecError;
+
+    fn try_from(v2: RequestV2) -> Result<Self, CodecError> {
+        let request = Some(RequestId(u128::from_le_bytes(v2.request)));
+        Ok(Self { request, ..v2.operation.try_into()? })
+    }
+}
+
 impl TryFrom<OperationV2> for Operation {
     type Error = CodecError;
 
     fn try_from(v2: OperationV2) -> Result<Self, CodecError> {
-        Ok(Self { actor: v2.actor, reason: v2.reason, action: v2.action.try_into()? })
+        Ok(Self { request: None, actor: v2.actor, reason: v2.reason, action: v2.action.try_into()? })
     }
 }
 
@@ -104,6 +129,8 @@ impl From<&Action> for ActionV2 {
             Action::Shelve(alarm, hold) => Self::Shelve { alarm: (*alarm).into(), hold_ms: hold.get() },
             Action::Unshelve(alarm) => Self::Unshelve { alarm: (*alarm).into() },
             Action::Denied(asked) => Self::Denied { asked: asked.clone() },
+            Action::Lock(device) => Self::Lock { device: device.to_wire() },
+            Action::Unlock { device, of } => Self::Unlock { device: device.to_wire(), of: of.clone() },
         }
     }
 }
@@ -145,6 +172,8 @@ impl TryFrom<ActionV2> for Action {
             ActionV2::Shelve { alarm, hold_ms } => Self::Shelve(alarm.try_into()?, Millis::new(hold_ms)),
             ActionV2::Unshelve { alarm } => Self::Unshelve(alarm.try_into()?),
             ActionV2::Denied { asked } => Self::Denied(asked),
+            ActionV2::Lock { device: wire } => Self::Lock(device(wire)?),
+            ActionV2::Unlock { device: wire, of } => Self::Unlock { device: device(wire)?, of },
         })
     }
 }

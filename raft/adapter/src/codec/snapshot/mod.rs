@@ -6,20 +6,24 @@ mod order;
 mod standing;
 
 use bincode::{Decode, Encode};
+use ridethrough_core::alarm::{Alarm, AlarmKey};
 use ridethrough_core::device::DeviceId;
-use ridethrough_core::ledger::Parts;
+use ridethrough_core::drill::DrillRun;
+use ridethrough_core::ledger::{Parts, Shedding};
 use ridethrough_core::model::Models;
+use ridethrough_core::request::CarriedOut;
+use ridethrough_core::site::RackId;
 use ridethrough_core::units::Millis;
 use ridethrough_witness::Frontier;
 
-use self::operators::{AlarmV5, ShedV5, alarms};
+use self::operators::{AlarmV5, DrillV6, LockV6, RequestV6, ShedV5, alarms, drills, locks, requests};
 use self::order::OrderV2;
 use self::standing::{CapV2, ChargeV2, ClosingV2, FeedModeV2, GeneratorRuleV2, TransferV2};
 use super::entry::numbers::device;
 use super::entry::{FoundingV2, LogIdV2, MembershipV2, ModelIdV2, RackLoadV2, SeenV2};
 use super::{
-    CodecError, VERSION_WITH_MODELS, VERSION_WITH_OPERATORS, VERSION_WITH_TREE, decode, decode_stored, each,
-    encode_stored, encode_versioned,
+    CodecError, VERSION_WITH_MODELS, VERSION_WITH_OPERATORS, VERSION_WITH_REQUESTS, VERSION_WITH_TREE, decode,
+    decode_stored, each, encode_stored, encode_versioned,
 };
 use crate::type_config::{Membership, SnapshotMeta, StoredMembership};
 
@@ -50,13 +54,17 @@ pub(crate) fn encode_snapshot(
         parts: parts.into(),
     };
     let models = (parts.models != Models::default()).then(|| (&parts.models).into());
-    let bytes = match (tree, models) {
-        (tree, models) if !parts.sheds.is_empty() || !parts.alarms.is_empty() => {
-            let (sheds, alarms) = (all(&parts.sheds), all(&parts.alarms));
-            let v5 = SnapshotV5 { before, models, tree: tree.map(Into::into), sheds, alarms };
-            encode_versioned(VERSION_WITH_OPERATORS, &v5)?
+    let (sheds, alarms) = (all(&parts.sheds), all(&parts.alarms));
+    let (locks, requests, drills) = (all(&parts.locks), all(&parts.requests), all(&parts.drills));
+    let bytes = match (tree.map(Into::into), models) {
+        (tree, models) if !locks.is_empty() || !requests.is_empty() || !drills.is_empty() => {
+            let before = SnapshotV5 { before, models, tree, sheds, alarms };
+            encode_versioned(VERSION_WITH_REQUESTS, &SnapshotV6 { before, locks, requests, drills })?
         }
-        (Some(tree), models) => encode_versioned(VERSION_WITH_TREE, &SnapshotV4 { before, models, tree: tree.into() })?,
+        (tree, models) if !sheds.is_empty() || !alarms.is_empty() => {
+            encode_versioned(VERSION_WITH_OPERATORS, &SnapshotV5 { before, models, tree, sheds, alarms })?
+        }
+        (Some(tree), models) => encode_versioned(VERSION_WITH_TREE, &SnapshotV4 { before, models, tree })?,
         (None, Some(models)) => encode_versioned(VERSION_WITH_MODELS, &SnapshotV3 { before, models })?,
         (None, None) => encode_stored(&before)?,
     };
@@ -71,15 +79,25 @@ pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, CodecError> {
     if bytes.len() > SNAPSHOT_BYTES_MAX {
         return Err(CodecError::TooLarge { bytes: bytes.len(), bytes_max: SNAPSHOT_BYTES_MAX });
     }
-    let mut left = (Vec::new(), Vec::new());
+    let mut left = Left::default();
     let (v2, models, tree) = match bytes.split_first() {
+        Some((&VERSION_WITH_REQUESTS, rest)) => {
+            let SnapshotV6 { before: v5, locks: v6, requests: done, drills: runs } =
+                decode::<SnapshotV6, SNAPSHOT_BYTES_LIMIT>(rest)?;
+            let (locks, requests, drills) = (locks(v6)?, requests(done)?, drills(runs)?);
+            // One value has one encoding: a snapshot without any of them is one of an earlier version.
+            if locks.is_empty() && requests.is_empty() && drills.is_empty() {
+                return Err(CodecError::Malformed { reason: "neither locks nor numbered requests".into() });
+            }
+            left = Left { locks, requests, drills, ..Left::of(v5.sheds, v5.alarms)? };
+            (v5.before, v5.models, v5.tree)
+        }
         Some((&VERSION_WITH_OPERATORS, rest)) => {
             let v5 = decode::<SnapshotV5, SNAPSHOT_BYTES_LIMIT>(rest)?;
-            // One value has one encoding: a snapshot without either is one of an earlier version.
-            if v5.sheds.is_empty() && v5.alarms.is_empty() {
+            left = Left::of(v5.sheds, v5.alarms)?;
+            if left.sheds.is_empty() && left.alarms.is_empty() {
                 return Err(CodecError::Malformed { reason: "nothing that operators or alarms have left".into() });
             }
-            left = (v5.sheds.into_iter().map(Into::into).collect(), alarms(v5.alarms)?);
             (v5.before, v5.models, v5.tree)
         }
         Some((&VERSION_WITH_TREE, rest)) => {
@@ -99,14 +117,40 @@ pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, CodecError> {
         last_log_id: v2.last_log_id.map(TryInto::try_into).transpose()?,
         last_membership: StoredMembership::new(membership_log_id, membership),
     };
-    let (sheds, alarms) = left;
-    let parts = Parts { models, sheds, alarms, ..v2.parts.try_into()? };
+    let Left { sheds, alarms, locks, requests, drills } = left;
+    let parts = Parts { models, sheds, alarms, locks, requests, drills, ..v2.parts.try_into()? };
     let tree = tree.map(|tree| tree.of(&meta)).transpose()?;
     Ok(Snapshot { meta, parts, tree })
 }
 
 fn all<'a, T, V: From<&'a T>>(list: &'a [T]) -> Vec<V> {
     list.iter().map(Into::into).collect()
+}
+
+/// What operators and alarms have left in the ledger.
+#[derive(Default)]
+struct Left {
+    sheds: Vec<(RackId, Shedding)>,
+    alarms: Vec<(AlarmKey, Alarm)>,
+    locks: Vec<(DeviceId, String)>,
+    requests: Vec<CarriedOut>,
+    drills: Vec<DrillRun>,
+}
+
+impl Left {
+    fn of(sheds: Vec<ShedV5>, rows: Vec<AlarmV5>) -> Result<Self, CodecError> {
+        let sheds = sheds.into_iter().map(Into::into).collect();
+        Ok(Self { sheds, alarms: alarms(rows)?, ..Self::default() })
+    }
+}
+
+/// A snapshot with locks, numbered requests or drills.
+#[derive(Encode, Decode)]
+struct SnapshotV6 {
+    before: SnapshotV5,
+    locks: Vec<LockV6>,
+    requests: Vec<RequestV6>,
+    drills: Vec<DrillV6>,
 }
 
 /// A snapshot with something that operators or alarms have left.
@@ -262,6 +306,9 @@ impl TryFrom<PartsV2> for Parts {
             models: Models::default(),
             sheds: Vec::new(),
             alarms: Vec::new(),
+            locks: Vec::new(),
+            requests: Vec::new(),
+            drills: Vec::new(),
         })
     }
 }

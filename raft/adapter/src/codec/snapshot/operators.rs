@@ -2,12 +2,16 @@
 
 use bincode::{Decode, Encode};
 use ridethrough_core::alarm::{ALARMS_MAX, Alarm, AlarmKey, RAISES_KEPT};
-use ridethrough_core::ledger::Shedding;
+use ridethrough_core::device::DeviceId;
+use ridethrough_core::drill::{DRILLS_KEPT, DrillNote, DrillRun};
+use ridethrough_core::ledger::{LOCKS_MAX, Shedding};
+use ridethrough_core::request::{CarriedOut, REQUESTS_KEPT, RequestId};
 use ridethrough_core::site::RackId;
 use ridethrough_core::units::{Millis, Watts};
 
 use crate::codec::CodecError;
-use crate::codec::entry::AlarmKeyV2;
+use crate::codec::entry::numbers::device;
+use crate::codec::entry::{AlarmKeyV2, DrillStageV2};
 
 #[derive(Clone, Copy, Encode, Decode)]
 pub(super) struct ShedV5 {
@@ -23,6 +27,67 @@ pub(super) struct AlarmV5 {
     raises_ms: Vec<i64>,
     acknowledged: Option<String>,
     shelved_until_ms: Option<i64>,
+}
+
+#[derive(Encode, Decode)]
+pub(super) struct LockV6 {
+    device: u32,
+    person: String,
+}
+
+#[derive(Clone, Copy, Encode, Decode)]
+pub(super) struct RequestV6 {
+    request: [u8; 16],
+    index: u64,
+}
+
+#[derive(Encode, Decode)]
+pub(super) struct DrillV6 {
+    drill: String,
+    seed: u64,
+    stage: DrillStageV2,
+    actor: String,
+    index: u64,
+    began_ms: i64,
+    ended_ms: Option<i64>,
+}
+
+impl From<&DrillRun> for DrillV6 {
+    fn from(run: &DrillRun) -> Self {
+        Self {
+            drill: run.note.drill.clone(),
+            seed: run.note.seed,
+            stage: run.note.stage.into(),
+            actor: run.actor.clone(),
+            index: run.index,
+            began_ms: run.began.get(),
+            ended_ms: run.ended.map(Millis::get),
+        }
+    }
+}
+
+impl From<DrillV6> for DrillRun {
+    fn from(v6: DrillV6) -> Self {
+        Self {
+            note: DrillNote { drill: v6.drill, seed: v6.seed, stage: v6.stage.into() },
+            actor: v6.actor,
+            index: v6.index,
+            began: Millis::new(v6.began_ms),
+            ended: v6.ended_ms.map(Millis::new),
+        }
+    }
+}
+
+impl From<&(DeviceId, String)> for LockV6 {
+    fn from((device, person): &(DeviceId, String)) -> Self {
+        Self { device: device.to_wire(), person: person.clone() }
+    }
+}
+
+impl From<&CarriedOut> for RequestV6 {
+    fn from(done: &CarriedOut) -> Self {
+        Self { request: done.request.0.to_le_bytes(), index: done.index }
+    }
 }
 
 impl From<&(RackId, Shedding)> for ShedV5 {
@@ -64,6 +129,38 @@ impl TryFrom<AlarmV5> for (AlarmKey, Alarm) {
             shelved_until: v5.shelved_until_ms.map(Millis::new),
         };
         Ok((v5.key.try_into()?, alarm))
+    }
+}
+
+/// The locks of a snapshot, as every ledger keeps them: in order, none twice, not too many at one device.
+pub(super) fn locks(rows: Vec<LockV6>) -> Result<Vec<(DeviceId, String)>, CodecError> {
+    let rows = rows.into_iter().map(|lock| Ok((device(lock.device)?, lock.person)));
+    let rows = rows.collect::<Result<Vec<_>, CodecError>>()?;
+    if !rows.is_sorted_by(|one, next| one < next) {
+        return Err(CodecError::Malformed { reason: "locks out of order".into() });
+    }
+    match rows.chunk_by(|one, next| one.0 == next.0).map(<[_]>::len).max() {
+        Some(found) if found > LOCKS_MAX => {
+            Err(CodecError::TooMany { what: "locks of a device", found, max: LOCKS_MAX })
+        }
+        _ => Ok(rows),
+    }
+}
+
+/// The requests of a snapshot; more than any ledger remembers are none.
+pub(super) fn requests(rows: Vec<RequestV6>) -> Result<Vec<CarriedOut>, CodecError> {
+    let done = |row: RequestV6| CarriedOut { request: RequestId(u128::from_le_bytes(row.request)), index: row.index };
+    match rows.len() {
+        ..=REQUESTS_KEPT => Ok(rows.into_iter().map(done).collect()),
+        found => Err(CodecError::TooMany { what: "requests", found, max: REQUESTS_KEPT }),
+    }
+}
+
+/// The drills of a snapshot; more than any ledger remembers are none.
+pub(super) fn drills(rows: Vec<DrillV6>) -> Result<Vec<DrillRun>, CodecError> {
+    match rows.len() {
+        ..=DRILLS_KEPT => Ok(rows.into_iter().map(Into::into).collect()),
+        found => Err(CodecError::TooMany { what: "drills", found, max: DRILLS_KEPT }),
     }
 }
 

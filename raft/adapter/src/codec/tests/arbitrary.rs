@@ -10,13 +10,14 @@ use ridethrough_core::command::{
     StoredEnergy, TimedAck, TransferId, WORDS_BYTES_MAX,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
-use ridethrough_core::drill::{DrillNote, DrillStage};
+use ridethrough_core::drill::{DrillNote, DrillRun, DrillStage};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Shedding, Transfer};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
+use ridethrough_core::request::{CarriedOut, RequestId};
 use ridethrough_core::site::{FeedId, KesmId, RackId, RowId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 
@@ -42,7 +43,8 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
     let first = (millis(), prop::option::of(founding()), seen(), list(seen()), list(transfer()), list(charge()));
     let second = (list(closing()), list(cap()), list(rule()), list(feed_mode()));
     let third = (list(device()), any::<bool>(), list(load()), list(order()), models(), list(shed()), list(alarm_row()));
-    (first, second, third).prop_map(|(first, second, third)| {
+    let fourth = (locks(), list(carried_out()), list(drill_run()));
+    (first, second, third, fourth).prop_map(|(first, second, third, (locks, requests, drills))| {
         let (now, founding, last, recent, transfers, charges) = first;
         let (closings, caps, generators, modes) = second;
         let (held, manual, loads, orders, chosen, sheds, alarms) = third;
@@ -64,8 +66,26 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
             models: chosen,
             sheds,
             alarms,
+            locks,
+            requests,
+            drills,
         }
     })
+}
+
+fn locks() -> impl Strategy<Value = Vec<(DeviceId, String)>> {
+    prop::collection::btree_set((device(), words()), 0..3).prop_map(|locks| locks.into_iter().collect())
+}
+
+fn drill_run() -> impl Strategy<Value = DrillRun> {
+    let note = (words(), any::<u64>(), select(DrillStage::ALL.to_vec()));
+    let note = note.prop_map(|(drill, seed, stage)| DrillNote { drill, seed, stage });
+    (note, words(), any::<u64>(), millis(), prop::option::of(millis()))
+        .prop_map(|(note, actor, index, began, ended)| DrillRun { note, actor, index, began, ended })
+}
+
+fn carried_out() -> impl Strategy<Value = CarriedOut> {
+    (any::<u128>(), any::<u64>()).prop_map(|(request, index)| CarriedOut { request: RequestId(request), index })
 }
 
 fn model() -> impl Strategy<Value = ModelId> {
@@ -322,6 +342,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         rack().prop_map(Action::End),
         device().prop_map(Action::Hold),
         device().prop_map(Action::Resume),
+        device().prop_map(Action::Lock),
+        (device(), words()).prop_map(|(device, of)| Action::Unlock { device, of }),
         Just(Action::ManualOn),
         Just(Action::ManualOff),
         model_action().prop_map(Action::Model),
@@ -341,7 +363,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             Action::Members(MemberChange::Add { replica: ReplicaId(replica), address: address.into() })
         }),
     ];
-    (words(), words(), action).prop_map(|(actor, reason, action)| Operation { actor, reason, action })
+    (prop::option::of(any::<u128>().prop_map(RequestId)), words(), words(), action)
+        .prop_map(|(request, actor, reason, action)| Operation { request, actor, reason, action })
 }
 
 fn alarm() -> impl Strategy<Value = AlarmKey> {

@@ -17,7 +17,8 @@ use ridethrough_witness::Frontier;
 
 use self::samples::{
     answers, drills, entries, governance, grant, greetings, handovers, hello, marks, members, meta, normal, notes,
-    operators, outcome, parts, parts_with_alarms, parts_with_models, plan, requests, vote,
+    numbered, operators, outcome, parts, parts_with_alarms, parts_with_models, parts_with_requests, plan, requests,
+    vote,
 };
 use super::entry::{EntryV2, decode_entry, encode_entry};
 use super::snapshot::{Snapshot, decode_snapshot, encode_snapshot};
@@ -49,7 +50,7 @@ fn every_value_decodes_to_itself() {
         let bytes = encode_entry(&entry).expect("encodes");
         assert_eq!(decode_entry(&bytes).expect("decodes"), entry);
     }
-    for parts in [parts(), parts_with_models(), parts_with_alarms()] {
+    for parts in [parts(), parts_with_models(), parts_with_alarms(), parts_with_requests()] {
         let bytes = encode_snapshot(&meta(), &parts, None).expect("encodes");
         assert_eq!(decode_snapshot(&bytes), Ok(Snapshot { meta: meta(), parts: parts.clone(), tree: None }));
         let bytes = encode_snapshot(&meta(), &parts, Some(&tree())).expect("encodes");
@@ -197,7 +198,7 @@ fn lists_and_words_have_limits_both_ways() {
     outcome.acks = vec![outcome.acks[0]; ACKS_MAX + 1];
     check_limit(Command::Outcome(outcome), "129 acks, at most 128 are allowed");
     let by = |actor: &str, reason: &str, action| {
-        Command::Operation(Operation { actor: actor.into(), reason: reason.into(), action })
+        Command::Operation(Operation { request: None, actor: actor.into(), reason: reason.into(), action })
     };
     let long = "ü".repeat(WORDS_BYTES_MAX / 2) + "x";
     check_limit(by(&long, "", Action::ManualOn), "257 bytes of an actor, at most 256 are allowed");
@@ -236,7 +237,7 @@ fn the_worst_minute_of_a_large_site_fits_into_the_log() {
 
 #[test]
 fn words_that_are_no_text_are_refused() {
-    let operation = Operation { actor: "mira".into(), reason: "test".into(), action: Action::ManualOn };
+    let operation = Operation { request: None, actor: "mira".into(), reason: "test".into(), action: Action::ManualOn };
     let mut bytes = encode_entry(&normal(Command::Operation(operation))).expect("encodes");
     let at = bytes.windows(4).position(|window| window == b"mira").expect("the actor's name");
     bytes[at] = 0xff;
@@ -345,6 +346,7 @@ fn all_entries() -> Vec<LogEntry> {
         .chain(members())
         .chain(drills())
         .chain(operators())
+        .chain(numbered())
         .collect()
 }
 
@@ -396,6 +398,8 @@ fn golden_now() -> String {
     lines.extend(operators().iter().map(|entry| ("entry", encode_entry(entry))));
     lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_alarms(), None)));
     lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_alarms(), Some(&tree()))));
+    lines.extend(numbered().iter().map(|entry| ("entry", encode_entry(entry))));
+    lines.push(("snapshot", encode_snapshot(&meta(), &parts_with_requests(), Some(&tree()))));
     let mut text = String::new();
     for (name, bytes) in lines {
         text.push_str(name);

@@ -12,13 +12,14 @@ use ridethrough_core::command::{
     StoredEnergy, TimedAck, TransferId,
 };
 use ridethrough_core::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
-use ridethrough_core::drill::{DrillNote, DrillStage};
+use ridethrough_core::drill::{DrillNote, DrillRun, DrillStage};
 use ridethrough_core::fallback::{Change, ForecastNote, Part, Tally};
 use ridethrough_core::forecast::{Engine, ForecastSource, RackForecast, RuleReason};
 use ridethrough_core::ledger::{Cap, Charge, Closing, FeedMode, GeneratorRule, Parts, Phase, Shedding, Transfer};
 use ridethrough_core::members::MemberChange;
 use ridethrough_core::mode::{Mode, ModeReason};
 use ridethrough_core::model::{ModelAction, ModelFault, ModelId, Models};
+use ridethrough_core::request::{CarriedOut, RequestId};
 use ridethrough_core::site::{FeedId, KesmId, RackId, RowId, TieId};
 use ridethrough_core::units::{Joules, Millis, Watts};
 
@@ -180,6 +181,30 @@ pub(super) fn parts_with_alarms() -> Parts {
     Parts { sheds, alarms: vec![(ALARMS[2], alarm), (ALARMS[0], seen)], ..parts() }
 }
 
+/// Numbered requests and locks, which came after that.
+pub(super) fn numbered() -> Vec<LogEntry> {
+    let (device, of) = (DeviceId::Kesm(KesmId(3)), "anna".to_owned());
+    let actions = [Action::Lock(device), Action::Unlock { device, of }];
+    let asked = actions.map(operation).map(|asked| Operation { request: Some(REQUEST), ..asked });
+    asked.map(Command::Operation).map(normal).into()
+}
+
+const REQUEST: RequestId = RequestId(0x0123_4567_89ab_cdef);
+
+/// The parts with locks and requests that were carried out.
+pub(super) fn parts_with_requests() -> Parts {
+    let locks = vec![(DeviceId::Kesm(KesmId(3)), "anna".into()), (DeviceId::Kesm(KesmId(3)), "mira".into())];
+    let run = |stage, ended| DrillRun {
+        note: DrillNote { drill: "kill-leader".into(), seed: 42, stage },
+        actor: "mira".into(),
+        index: 9,
+        began: Millis::new(3),
+        ended,
+    };
+    let drills = vec![run(DrillStage::Held, Some(Millis::new(4))), run(DrillStage::Begun, None)];
+    Parts { locks, requests: vec![CarriedOut { request: REQUEST, index: 7 }], drills, ..parts_with_alarms() }
+}
+
 /// Entries about who belongs to the cluster, which came before that.
 pub(super) fn members() -> Vec<LogEntry> {
     let replica = ReplicaId(3);
@@ -305,7 +330,7 @@ pub(super) fn actions() -> [Action; 6] {
 }
 
 pub(super) fn operation(action: Action) -> Operation {
-    Operation { actor: "mira".into(), reason: "Prüfung der Schiene A1".into(), action }
+    Operation { request: None, actor: "mira".into(), reason: "Prüfung der Schiene A1".into(), action }
 }
 
 pub(super) fn plan() -> Plan {
@@ -389,6 +414,9 @@ pub(super) fn parts() -> Parts {
         models: Models::default(),
         sheds: Vec::new(),
         alarms: Vec::new(),
+        locks: Vec::new(),
+        requests: Vec::new(),
+        drills: Vec::new(),
     }
 }
 
