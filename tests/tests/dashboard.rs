@@ -2,6 +2,9 @@
 //! SIGKILL, and after the replica that served it is gone.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
@@ -81,6 +84,7 @@ fn a_failover_is_shown_as_it_is_and_the_page_outlives_its_server() {
     hall.sees("a transfer", "document.querySelector('.decision [data-kind=transfer]')");
     reads_by_keyboard(&mut hall);
     is_labelled(&mut hall);
+    tells_audit_and_drills(&mut hall, leader);
     let next = leader_is_killed(&mut hall, leader);
     hall.sees("a cleared banner", "document.getElementById('banner-clear').click() || document.getElementById('banner').dataset.state === 'silent'");
     hall.stage.cluster.start(leader).expect("starts again");
@@ -145,6 +149,35 @@ fn reads_by_keyboard(hall: &mut Hall) {
         "document.getElementById('details-body').innerText.match(/together\\s+[+][0-9.]+ kW/)",
     );
     hall.browser.press(Key::Escape);
+}
+
+/// What each replica has signed, and the drills that the log knows; a drill that goes on is a mark in the trends.
+fn tells_audit_and_drills(hall: &mut Hall, leader: u16) {
+    let shows = |text: &str| format!("document.getElementById('details-body').innerText.includes('{text}')");
+    hall.browser.run("document.getElementById('show-audit').click()");
+    hall.sees("a page that vouches for nothing", &shows("Not verified"));
+    hall.sees("all replicas", "document.querySelectorAll('#details-body tbody tr').length === 3");
+    hall.browser.press(Key::Escape);
+    note_drill(hall, leader, "begun");
+    hall.browser.run("document.getElementById('show-drills').click()");
+    hall.sees("a drill that goes on", &shows("goes on"));
+    hall.sees(
+        "its mark",
+        "[...document.querySelectorAll('.bands text')].some(one => one.textContent === 'from-the-test')",
+    );
+    note_drill(hall, leader, "held");
+    hall.sees("what came of it", &shows("held"));
+    hall.browser.press(Key::Escape);
+}
+
+fn note_drill(hall: &Hall, leader: u16, stage: &str) {
+    let socket = Path::new(&hall.stage.data(leader)).join("operator.sock");
+    let word = json!({ "command": "drill", "drill": "from-the-test", "seed": 7, "stage": stage, "cluster": null, "reason": "a test" });
+    let mut socket = UnixStream::connect(socket).expect("a replica listens");
+    socket.write_all(format!("{word}\n").as_bytes()).expect("it reads");
+    let mut told = String::new();
+    socket.read_to_string(&mut told).expect("it answers");
+    assert!(told.contains("index") && !told.contains("refused"), "{told}");
 }
 
 fn is_labelled(hall: &mut Hall) {
@@ -214,6 +247,10 @@ fn quorum_is_lost(hall: &mut Hall) {
     signal(hall, Signal::SIGSTOP);
     let (banner, _) = hall.sees("a lost quorum", "document.getElementById('banner').dataset.state === 'lost' && document.getElementById('banner-text').textContent");
     println!("{banner}");
+    hall.sees(
+        "devices that say so themselves",
+        "document.getElementById('banner-text').textContent.includes('devices say that they follow their own safe rule now')",
+    );
     let quorum = hall.browser.run("return document.querySelector('[data-figure=Quorum] b').textContent");
     let leads = hall.browser.run("return document.querySelectorAll('.replica.leads').length");
     // Nobody renews it, and no entry says so.

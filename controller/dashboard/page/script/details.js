@@ -2,11 +2,14 @@
 
 import { byId, element, text } from "./dom.js";
 import { kilojoules, kilowatts, percent, seconds, span, UNKNOWN } from "./format.js";
+import { nameOf } from "./model.js";
 import { commitOf, stateOf } from "./panels.js";
 
 /** What is told on request only, while a rack is open: how often it is asked, ms; and how long an answer may take, ms. */
 const EVERY_MS = { servers: 1000, explain: 3000 };
 const ANSWER_MS = 2500;
+/** What came of a drill, with a shape. */
+const DRILL_STAGES = { begun: "◆ goes on", refused: "■ refused", held: "held", failed: "▲ FAILED", aborted: "■ broken off" };
 
 const list = pairs => element("dl", {}, ...pairs.flatMap(([name, value]) =>
   [element("dt", {}, name), element("dd", {}, String(value ?? UNKNOWN))]));
@@ -97,11 +100,12 @@ export class Details {
     const uses = now.transfers.flatMap(transfer => transfer.legs.filter(leg => leg.kesm === name)
       .map(leg => [transfer.id, transfer.rack, leg.ties.join(", ") || "the same bus", kilowatts(leg.supplied_watts), `${seconds(transfer.left_ms)} s`]));
     const fault = now.quarantined.find(one => one.name === `kesm ${name}`)?.why ?? (now.held.includes(`kesm ${name}`) ? "an operator holds it" : "no");
+    const locks = now.locks.filter(one => one.name === `kesm ${name}`).map(one => one.by);
     const facts = [
       ["Stands at rack", this.site.racks[kesm.rack].name], ["Stored", `${kilojoules(kesmNow.stored_joules)} (${percent(kesmNow.stored_joules, kesmNow.capacity_joules)})`],
       ["When full", kilojoules(kesmNow.capacity_joules)], ["Floor that transfers leave", `${kilojoules(kesmNow.reserve_joules)} (${percent(kesmNow.reserve_joules, kesmNow.capacity_joules)})`],
       ["Gives (+) or charges (−)", kilowatts(kesmNow.supply_watts)], ["Gives at the most", kilowatts(kesm.rated_watts)], ["Charges at the most", kilowatts(kesm.charge_watts)],
-      ["Left alone", fault],
+      ["Left alone", fault], ["Locked by", locks.length === 0 ? "nobody" : locks.join(", ")],
     ];
     return [`Module ${name}`, [list(facts), table("Transfers that it feeds", ["transfer", "to rack", "over ties", "gives up to", "left"], uses)]];
   }
@@ -116,6 +120,32 @@ export class Details {
       ["Runbook", `runbooks/${alarm.runbook}.md`],
     ];
     return [`Alarm ${id}`, [list(facts), element("p", {}, "This page only reads: ", element("code", {}, `ridectl alarm ack ${id}`), " acknowledges it.")]];
+  }
+
+  /** What each replica has signed of its own log. Nothing here is proof: a page cannot vouch for who serves it. */
+  audit(view) {
+    const rows = view.replicas.map(replica => {
+      const { now } = replica;
+      if (!now) return [nameOf(replica), null, null, null, "not heard"];
+      const { audit } = now;
+      const state = audit === null ? "signs nothing: it has no key" : audit.tree_known ? "" : "cannot sign: the log before its snapshot is not known";
+      const faults = audit !== null && audit.faults > 0 ? `▲ ${audit.faults} checkpoints failed` : "";
+      return [nameOf(replica), now.commit_index, audit?.signed_entries, audit && now.commit_index + 1 - audit.signed_entries,
+        [replica.silent ? "silent" : "", state, faults].filter(Boolean).join(", ")];
+    });
+    return ["Audit of the log", [
+      element("p", { class: "doubt" }, "◇ Not verified: this page only tells what replicas say of themselves. ", element("code", {}, "ridectl audit verify --dir DIR --witness KEY"),
+        " replays the log, compares every state and checks the signatures of all replicas; it needs none of them."),
+      table("What each replica has signed of its own log", ["replica", "committed up to", "entries under its last checkpoint", "not yet signed", "remarks"], rows),
+    ]];
+  }
+
+  drills(view) {
+    const { now } = view;
+    const rows = [...now.drills].reverse().map(drill => [drill.index, drill.name, drill.by, drill.seed, `${span(now.ledger_ms - drill.began_ms)} ago`,
+      drill.ended_ms === null ? "goes on" : `${seconds(drill.ended_ms - drill.began_ms)} s`, DRILL_STAGES[drill.stage] ?? drill.stage]);
+    const none = element("p", {}, "The log tells of no drill of late. ", element("code", {}, "ridectl audit log --kind drill"), " has them all.");
+    return ["Drills", [rows.length === 0 ? none : table("The last drills", ["entry", "drill", "by", "seed", "began", "took", "came to"], rows)]];
   }
 
   decision(view, key) {

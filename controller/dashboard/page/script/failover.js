@@ -83,8 +83,7 @@ export class Failover {
     if (this.alone !== null && clock - this.alone > QUORUM_MS) return this.noQuorum(view, silent, age);
     if (this.since !== null) {
       const who = silent ? `silent: ${silent}` : "every replica is heard, none acts as leader";
-      const text = `NO LEADER since term ${this.led.term} of n${this.led.id} (${who}). Devices hold their last allocation`
-        + ` for ${seconds(this.lease)} s after its last word; transfers in force go on.`;
+      const text = `NO LEADER since term ${this.led.term} of n${this.led.id} (${who}). ${this.heldFor(view)} Transfers in force go on.`;
       return { state: "failover", mark: "◆", text, clock: `${seconds(clock - this.since)} s`, clears: false };
     }
     if (this.line !== null) return { state: "over", mark: "◇", text: this.line, clock: "", clears: true };
@@ -97,10 +96,20 @@ export class Failover {
     return this.steady(view.leader === null ? "no leader yet" : `steady: all replicas heard, n${view.leader} leads term ${view.term}`);
   }
 
+  /** For how long devices go on, as they say it themselves; as the site file has it while none is heard. @param {import("./model.js").View} view */
+  heldFor(view) {
+    const leases = view.fresh ? view.now?.leases : undefined;
+    if (!leases || leases.devices === 0) {
+      return `Devices hold their last allocation for ${seconds(this.lease)} s after a leader's last word, then follow their own safe rule.`;
+    }
+    if (leases.standing === 0) return `All ${leases.devices} devices say that they follow their own safe rule now.`;
+    const left = Math.max(0, (leases.least_left_ms ?? 0) - (view.age ?? 0));
+    return `As devices say, ${leases.standing} of ${leases.devices} hold their last allocation, for ${seconds(left)} s more at the least.`;
+  }
+
   noQuorum(view, silent, age) {
     const heard = view.heard === 0 ? "NO REPLICA IS HEARD" : `NO QUORUM: ${view.heard} of ${view.of} replicas heard`;
-    const text = `${heard}${silent ? ` (silent: ${silent})` : ""}. Nothing new can be decided. Devices hold their last `
-      + `allocation for ${seconds(this.lease)} s after a leader's last word, then follow their own safe rule.`;
+    const text = `${heard}${silent ? ` (silent: ${silent})` : ""}. Nothing new can be decided. ${this.heldFor(view)}`;
     return { state: "lost", mark: "▲", text, clock: age, clears: false };
   }
 

@@ -62,6 +62,8 @@ async function begin() {
   const open = (kind, name) => details.open(kind, name, view);
   const diagram = new Diagram(site, open);
   let trends = null;
+  byId("show-drills").addEventListener("click", () => open("drills", ""));
+  byId("show-audit").addEventListener("click", () => open("audit", ""));
 
   function draw() {
     const clock = performance.now();
@@ -76,7 +78,7 @@ async function begin() {
     details.update(view);
     tables.update(view, clock);
     trends ??= view.now && new Trends(site, floorOf(view.now));
-    if (history.follow(view, clock)) trends?.draw(history.samples, failover.shownMarks(), clock);
+    if (history.follow(view, clock)) trends?.draw(history.samples, [...drillMarks(view, clock), ...failover.shownMarks()], clock);
   }
 
   byId("banner-clear").addEventListener("click", () => { failover.clear(); draw(); });
@@ -84,6 +86,13 @@ async function begin() {
     sources.forEach(source => source.mend(performance.now()));
     soon();
   }, AGEING_MS);
+}
+
+/** Drills of the last minutes, for the trends. @param {import("./model.js").View} view */
+function drillMarks(view, clock) {
+  const at = ms => clock - (view.age ?? 0) - (view.now.ledger_ms - ms);
+  const ran = (view.now?.drills ?? []).filter(drill => drill.stage !== "refused");
+  return ran.map(drill => ({ from: at(drill.began_ms), to: drill.ended_ms === null ? null : at(drill.ended_ms), label: drill.name, kind: "drill" }));
 }
 
 /** What transfers must leave of all that modules can hold, %. @param {import("./types.js").Snapshot} now */

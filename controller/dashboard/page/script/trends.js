@@ -77,7 +77,10 @@ export class Trends {
     if (this.last) this.draw(...this.last);
   }
 
-  /** @param {import("./history.js").Sample[]} samples @param {{from: number, to: ?number, term: number}[]} marks */
+  /**
+   * @param {import("./history.js").Sample[]} samples
+   * @param {{from: number, to: ?number, term?: number, label?: string, kind?: string}[]} marks gaps without a leader, and drills
+   */
   draw(samples, marks, clock) {
     this.last = [samples, marks, clock];
     const at = this.cursor === null ? null : clock - this.cursor;
@@ -128,9 +131,10 @@ export class Trends {
       level = from - last < NEAR ? (level + 1) % 3 : 0;
       last = from;
       const y = PAD.top + 9 + 11 * level;
+      const label = mark.label ?? (mark.to === null ? "no leader" : `T${mark.term}`);
       return [
-        shape("rect", { x: from.toFixed(1), y: PAD.top, width: Math.max(1.5, to - from).toFixed(1), height: bottom - PAD.top }),
-        shape("text", to > right - 60 ? { x: from - 3, y, class: "before" } : { x: to + 3, y }, mark.to === null ? "no leader" : `T${mark.term}`),
+        shape("rect", { class: mark.kind ?? "gap", x: from.toFixed(1), y: PAD.top, width: Math.max(1.5, to - from).toFixed(1), height: bottom - PAD.top }),
+        shape("text", to > right - 60 ? { x: from - 3, y, class: "before" } : { x: to + 3, y }, label),
       ];
     }));
   }

@@ -24,12 +24,15 @@
  * @typedef {{key: string, kind: string, what: string, why: string, at_ms: number, index: ?number, term: ?number, id: ?string,
  *   renewed: number, state: string, ended_ms: ?number, rack: ?string, risk: ?Risk, help_above_watts: ?number, legs: Leg[],
  *   acks: {device: string, verdict: string, after_us: number}[]}} Decision
+ * @typedef {{name: string, seed: number, stage: string, by: string, index: number, began_ms: number, ended_ms: ?number}} Drill
+ * @typedef {{signed_entries: number, faults: number, skipped: number, tree_known: boolean}} Audit
  * @typedef {{index: ?number, tick_at_ns: number, proposed_at_ns: number, committed_at_ns: number}} Plan
  *
  * @typedef {{site: string, replica: number, role: string, acting: boolean, term: number, leader: ?number, commit_index: number,
  *   applied_index: number, uptime_ms: number, ledger_ms: number, forecast_source: string, devices_heard: number, devices: number,
  *   servers_heard: number, servers: number, racks: RackNow[], kesms: KesmNow[], ties: TieNow[], transfers: Transfer[],
  *   disputed: {transfer: string, rack: string, why: string}[], feeds: FeedNow[], caps: Cap[], held: string[], manual: boolean,
+ *   locks: {name: string, by: string}[], leases: {devices: number, standing: number, least_left_ms: ?number}, drills: Drill[], audit: ?Audit,
  *   quarantined: {name: string, why: string}[], outlets_doubted: string[], alarms: Alarm[], alarm_flood: boolean, plans: Plan[]}} Snapshot
  */
 export {};
