@@ -5,14 +5,19 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::Value;
 
 /// The form of what goes to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
     Table,
+    /// For people with wide screens: lists have more columns.
+    Wide,
     /// One JSON document.
     Json,
+    /// JSON without line breaks: of lists, one line for each item.
+    Jsonl,
 }
 
 impl Output {
@@ -20,8 +25,14 @@ impl Output {
     pub fn text<T: Serialize>(self, value: &T, words: impl FnOnce() -> String) -> Result<String> {
         Ok(match self {
             Self::Json => serde_json::to_string_pretty(value)? + "\n",
-            Self::Table => words(),
+            Self::Jsonl => lines(&serde_json::to_value(value)?),
+            Self::Table | Self::Wide => words(),
         })
+    }
+
+    /// Whether people read it.
+    pub const fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
     }
 
     /// Prints a value as JSON, or the words that stand for it. A reader that has seen enough (`| head`) is no error.
@@ -30,6 +41,13 @@ impl Output {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),
         }
+    }
+}
+
+fn lines(value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(|item| format!("{item}\n")).collect(),
+        one => format!("{one}\n"),
     }
 }
 
@@ -55,4 +73,24 @@ pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     bytes.iter().flat_map(digits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_in_lines_has_one_for_each_item() {
+        let text = |output: Output, value: &Value| output.text(value, || "words\n".into()).expect("told");
+        let list = json!([{ "name": "A1" }, { "name": "A\n2" }]);
+        assert_eq!(text(Output::Jsonl, &list), "{\"name\":\"A1\"}\n{\"name\":\"A\\n2\"}\n");
+        assert_eq!(
+            (text(Output::Jsonl, &json!([])), text(Output::Jsonl, &json!({ "a": 1 }))),
+            (String::new(), "{\"a\":1}\n".into())
+        );
+        assert_eq!(text(Output::Json, &json!([])), "[]\n");
+        assert_eq!((text(Output::Table, &list).as_str(), text(Output::Wide, &list).as_str()), ("words\n", "words\n"));
+    }
 }

@@ -61,7 +61,15 @@ fn tell(history: &History, filter: &Filter, order: Order, output: Output, out: i
             out.write_all(b"\n")?;
             Ok(out.flush()?)
         }
-        Output::Table => {
+        Output::Jsonl => {
+            let mut out = out;
+            each(history, filter, order, |line| {
+                serde_json::to_writer(&mut out, line)?;
+                Ok(out.write_all(b"\n")?)
+            })?;
+            Ok(out.flush()?)
+        }
+        Output::Table | Output::Wide => {
             let mut out = out;
             out.write_all(head().as_bytes())?;
             each(history, filter, order, |line| Ok(out.write_all(line.words().as_bytes())?))?;

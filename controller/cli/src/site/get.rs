@@ -44,16 +44,16 @@ pub enum Sort {
 /// Prints a list.
 pub fn list(what: What, of: &Of, sort: Sort, output: Output) -> Result<Ended> {
     let rows = sorted(what, of, sort)?;
-    output.print(&rows, || table(what, &rows))?;
+    output.print(&rows, || table(what, &rows, output))?;
     Ok(Ended::Well)
 }
 
 /// Prints a list once a second, on a terminal always in the same place, until nobody reads any more or no replica answers.
 pub fn watch(what: What, of: &Of, sort: Sort, output: Output) -> Result<Ended> {
-    let stays = std::io::stdout().is_terminal() && output == Output::Table;
+    let stays = std::io::stdout().is_terminal() && output.is_for_people();
     loop {
         let rows = sorted(what, of, sort)?;
-        let text = output.text(&rows, || table(what, &rows))?;
+        let text = output.text(&rows, || table(what, &rows, output))?;
         // Home, and nothing left of what was there.
         let text = if stays { format!("\x1b[H\x1b[2J{text}") } else { text };
         let mut out = std::io::stdout();
@@ -74,6 +74,12 @@ fn sorted(what: What, of: &Of, sort: Sort) -> Result<Vec<Value>> {
     }
     Ok(rows)
 }
+
+const WIDE_RACK: [&str; 13] = [
+    "RACK", "DRAW", "LOAD", "LIMIT", "HEADROOM", "PEAK P99", "AT RISK", "PEAK P50", "USUAL", "ANOMALY", "DRIFT",
+    "HEAT", "BREAKER",
+];
+const WIDE_KESM: [&str; 7] = ["KESM", "STORED", "CHARGE", "RESERVE", "GIVES", "WHEN FULL", "FLOOR"];
 
 /// From one of them to the cells of its line.
 type Line = fn(&Value) -> Vec<String>;
@@ -111,10 +117,12 @@ fn headroom(row: &Value) -> Option<i64> {
     Some(row["limit_watts"].as_i64()? - row["draw_watts"].as_i64()?)
 }
 
-fn table(what: What, rows: &[Value]) -> String {
+fn table(what: What, rows: &[Value], output: Output) -> String {
     let (heads, line): (&[&str], Line) = match what {
-        What::Racks => (&["RACK", "DRAW", "LOAD", "LIMIT", "HEADROOM", "PEAK P99", "AT RISK"], rack),
-        What::Kesms => (&["KESM", "STORED", "CHARGE", "RESERVE", "GIVES"], kesm),
+        What::Racks if output == Output::Wide => (&WIDE_RACK, wide_rack),
+        What::Kesms if output == Output::Wide => (&WIDE_KESM, wide_kesm),
+        What::Racks => (&WIDE_RACK[..7], rack),
+        What::Kesms => (&WIDE_KESM[..5], kesm),
         What::Transfers => (&["TRANSFER", "TO", "UP TO", "LEFT", "PHASE", "FROM"], transfer),
         What::Alarms => (&["P", "ALARM", "STANDS", "AGE", "SEEN BY", "SHELVED", "WHAT"], alarm),
         What::Exceptions => (&["WHAT", "WHY"], |row| vec![text(&row["name"]), text(&row["why"])]),
@@ -138,6 +146,19 @@ fn rack(row: &Value) -> Vec<String> {
         power("peak_p99_watts"),
         risk.into(),
     ]
+}
+
+fn wide_rack(row: &Value) -> Vec<String> {
+    let number = |name: &str| row[name].as_i64().map_or_else(|| "-".into(), |number| number.to_string());
+    let heat = row["heat_permille"].as_i64().map_or_else(|| "-".into(), |heat| format!("{} %", heat / 10));
+    let tripped = if row["tripped"] == true { "TRIPPED" } else { "closed" };
+    let more = [kilo(&row["peak_p50_watts"]), kilo(&row["expected_watts"]), number("anomaly"), number("drift"), heat];
+    rack(row).into_iter().chain(more).chain([tripped.into()]).collect()
+}
+
+fn wide_kesm(row: &Value) -> Vec<String> {
+    let energy = |name: &str| row[name].as_i64().map_or_else(|| "-".into(), |joules| format!("{} kJ", joules / 1_000));
+    kesm(row).into_iter().chain([energy("capacity_joules"), energy("reserve_joules")]).collect()
 }
 
 fn kesm(row: &Value) -> Vec<String> {
@@ -203,7 +224,7 @@ mod tests {
     use super::*;
 
     fn check(what: What, shown: &Value, expected: &str) {
-        assert_eq!(table(what, &rows(what, shown)), expected);
+        assert_eq!(table(what, &rows(what, shown), Output::Table), expected);
     }
 
     #[test]
@@ -242,5 +263,12 @@ mod tests {
             "WHAT     WHY\nkesm K1  held by an operator\nkesm K1  locked by mira (uid 1000)\nrack A1  an operator asks for at most 14.0 kW, for 10m more\n",
         );
         check(What::Transfers, &shown, "none\n");
+        let wide = |what| table(what, &rows(what, &shown), Output::Wide);
+        assert_eq!(
+            wide(What::Kesms),
+            "KESM  STORED   CHARGE  RESERVE  GIVES    WHEN FULL  FLOOR\nK1    1500 kJ  75 %    30 %     -0.5 kW  2000 kJ    600 kJ\n"
+        );
+        let racks = wide(What::Racks);
+        assert!(racks.lines().all(|line| line.ends_with("BREAKER") || line.ends_with("closed")), "{racks}");
     }
 }
