@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Fault;
+use super::{Fault, Stalls};
 
 /// Gaps of one kind of fault.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,6 +42,10 @@ pub struct Figures {
     pub soak_s: u64,
     /// Elections in them.
     pub soak_elections: u64,
+    /// How long the machine itself stood still in them.
+    pub soak_stalls: Stalls,
+    /// The same in the whole run.
+    pub stalls: Stalls,
     /// Orders that devices executed.
     pub orders_executed: u64,
     /// Executed orders that no committed entry explains (I1).
@@ -92,6 +96,7 @@ impl Figures {
     pub fn text(&self) -> String {
         format!(
             "leader handed over {} times   {}; refused before {} times\nleader killed {} times   {}\nleader frozen {} times   {}\nelections beyond those needed: {} (in {} s without a fault: {})\n\
+             the machine itself: {}\n\
              orders executed {}; uncommitted {}, twice {}; audit {}\n",
             self.transfers,
             self.transfer_ms.told(),
@@ -103,6 +108,7 @@ impl Figures {
             self.false_elections,
             self.soak_s,
             self.soak_elections,
+            self.stalls.told(),
             self.orders_executed,
             self.uncommitted_executed,
             self.executed_twice,

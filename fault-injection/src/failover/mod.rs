@@ -10,6 +10,7 @@
 //! The same for a leader that hands over because an operator wishes it: there the clock runs from the wish.
 
 mod figures;
+mod stalls;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,7 +20,9 @@ pub use figures::{Figures, Gaps};
 use nix::sys::signal::Signal;
 use ridethrough_dashboard::Snapshot;
 use ridethrough_protocol::Orders;
+pub use stalls::Stalls;
 
+use self::stalls::Watch;
 use crate::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
 use crate::demo::{Home, SITE_FILE, audit, wish};
 use crate::plant::random::mix;
@@ -91,10 +94,18 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Figures> {
     let mut bench = Bench::start(options, home.path())?;
     let mut figures = Figures::default();
     bench.ready()?;
+    let whole = Watch::start();
     if options.soak_s > 0 {
+        let watch = Watch::start();
         figures.soak_s = options.soak_s;
         figures.soak_elections = bench.soak(Duration::from_secs(options.soak_s))?;
-        say(&format!("{} s without a fault: {} elections", options.soak_s, figures.soak_elections));
+        figures.soak_stalls = watch.end();
+        say(&format!(
+            "{} s without a fault: {} elections; {}",
+            options.soak_s,
+            figures.soak_elections,
+            figures.soak_stalls.told()
+        ));
     }
     let faults = [(Fault::Transfer, options.transfers), (Fault::Kill, options.kills), (Fault::Freeze, options.freezes)];
     for (fault, times) in faults {
@@ -115,6 +126,7 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Figures> {
             }
         }
     }
+    figures.stalls = whole.end();
     bench.end(&mut figures)?;
     Ok(figures)
 }
