@@ -78,7 +78,7 @@ async function begin() {
     details.update(view);
     tables.update(view, clock);
     trends ??= view.now && new Trends(site, floorOf(view.now));
-    if (history.follow(view, clock)) trends?.draw(history.samples, [...drillMarks(view, clock), ...failover.shownMarks()], clock);
+    if (history.follow(view, clock)) trends?.draw(history.samples, marksOf(view, failover, clock), clock);
   }
 
   byId("banner-clear").addEventListener("click", () => { failover.clear(); draw(); });
@@ -88,11 +88,12 @@ async function begin() {
   }, AGEING_MS);
 }
 
-/** Drills of the last minutes, for the trends. @param {import("./model.js").View} view */
-function drillMarks(view, clock) {
+/** Drills and gaps without a leader, for the trends, the oldest first. @param {import("./model.js").View} view */
+function marksOf(view, failover, clock) {
   const at = ms => clock - (view.age ?? 0) - (view.now.ledger_ms - ms);
   const ran = (view.now?.drills ?? []).filter(drill => drill.stage !== "refused");
-  return ran.map(drill => ({ from: at(drill.began_ms), to: drill.ended_ms === null ? null : at(drill.ended_ms), label: drill.name, kind: "drill" }));
+  const drills = ran.map(drill => ({ from: at(drill.began_ms), to: drill.ended_ms === null ? null : at(drill.ended_ms), label: drill.name, kind: "drill" }));
+  return [...drills, ...failover.shownMarks()].sort((one, other) => one.from - other.from);
 }
 
 /** What transfers must leave of all that modules can hold, %. @param {import("./types.js").Snapshot} now */
