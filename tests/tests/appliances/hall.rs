@@ -22,6 +22,11 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// Windows of elections, as the packaged example tells them.
 const WINDOWS: [&str; 3] = ["[150, 190]", "[200, 240]", "[250, 290]"];
 
+/// Who has a role at the appliances.
+const OPERATOR: &str = "mira";
+/// Where an operator changes what the unit says.
+const DROP_IN: &str = "/etc/systemd/system/ridethroughd.service.d";
+
 /// The hall.
 pub struct Hall {
     /// By id.
@@ -115,10 +120,13 @@ impl Hall {
         usize::try_from(leader).expect("small") - 1
     }
 
-    /// An operator leaves his trace in the log.
+    /// An operator, who is neither root nor the service's user, does what his role allows, and is named in the log.
     pub fn operate(&mut self) {
         let leader = self.leader();
-        self.appliances[leader].says("ridectl hold K1 --yes --reason 'bearing noise'");
+        let asks = format!("setpriv --reuid {OPERATOR} --regid {OPERATOR} --init-groups ridectl");
+        self.appliances[leader].says(&format!("{asks} hold K1 --yes --reason 'bearing noise'"));
+        let beyond = self.appliances[leader].try_say(&format!("{asks} cluster transfer --to 2 --reason 'a try'"));
+        assert_ne!(beyond.code(), 0, "{beyond:?}");
     }
 
     /// The log of one holds what was done before, replays, and is what its witness signed.
@@ -127,7 +135,7 @@ impl Hall {
         let told = appliance.says(&format!("ridectl audit verify --dir /var/lib/ridethrough --witness '{witness}'"));
         assert!(told.contains("VERIFIED"), "{told}");
         let told = appliance.says("ridectl audit log --dir /var/lib/ridethrough --device K1");
-        assert!(told.contains("bearing noise"), "{told}");
+        assert!(told.contains("bearing noise") && told.contains(OPERATOR), "{told}");
     }
 
     /// Waits until it is so.
@@ -196,10 +204,14 @@ fn carry(appliance: &Appliance, files: &Path) {
     let [model, manifest, runtime] = model.map(|file| file.file_name().expect("a file").display().to_string());
     let more = format!(
         "\n[audit]\nkey = \"n{id}.audit\"\n\n[forecast]\nmodel = \"{model}\"\nmanifest = \"{manifest}\"\nruntime = \"{runtime}\"\n\
-         trusted = [\"{}\"]\n",
+         trusted = [\"{}\"]\n\n[roles]\noperator = [\"{OPERATOR}\"]\n",
         DEMO_MODEL_KEY.trim()
     );
     write(&config, read(&config) + &more);
+    // Somebody with a role reaches the replica's socket through its group.
+    appliance.says(&format!("useradd --groups ridethrough {OPERATOR} && mkdir --parents {DROP_IN}"));
+    write(&appliance.file(DROP_IN).join("group.conf"), "[Service]\nStateDirectoryMode=0750\n");
+    appliance.says("systemctl daemon-reload");
     appliance.says("cd /etc/ridethrough && chown ridethrough: *.key *.audit && chmod 600 *.key *.audit");
     appliance.says("setpriv --reuid ridethrough --regid ridethrough --clear-groups ridethroughd check-config /etc/ridethrough/replica.toml");
 }

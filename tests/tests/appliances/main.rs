@@ -43,9 +43,11 @@ fn inside() {
     let home = folder();
     let mut hall = Hall::build(home.path());
     let first = package("ridethrough");
-    for appliance in &hall.appliances {
-        is_installed_and_waits(appliance, &first);
-    }
+    std::thread::scope(|scope| {
+        for appliance in &hall.appliances {
+            scope.spawn(|| is_installed_and_waits(appliance, &first));
+        }
+    });
     hall.commission();
     hall.start();
     is_as_closed_as_the_kernel_says(&hall.appliances[0]);
