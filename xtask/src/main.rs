@@ -3,6 +3,7 @@
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
 
+mod auditable;
 mod check;
 mod commit;
 mod debian;
@@ -16,6 +17,7 @@ mod package;
 mod planted;
 mod python;
 mod runtime;
+mod sbom;
 mod shell;
 
 use std::process::ExitCode;

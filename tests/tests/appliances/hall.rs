@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use ridethrough_fault_injection::demo::Orders;
 use ridethrough_fault_injection::demo::cluster::DEMO_MODEL_KEY;
 use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
-use ridethrough_tests::{edit, model_files, program, read, root, run, write};
+use ridethrough_tests::packages::unpacked;
+use ridethrough_tests::{edit, model_files, read, root, run, write};
 
 use crate::appliance::{Appliance, SERVICE, ip};
 
@@ -82,9 +83,10 @@ impl Hall {
             println!("{}: ready after {} ms", appliance.name, began.elapsed().as_millis());
         }
         let on = |network: u8| (1..=3).map(|id| SocketAddr::from(([10, 0, network, id], 7302))).collect();
+        let drill = unpacked("ridethrough-drill", &self.home);
         let plant = Plant::start(&PlantSetup {
-            drill: program("drill"),
-            scenario: &scenario(&self.home, &self.appliances[0]),
+            drill: drill.join("usr/bin/drill"),
+            scenario: &scenario(&self.home, &self.appliances[0], &drill.join("usr/share/ridethrough/data")),
             replicas: on(1),
             replicas_b: on(2),
             orders: Orders::TwoOfThree,
@@ -217,7 +219,7 @@ fn carry(appliance: &Appliance, files: &Path) {
 }
 
 /// The packaged example of a site, with two servers that replay recorded power.
-fn scenario(home: &Path, appliance: &Appliance) -> PathBuf {
+fn scenario(home: &Path, appliance: &Appliance, data: &Path) -> PathBuf {
     let folder = home.join("scenario");
     fs::create_dir(&folder).expect("a new folder");
     fs::copy(appliance.file("/etc/ridethrough/site.toml"), folder.join("site.toml")).expect("it is packaged");
@@ -227,7 +229,7 @@ fn scenario(home: &Path, appliance: &Appliance) -> PathBuf {
             format!("\n[[server]]\nid = \"{server}\"\nplay = [{{ trace = \"{trace}\", from_s = 0, to_s = 300 }}]\n")
         })
         .concat();
-    let data = root().join("data").display().to_string();
+    let data = data.display();
     let text = format!("name = \"hall-1\"\nseed = 1\nsite = \"site.toml\"\ndata = \"{data}\"\n{servers}");
     write(&folder.join("scenario.toml"), text);
     folder

@@ -4,17 +4,16 @@
 
 mod appliance;
 mod hall;
-mod package;
 
 use std::process::Command;
 use std::time::Duration;
 
+use ridethrough_tests::packages::{package, with_version};
 use ridethrough_tests::stopped::Stopped;
 use ridethrough_tests::{Running, alone, folder};
 
 use self::appliance::{Appliance, SERVICE, refused};
 use self::hall::{Hall, REPLICAS};
-use self::package::{package, with_version};
 
 /// How long a service that was ended by its manager may take to be ready again: three seconds without a tick, one until it is
 /// started, and what a start takes.
@@ -70,6 +69,9 @@ fn is_installed_and_waits(appliance: &Appliance, package: &std::path::Path) {
     assert!(passwd.contains("/var/lib/ridethrough:/usr/sbin/nologin"), "{passwd}");
     assert_eq!(appliance.says("stat -c '%a %U %G' /var/lib/ridethrough"), "700 ridethrough ridethrough");
     assert_eq!(appliance.says("stat -c '%a %U %G' /etc/ridethrough"), "750 root ridethrough");
+    let program = appliance.file("/usr/bin/ridethroughd");
+    let told = auditable_info::json_from_file(&program, auditable_info::Limits::default());
+    assert!(told.expect("it tells what it is made of").contains("\"openraft\""));
     assert_eq!(appliance.property("ActiveState"), "inactive");
     assert_eq!(appliance.property("UnitFileState"), "disabled");
     // Before there are certificates it says so and does not run.
@@ -106,8 +108,10 @@ fn is_as_closed_as_the_kernel_says(appliance: &Appliance) {
 fn forecasts_come_from_the_model(hall: &mut Hall) {
     hall.wait_for("the model to speak everywhere", |appliances| {
         appliances.iter().all(|one| {
-            let told = one.try_say("curl --silent http://127.0.0.1:9200/metrics").stdout;
-            told.contains("ridethrough_forecast_engine{state=\"configured\"} 1\n")
+            let told = one.try_say("cd /tmp && curl --silent http://127.0.0.1:9200/{metrics,api/snapshot}").stdout;
+            // The runtime itself, and not the replica's own step of the model or the rule.
+            let engine = told.contains("ridethrough_forecast_engine{state=\"configured\"} 1\n");
+            engine && told.contains("ridethrough_model_native 0\n") && told.contains("\"forecast_source\":\"model ")
         })
     });
 }
