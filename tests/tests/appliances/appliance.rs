@@ -42,6 +42,7 @@ pub fn refused(home: &Path) -> Option<String> {
         return Some(format!("there is no {SYSTEMD}"));
     }
     let Some(groups) = groups("probe") else { return Some("no control groups of version 2".into()) };
+    sweep();
     let mut probe = script(home, "probe", &groups);
     let ended = run_command(DEADLINE, probe.arg("true"));
     // One that could not be made is not there.
@@ -49,9 +50,24 @@ pub fn refused(home: &Path) -> Option<String> {
     (!ended.status.success()).then_some(ended.stderr)
 }
 
+/// Where version 2 of control groups is.
+fn all_groups() -> Option<&'static Path> {
+    CGROUPS.iter().map(Path::new).find(|folder| folder.join("cgroup.controllers").exists())
+}
+
 fn groups(name: &str) -> Option<PathBuf> {
-    let all = CGROUPS.iter().map(Path::new).find(|folder| folder.join("cgroup.controllers").exists())?;
-    Some(all.join(format!("ridethrough-{name}-{}", std::process::id())))
+    Some(all_groups()?.join(format!("ridethrough-{name}-{}", std::process::id())))
+}
+
+/// What tests left behind that were killed.
+fn sweep() {
+    for entry in all_groups().into_iter().flat_map(fs::read_dir).flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of = name.strip_prefix("ridethrough-").and_then(|rest| rest.rsplit_once('-')).map(|(_, process)| process);
+        if of.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            remove_groups(&entry.path());
+        }
+    }
 }
 
 fn script(folder: &Path, name: &str, groups: &Path) -> Command {
