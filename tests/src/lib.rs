@@ -9,6 +9,7 @@
 pub mod browser;
 pub mod debian;
 pub mod models;
+pub mod packages;
 pub mod runbooks;
 pub mod stage;
 pub mod stopped;

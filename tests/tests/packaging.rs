@@ -2,12 +2,13 @@
 //! unpacked, the service is as closed as it says, and the service manager is told what is true.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::Orders;
 use ridethrough_fault_injection::demo::cluster::{Cluster, Pace, Setup};
+use ridethrough_tests::packages::unpacked;
 use ridethrough_tests::stopped::Stopped;
 use ridethrough_tests::{
     Ended, Running, alone, demo_scenario, folder, model_files, program, programs, read, root, run_command,
@@ -17,21 +18,6 @@ use ridethrough_tests::{
 const DEADLINE: Duration = Duration::from_mins(1);
 /// `systemd-analyze security` at the most; 10 is a service that nothing holds back.
 const EXPOSURE_MAX: f64 = 1.5;
-
-/// The package of this name, unpacked.
-fn unpacked(name: &str, to: &Path) -> PathBuf {
-    let folder = programs().join("package");
-    let entries = std::fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}: `cargo xtask test` makes it", folder.display()));
-    let start = format!("{name}_");
-    let is_it = |file: &PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));
-    let package =
-        entries.flatten().map(|entry| entry.path()).find(is_it).unwrap_or_else(|| panic!("no package {name}"));
-    let to = to.join(name);
-    let ended = ask(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&to));
-    assert_eq!(ended.code(), 0, "{ended:?}");
-    to
-}
 
 fn ask(command: &mut Command) -> Ended {
     run_command(DEADLINE, command)
@@ -62,6 +48,7 @@ fn what_is_packaged_runs_from_where_it_was_unpacked() {
         "lib/systemd/system/ridethroughd.service",
         "usr/lib/sysusers.d/ridethrough.conf",
         "usr/lib/tmpfiles.d/ridethrough.conf",
+        "usr/share/doc/ridethrough/sbom.cdx.json",
         "usr/share/ridethrough/observability/rules.yml",
         "usr/share/doc/ridethrough/runbooks/no-quorum.md",
         "usr/share/bash-completion/completions/ridectl",

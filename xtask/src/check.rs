@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
-use crate::{debian, drill, firmware, fuzz, package, python, runtime};
+use crate::{auditable, debian, drill, firmware, fuzz, package, python, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -28,6 +28,7 @@ pub fn all() -> Result<()> {
     debian::ensure(debian::CURL)?;
     debian::ensure(debian::PS)?;
     debian::ensure(debian::CHROMEDRIVER)?;
+    debian::ensure(debian::SYSTEMD)?;
     debian::ensure_unpacked(debian::PROMETHEUS)?;
     debian::ensure_unpacked(debian::NODE_EXPORTER)?;
     debian::ensure_unpacked(debian::ALERTMANAGER)?;
@@ -35,20 +36,22 @@ pub fn all() -> Result<()> {
         debian::ensure_unpacked(part)?;
     }
     python::ensure(python::REDFISH)?;
+    python::ensure(python::CYCLONEDX)?;
     for part in [debian::SNMPGET, debian::NETSNMP, debian::SNMPUPS, debian::UPSD, debian::WRAP] {
         debian::ensure_unpacked(part)?;
     }
     let programs = target().join("debug");
-    step("building", &mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
+    auditable::ensure()?;
+    step("building", &mut auditable::cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     package::of("dev", "debug")?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     step("lints", &mut cargo(&lints))?;
     firmware::build()?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
-    let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut tests = auditable::cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     step("tests", tests.env(PROGRAMS, &programs))?;
-    let mut benches = cargo(&["test", "--workspace", "--locked"]);
+    let mut benches = auditable::cargo(&["test", "--workspace", "--locked"]);
     for bench in BENCHES {
         benches.args(["--bench", bench]);
     }

@@ -37,6 +37,9 @@ pub const CHROMEDRIVER: Program = Program {
     package: "chromium-driver",
     purpose: "to look at the operators' page as people do",
 };
+/// Judges the service and, in the appliances of a test, is their first process; nothing of it is started here.
+pub const SYSTEMD: Program =
+    Program { name: "systemd-analyze", package: "systemd", purpose: "to run the service as a host does" };
 /// Builds libFuzzer.
 pub const CXX: Program = Program { name: "c++", package: "g++", purpose: "to build libFuzzer" };
 

@@ -3,6 +3,7 @@
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
 
+mod auditable;
 mod check;
 mod commit;
 mod debian;
@@ -16,6 +17,7 @@ mod package;
 mod planted;
 mod python;
 mod runtime;
+mod sbom;
 mod shell;
 
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ usage: cargo xtask COMMAND
   fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
   nightly [--cases N] every property on millions of random cases, in release mode, 100 million runs of fuzzing, planted bugs
   planted-bugs [--only NAME] [--seeds N] whether the simulation finds each bug of fault-injection/planted
-  package [--debug] Debian packages of the programs, in release mode (cargo-deb)
+  package [--debug] Debian packages of the programs, in release mode, with bills of materials (cargo-deb, cargo-auditable)
   deny             licences, bans and sources of every dependency";
 
 fn main() -> ExitCode {

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::drill;
 use crate::shell::{cargo, step, target};
+use crate::{auditable, sbom};
 
 /// The version of cargo-deb that the manifests were written for.
 const DEB_VERSION: &str = "3.8.0";
@@ -16,21 +16,24 @@ const PACKAGES: [&str; 2] = ["ridethrough-node", "ridethrough-fault-injection"];
 /// Shells, and how they call what they complete.
 const SHELLS: [(&str, &str); 3] = [("bash", "ridectl"), ("zsh", "_ridectl"), ("fish", "ridectl.fish")];
 
-/// Builds in release mode and packages that; with `--debug`, packages what was built for tests.
+/// Builds in release mode, or with `--debug` as for tests, and packages that.
 pub fn run(options: &[String]) -> Result<()> {
-    let folder = match options {
-        [] => {
-            drill::build()?;
-            of("release", "release")?
-        }
-        [debug] if debug == "--debug" => of("dev", "debug")?,
+    let (profile, built) = match options {
+        [] => ("release", "release"),
+        [debug] if debug == "--debug" => ("dev", "debug"),
         _ => bail!("usage: cargo xtask package [--debug]"),
     };
+    auditable::ensure()?;
+    // Always the whole workspace: another choice of packages would choose other features of what they share.
+    let words = ["build", "--workspace", "--bins", "--locked", "--profile", profile];
+    step("building (minutes the first time)", &mut auditable::cargo(&words))?;
+    let folder = of(profile, built)?;
     eprintln!("packages lie in {}", folder.display());
     Ok(())
 }
 
-/// Packages what was built with this profile into this folder of the target folder.
+/// Packages what was built with this profile into this folder of the target folder. It must tell what it is made of
+/// ([`auditable::cargo`]).
 pub fn of(profile: &str, built: &str) -> Result<PathBuf> {
     ensure_tool()?;
     let programs = target().join(built);
@@ -39,6 +42,7 @@ pub fn of(profile: &str, built: &str) -> Result<PathBuf> {
         fs::remove_dir_all(&folder)?;
     }
     describe(&programs, &folder)?;
+    sbom::write(&programs, &folder)?;
     for package in PACKAGES {
         let words =
             ["deb", "--no-build", "--quiet", "--locked", "--offline", "--profile", profile, "--package", package];

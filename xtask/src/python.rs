@@ -26,6 +26,13 @@ pub const REDFISH: Environment = Environment {
     fetching: "fetching DMTF's Redfish library and validator (about 20 MB, once)",
 };
 
+/// What judges bills of materials by the official schema.
+pub const CYCLONEDX: Environment = Environment {
+    name: "cyclonedx",
+    requirements: "tests/sbom/requirements.txt",
+    fetching: "fetching OWASP's CycloneDX library (about 5 MB, once)",
+};
+
 /// The Python of an environment, which is made anew when its file has changed.
 pub fn ensure(environment: Environment) -> Result<PathBuf> {
     let home = root().join(".runtime").join(environment.name);

@@ -34,6 +34,12 @@ const PIN: Option<Pin> = Some(Pin {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const PIN: Option<Pin> = None;
 
+/// The version that replicas load, and the hash of its library for this processor.
+pub fn pinned() -> Result<(&'static str, &'static str)> {
+    let pin = PIN.context("no ONNX Runtime is pinned for this processor")?;
+    Ok((VERSION, pin.library_sha256))
+}
+
 /// The verified library, fetched when it is not there yet. An error says what a person can do; the controller itself
 /// also runs without, on its rule-based forecast.
 pub fn ensure() -> Result<PathBuf> {
@@ -91,7 +97,8 @@ fn unpack(download: &Path, library: &Path) -> Result<()> {
     fs::rename(&inside, library).with_context(|| format!("the wheel holds no {}", inside.display()))
 }
 
-fn sha256(file: &Path) -> Result<String> {
+/// A file's hash.
+pub fn sha256(file: &Path) -> Result<String> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
