@@ -321,3 +321,6 @@ impl Bridge {
         needed == Millis::ZERO || self.time_with(keep) >= needed.saturating_add(GUARD)
     }
 }
+
+#[cfg(test)]
+mod tests;

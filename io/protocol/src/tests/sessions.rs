@@ -200,3 +200,25 @@ fn two_processes_of_one_replica_do_not_move_a_device_backwards() {
         assert_eq!(field.handle(&frame, 2), REPLAY, "its session ended when the other one's began");
     }
 }
+
+#[test]
+fn a_device_that_names_another_process_of_the_replica_only_greets_this_one() {
+    let mut field = Field::new(DEVICE);
+    let (mut first, mut second) = (controller(R1, 1), controller(R1, 2));
+    introduce(&mut first, R1, &mut field, 0);
+    introduce(&mut second, R1, &mut field, 1);
+    let telemetry = field.telemetry(R1, 2);
+    assert_eq!(first.observe(&telemetry, Lan::A, ms(2)), Some(Event::Greeting { device: DEVICE }));
+}
+
+#[test]
+fn a_session_begins_only_with_what_was_said_in_the_one_before_it() {
+    let mut field = Field::new(DEVICE);
+    Scripted::leading(&mut field, R1, 1, 1, 900);
+    let mut second = Scripted::new(R1, session(2), field.boot());
+    // The first session began with the device's first word; whoever has heard no more may be a recording.
+    second.header.heard = 1;
+    assert_eq!(field.handle(&second.beat(0, 0), 1), REPLAY);
+    second.hear(&field.telemetry(R1, 1));
+    assert_eq!(field.handle(&second.beat(0, 0), 1), Handled::Opened(R1));
+}
