@@ -66,5 +66,7 @@ pub mod planner;
 pub mod site;
 pub mod trust;
 pub mod view;
+#[cfg(test)]
+mod words;
 
 pub use ridethrough_vocabulary::{device, units};
