@@ -148,6 +148,7 @@ fn leadership_goes_only_forwards() {
         let refused = controller.lead(Leadership { lease: ms(lease), ..LEAVE }, ms(1));
         assert_eq!(refused, Err(LeadRefused::LeaseOutOfRange));
     }
+    assert_eq!(controller.lead(Leadership { lease: crate::limits::LEASE_MAX, ..LEAVE }, ms(1)), Ok(()));
     controller.take_in(&order(5, 4), 4, ms(1_000), ms(1)).expect("it may be sent");
     assert_eq!(controller.lead(Leadership { term: 5, ..LEAVE }, ms(1)), Ok(()));
     assert_eq!(kinds(&due(&mut controller, 1)), [Kind::Beat], "the old term's order is dropped");
@@ -305,6 +306,20 @@ fn a_replica_that_knows_no_term_or_whose_devices_obey_one_says_nothing_while_it_
     assert!(due(&mut young, 1).is_empty());
     young.follow(1, ms(2));
     assert_eq!(kinds(&due(&mut young, 2)), [Kind::Beat]);
+}
+
+#[test]
+fn what_a_device_has_refused_is_endorsed_to_it_all_the_same() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = leading(&mut field);
+    field.recorder.refusal = Some(Verdict::Unavailable);
+    controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
+    let frames = due(&mut controller, 0);
+    field.handle(&frames[0], 1);
+    controller.observe(field.out.as_bytes(), Lan::A, ms(1));
+    controller.follow(5, ms(2));
+    assert_eq!(controller.take_in_endorsement(&order(5, 4), ms(100), ms(2)), Ok(()));
+    assert_eq!(kinds(&due(&mut controller, 2)), [Kind::Beat, Kind::Endorsement]);
 }
 
 #[test]

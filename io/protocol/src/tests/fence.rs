@@ -40,6 +40,14 @@ fn a_device_can_record_what_it_was_last_asked() {
 }
 
 #[test]
+fn a_volatile_memory_keeps_what_it_is_given() {
+    let mut memory = VolatileFence::default();
+    let fence = Fence { term: 2, index: 7 };
+    assert_eq!(memory.store(fence), Ok(()));
+    assert_eq!(memory.load(), fence);
+}
+
+#[test]
 fn orders_go_up() {
     check(&[(1, 5, Executed), (1, 6, Executed), (1, 9, Executed)], &[5, 6, 9]);
 }
