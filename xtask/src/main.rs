@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | drill | failover | reaction | bench-commit | bench-forecast | test | fuzz | nightly | planted-bugs | package | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | drill | failover | reaction | bench-commit | bench-forecast | test | fuzz | nightly | planted-bugs | mutants | package | deny`.
 //!
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
@@ -12,6 +12,7 @@ mod failover;
 mod firmware;
 mod forecast;
 mod fuzz;
+mod mutants;
 mod nightly;
 mod package;
 mod planted;
@@ -39,6 +40,7 @@ usage: cargo xtask COMMAND
   fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
   nightly [--cases N] every property on millions of random cases, in release mode, 100 million runs of fuzzing, planted bugs
   planted-bugs [--only NAME] [--seeds N] whether the simulation finds each bug of fault-injection/planted
+  mutants [--package core|protocol] [--shard K/N] whether the tests of core and protocol notice when a line is changed (cargo-mutants)
   package [--debug] Debian packages of the programs, in release mode, with bills of materials (cargo-deb, cargo-auditable)
   deny             licences, bans and sources of every dependency";
 
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),
         "planted-bugs" => planted::run(rest).map(|()| ExitCode::SUCCESS),
+        "mutants" => mutants::run(rest).map(|()| ExitCode::SUCCESS),
         "package" => package::run(rest).map(|()| ExitCode::SUCCESS),
         "deny" => check::deny().map(|()| ExitCode::SUCCESS),
         _ => usage(command),

@@ -1,12 +1,12 @@
 //! `cargo xtask nightly`: every property on millions of random cases, the long run of every fuzz target, a thousand power cuts, planted bugs,
-//! every interleaving of hand-written atomics.
+//! a share of the mutants, every interleaving of hand-written atomics.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, root, step};
-use crate::{commit, drill, fuzz, planted, runtime};
+use crate::{commit, drill, fuzz, mutants, planted, runtime};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
@@ -69,6 +69,7 @@ pub fn run(options: &[String]) -> Result<()> {
     step("runbooks that wait", cargo(&runbooks).args(["--", "--ignored"]))?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     let planted = planted::run(&[]);
+    let mutants = mutants::nightly();
     drill::all_drills()?;
     drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
@@ -79,7 +80,7 @@ pub fn run(options: &[String]) -> Result<()> {
     if !failed.is_empty() {
         bail!("these properties do not hold: {}", failed.join(", "));
     }
-    fuzzed.and(planted)
+    fuzzed.and(planted).and(mutants)
 }
 
 /// Every interleaving of the field network's hand-written atomics. In a folder of its own: with another `cfg` everything is

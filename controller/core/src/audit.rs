@@ -390,4 +390,28 @@ mod tests {
         let never = TransferId { nth: 9, ..id };
         assert_eq!(replay(site(), world.entries.clone()).ending(never), None);
     }
+
+    #[test]
+    fn what_a_device_did_was_committed_only_by_its_device_entry_term_and_words() {
+        let (world, id) = with_transfer();
+        let replay = replay(site(), world.entries.clone());
+        let order = *replay.orders_of(id.index).next().expect("an order");
+        let fence = |term| Fence { term, index: order.index };
+        let committed = |term, entry_term, setpoint: &Setpoint| {
+            replay.was_committed(order.device, fence(term), entry_term, setpoint)
+        };
+        assert!(committed(1, 1, &order.setpoint) && committed(2, 1, &order.setpoint), "a later leader may resend it");
+        assert!(!committed(0, 1, &order.setpoint) && !committed(2, 2, &order.setpoint));
+        assert!(!committed(1, 1, &Setpoint::Pdu { cap: crate::units::Watts::ZERO, keep_tiers: 1 }));
+        assert_eq!(replay.orders().count(), replay.orders_of(id.index).count());
+    }
+
+    #[test]
+    fn an_outcome_is_that_of_its_own_transfer() {
+        let (mut world, id) = with_transfer();
+        hear(&mut world, id, |_| true);
+        let replay = replay(site(), world.entries.clone());
+        assert!(replay.outcome(id).is_some());
+        assert!(replay.outcome(TransferId { nth: 9, ..id }).is_none());
+    }
 }

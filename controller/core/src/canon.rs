@@ -576,3 +576,6 @@ const fn engine_number(engine: Engine) -> u64 {
         Engine::Gone => 7,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,11 @@ pub(crate) struct World {
 impl World {
     /// A founded ledger over the example site; every rack at 10 kW, every module full.
     pub(crate) fn new() -> Self {
-        let site = site();
+        Self::of(site())
+    }
+
+    /// The same over another site.
+    pub(crate) fn of(site: Arc<Site>) -> Self {
         let mut world = Self {
             view: View::new(&site),
             forecasts: vec![forecast(10_000); site.racks.len()],
@@ -77,8 +81,13 @@ impl World {
     }
 
     pub(crate) fn load(&mut self, rack: u16, watts: i64) {
-        let (load, bus) = (Watts::new(watts), Millivolts::new(800_000));
-        let reading = Reading::Pdu { load, draw: load, bus, breaker_permille: 0, tripped: false };
+        self.pdu(rack, watts, watts);
+    }
+
+    /// What a rack's servers take, and what of it comes through its breaker.
+    pub(crate) fn pdu(&mut self, rack: u16, load: i64, draw: i64) {
+        let (load, draw, bus) = (Watts::new(load), Watts::new(draw), Millivolts::new(800_000));
+        let reading = Reading::Pdu { load, draw, bus, breaker_permille: 0, tripped: false };
         self.view.observe(self.ledger.site(), DeviceId::Pdu(RackId(rack)), reading, self.now);
     }
 

@@ -68,5 +68,7 @@ pub mod request;
 pub mod site;
 pub mod trust;
 pub mod view;
+#[cfg(test)]
+mod words;
 
 pub use ridethrough_vocabulary::{device, units};

@@ -121,4 +121,10 @@ mod tests {
         assert!(!Normal.may_become(OrderlyShutdown), "nobody shuts down what was not lost");
         assert!(!Recovery.may_become(Recovery));
     }
+
+    #[test]
+    fn modules_bridge_while_nothing_else_carries() {
+        assert!(Mode::RideThrough.bridges() && Mode::OrderlyShutdown.bridges());
+        assert!(!Mode::Normal.bridges() && !Mode::Generator.bridges() && !Mode::Recovery.bridges());
+    }
 }

@@ -364,4 +364,18 @@ mod tests {
         assert_eq!(refused("anna", Action::Hold(tie)), Err("the site has no device 0x3004d (not of this site)".into()));
         assert_eq!(refused("anna", Action::ManualOn), Ok(()));
     }
+
+    #[test]
+    fn the_most_that_is_admitted_is_found_to_the_watt() {
+        let found = |most: i64, admitted: i64| {
+            let mut found = Watts::new(most);
+            let any = bisect(&mut found, |watts| watts.get() <= admitted);
+            (found.get(), any)
+        };
+        assert_eq!(found(1_000, 1_000), (1_000, true));
+        assert_eq!(found(1_000, 999), (999, true));
+        assert_eq!(found(1_000, 701), (701, true));
+        assert_eq!(found(1_000, 1), (1, true));
+        assert_eq!(found(1_000, 0), (0, false));
+    }
 }

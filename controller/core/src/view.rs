@@ -213,4 +213,89 @@ mod tests {
         assert_eq!(bound(90_000), Some(42_000));
         assert_eq!(view.load(RACK, Millis::new(501)), None, "and it is not told as a measurement");
     }
+
+    /// Whether the example site's view believes this of a device.
+    fn believed(device: DeviceId, reading: Reading) -> bool {
+        let site = site();
+        View::new(&site).observe(&site, device, reading, Millis::ZERO)
+    }
+
+    #[test]
+    fn a_reading_may_be_off_by_a_fifth_of_what_its_device_can_do_and_no_more() {
+        let pdu = |load, draw, bus, breaker_permille| {
+            let (load, draw, bus) = (Watts::new(load), Watts::new(draw), Millivolts::new(bus));
+            believed(DeviceId::Pdu(RACK), Reading::Pdu { load, draw, bus, breaker_permille, tripped: false })
+        };
+        // 42 kW of servers, a breaker that opens at eight times its 24 kW, a bus of 800 V.
+        assert!(pdu(50_900, 230_900, 1_200_000, 1_000) && pdu(-499, -230_900, 0, 0));
+        assert!(!pdu(50_901, 0, 0, 0) && !pdu(-500, 0, 0, 0) && !pdu(0, 230_901, 0, 0) && !pdu(0, -230_901, 0, 0));
+        assert!(!pdu(0, 0, 1_200_001, 0) && !pdu(0, 0, -1, 0) && !pdu(0, 0, 0, 1_001));
+
+        let kesm = |stored, supply| {
+            let (stored, supply, capacitor) = (Joules::new(stored), Watts::new(supply), Millivolts::new(800_000));
+            believed(
+                DeviceId::Kesm(KesmId(0)),
+                Reading::Kesm { stored, supply, speed_rpm: 0, capacitor, available: true },
+            )
+        };
+        assert!(kesm(2_400_000, 60_500) && kesm(-100_000, -60_500));
+        assert!(!kesm(2_400_001, 0) && !kesm(-100_001, 0) && !kesm(0, 60_501) && !kesm(0, -60_501));
+
+        let tie = |flow| {
+            believed(DeviceId::Tie(crate::site::TieId(0)), Reading::Tie { flow: Watts::new(flow), available: true })
+        };
+        assert!(tie(30_500) && tie(-30_500) && !tie(30_501) && !tie(-30_501));
+
+        let supply = |a, b, drawn| {
+            let (source, generator) = (crate::device::SupplySource::Open, crate::device::GeneratorPhase::Off);
+            let (utility_a_permille, utility_b_permille, drawn) = (a, b, Watts::new(drawn));
+            let reading = Reading::Supply { utility_a_permille, utility_b_permille, source, generator, drawn };
+            believed(DeviceId::Supply(FeedId(0)), reading)
+        };
+        assert!(supply(1_500, 1_500, 1_920_500) && supply(0, 0, -1_920_500));
+        assert!(!supply(1_501, 0, 0) && !supply(0, 1_501, 0) && !supply(0, 0, 1_920_501));
+    }
+
+    #[test]
+    fn a_module_is_worth_what_it_stores_while_it_can_act_and_is_heard() {
+        let site = site();
+        let (mut view, kesm, tie) = (View::new(&site), KesmId(1), DeviceId::Tie(crate::site::TieId(0)));
+        let told = |stored, available| Reading::Kesm {
+            stored: Joules::new(stored),
+            supply: Watts::ZERO,
+            speed_rpm: 0,
+            capacitor: Millivolts::new(800_000),
+            available,
+        };
+        let at = Millis::new;
+        let slot = site.device_slot(DeviceId::Kesm(kesm)).expect("it is there");
+        assert_eq!((view.stored(kesm, at(0)), view.stored_bound(&site, kesm, at(0))), (None, Joules::ZERO));
+        assert!(!view.is_unable(slot, at(0)) && !view.heard(slot, at(0)), "unknown is not failed");
+        view.observe(&site, DeviceId::Kesm(kesm), told(900_000, true), at(0));
+        assert_eq!(view.stored(kesm, at(500)), Some(Joules::new(900_000)));
+        assert_eq!(view.stored(kesm, at(501)), None);
+        assert!(view.heard(slot, at(500)) && !view.heard(slot, at(501)));
+        assert_eq!(view.stored_bound(&site, kesm, at(2_000)), Joules::new(800_000), "it may have given 50 kW since");
+        assert_eq!(view.stored_bound(&site, kesm, at(60_000)), Joules::ZERO);
+        assert!(!view.is_unable(slot, at(0)));
+        view.observe(&site, DeviceId::Kesm(kesm), told(900_000, false), at(0));
+        assert_eq!((view.stored(kesm, at(0)), view.stored_bound(&site, kesm, at(0))), (None, Joules::ZERO));
+        assert!(view.is_unable(slot, at(90_000)), "as last told");
+        let tie_slot = site.device_slot(tie).expect("it is there");
+        view.observe(&site, tie, Reading::Tie { flow: Watts::ZERO, available: false }, at(0));
+        assert!(view.is_unable(tie_slot, at(0)));
+    }
+
+    #[test]
+    fn a_rack_tells_its_draw_and_how_hot_its_breaker_is() {
+        let site = site();
+        let mut view = View::new(&site);
+        let (load, draw, bus) = (Watts::new(12_000), Watts::new(7_000), Millivolts::new(800_000));
+        let reading = Reading::Pdu { load, draw, bus, breaker_permille: 321, tripped: false };
+        view.observe(&site, DeviceId::Pdu(RACK), reading, Millis::ZERO);
+        let at = Millis::new;
+        assert_eq!((view.draw(RACK, at(500)), view.draw(RACK, at(501))), (Some(draw), None));
+        assert_eq!(view.heat_permille(RACK, at(90_000)), Some(321), "heat does not go so fast");
+        assert_eq!(view.supply(FeedId(0), at(0)), None);
+    }
 }

@@ -66,5 +66,7 @@ mod tests {
         assert_eq!(granted(&mut leave, 0), 0);
         assert_eq!(granted(&mut leave, 1), 8);
         assert_eq!(granted(&mut leave, 1_000_000), 64, "a quiet sender saves up no more");
+        assert_eq!(granted(&mut leave, 999_000), 0);
+        assert_eq!(granted(&mut leave, 1_000_000), 0, "nor does a clock that goes back and forth");
     }
 }

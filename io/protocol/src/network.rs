@@ -55,3 +55,19 @@ impl Lan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_network_has_its_own_place_and_name() {
+        let mut both = ["one", "two"];
+        for (place, (lan, name)) in Lan::ALL.into_iter().zip(["a", "b"]).enumerate() {
+            assert_eq!((lan.index(), lan.name(), *lan.of(&both)), (place, name, both[place]));
+            *lan.of_mut(&mut both) = name;
+            assert_eq!(lan.other().other(), lan);
+        }
+        assert_eq!(both, ["a", "b"]);
+    }
+}

@@ -14,7 +14,7 @@ pub const ALARMS_MAX: usize = 512;
 pub const RAISES_KEPT: usize = 3;
 /// Nothing may be shelved for longer: a shift.
 pub const SHELF_MAX: Millis = Millis::seconds(8 * 3_600);
-const CHATTER_SPAN: Millis = Millis::seconds(60);
+pub(super) const CHATTER_SPAN: Millis = Millis::seconds(60);
 /// More than so many that came within [`FLOOD_SPAN`] are more than a person can take in.
 const FLOOD_ALARMS: usize = 10;
 const FLOOD_SPAN: Millis = Millis::seconds(600);

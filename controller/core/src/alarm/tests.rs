@@ -177,3 +177,31 @@ fn kinds_are_in_the_order_of_their_urgency_and_have_words_of_their_own() {
     let words: BTreeSet<&str> = AlarmKind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(words.len(), AlarmKind::ALL.len());
 }
+
+#[test]
+fn more_than_ten_alarms_in_ten_minutes_are_a_flood() {
+    let mut world = World::new();
+    let keys: Vec<AlarmKey> = [AlarmKind::RackOverLimit, AlarmKind::ServersCapped]
+        .into_iter()
+        .flat_map(|kind| (0..6).map(move |rack| AlarmKey { kind, subject: Subject::Rack(RackId(rack)) }))
+        .collect();
+    world.commit(raised(&keys[..10]));
+    let at = world.ledger.now();
+    assert!(!world.ledger.alarms().is_flood(at));
+    world.commit(raised(&keys[10..11]));
+    assert!(world.ledger.alarms().is_flood(at));
+    assert!(world.ledger.alarms().is_flood(at.saturating_add(Millis::seconds(600))));
+    assert!(!world.ledger.alarms().is_flood(at.saturating_add(Millis::new(600_001))));
+}
+
+#[test]
+fn what_was_seen_and_is_gone_is_kept_only_while_it_may_be_found_to_chatter() {
+    let mut world = World::new();
+    for command in [raised(&[OVER]), operation(Action::Acknowledge(OVER)), cleared(&[OVER])] {
+        world.commit(command);
+    }
+    let raised_at = world.ledger.now();
+    assert_eq!((world.ledger.alarms().shown().count(), world.ledger.alarms().rows().count()), (0, 1));
+    let kept = |after: i64| world.ledger.at(raised_at.saturating_add(Millis::new(after))).alarms().rows().count();
+    assert_eq!((kept(table::CHATTER_SPAN.get()), kept(table::CHATTER_SPAN.get() + 1)), (1, 0));
+}

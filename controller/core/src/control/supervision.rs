@@ -298,3 +298,6 @@ fn is_below(given: Watts, most: Watts, rated: Watts) -> bool {
 fn is_above(given: Watts, most: Watts, rated: Watts) -> bool {
     given > most.saturating_add(rated.permille(TOLERANCE_PERMILLE)).saturating_add(TOLERANCE)
 }
+
+#[cfg(test)]
+mod tests;

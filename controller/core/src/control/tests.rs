@@ -287,3 +287,15 @@ fn a_follower_endorses_no_order_for_what_it_doubts() {
     assert_eq!(hear(&mut follower, &mut run, &own), 0);
     assert_eq!(endorsed(&mut follower, &run), [SOURCE, NEAR, FAR], "it has come to see the same");
 }
+
+#[test]
+fn the_log_is_told_of_what_is_wrong_once() {
+    let mut run = Run::new();
+    let lost = AlarmKey { kind: crate::alarm::AlarmKind::UtilityOutage, subject: crate::alarm::Subject::Site };
+    assert_eq!(run.control.alarm_note(run.world.now, [lost]), None, "without forecasts nothing is judged");
+    run.tick();
+    let note = run.control.alarm_note(run.world.now, [lost]).expect("it is urgent");
+    assert_eq!((note.raised.clone(), note.cleared.clone()), (vec![lost], vec![]));
+    run.commit(Command::Alarms(note));
+    assert_eq!(run.control.alarm_note(run.world.now, [lost]), None);
+}

@@ -114,3 +114,13 @@ fn every_engine_has_its_place() {
         assert_eq!(engine.place(), place);
     }
 }
+
+#[test]
+fn a_row_concerns_its_own_racks() {
+    let site = site();
+    let concerns = |part: Part, rack| part.concerns(RackId(rack), &site);
+    assert!(concerns(Part::Rack(RackId(1)), 1) && !concerns(Part::Rack(RackId(1)), 2));
+    assert!(
+        concerns(Part::Row(RowId(0)), 1) && !concerns(Part::Row(RowId(1)), 1) && !concerns(Part::Row(RowId(0)), 99)
+    );
+}

@@ -180,3 +180,25 @@ proptest! {
         prop_assert_eq!(replay.ledger.parts(), world.ledger.parts());
     }
 }
+
+#[test]
+fn a_cap_ends_at_its_time_and_lasts_ten_minutes_at_most() {
+    let hold = |hold| {
+        let mut world = World::new();
+        let rack = RackId(1);
+        let cap = CapGrant {
+            rack,
+            cap: Watts::new(30_000),
+            keep_tiers: crate::site::TIER_MAX,
+            reason: crate::command::CapReason::RackUncovered,
+            hold: Millis::new(hold),
+        };
+        let effect = world.commit(Command::Plan(Plan { caps: vec![cap], ..Plan::default() }));
+        matches!(effect, Effect::Admitted { .. }).then_some(world)
+    };
+    let longest = envelope::HOLD_MAX.get();
+    let world = hold(longest).expect("admitted");
+    assert!(hold(longest + 1).is_none() && hold(0).is_none());
+    let capped = |after: i64| world.ledger.at(world.now.saturating_add(Millis::new(after))).cap(RackId(1)).is_some();
+    assert!(capped(longest - 1) && !capped(longest));
+}

@@ -153,3 +153,91 @@ fn allow(draft: &mut Draft<'_>, verdicts: &[Verdict], kesm: KesmId, missing: i64
 
 /// A leave that is taken back runs out no sooner.
 const LEAST_HOLD: Millis = Millis::seconds(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::World;
+
+    #[test]
+    fn what_a_module_was_drawn_down_by_is_forgotten_by_a_thousandth_every_three_seconds() {
+        let mut habit = Habit { high_permille: 0, expected_permille: 450, forgot_at: None };
+        let mut told = |stored, ms| {
+            habit.watch(stored, Millis::new(ms));
+            (habit.high_permille, habit.expected_permille)
+        };
+        assert_eq!(told(900, 1_000), (900, 450));
+        assert_eq!(told(300, 2_000), (900, 600));
+        assert_eq!(told(400, 3_999), (900, 600));
+        assert_eq!(told(400, 4_000), (899, 599));
+        assert_eq!(told(400, 6_999), (899, 599));
+        assert_eq!(told(950, 7_000), (950, 598), "it is full again");
+        assert_eq!(told(950, 10_000), (950, 597));
+    }
+
+    /// Room for charging in the example's row when its racks take so much, as a planner sees it that has seen those rows before.
+    fn room(charging: &mut Charging, each: i64) -> i64 {
+        let mut world = World::new();
+        (0..6).for_each(|rack| world.load(rack, each));
+        let racks: Vec<RackId> = world.ledger.site().rack_ids().collect();
+        world.with_inputs(&|_| None, |inputs| {
+            charging.row_room(&Draft::new(*inputs), &racks, &[Watts::new(6 * each)], RowId(0)).get()
+        })
+    }
+
+    #[test]
+    fn a_row_charges_up_to_its_highest_draw_or_three_fifths_of_its_limit() {
+        let mut charging = Charging::new(World::new().ledger.site());
+        assert_eq!(room(&mut charging, 10_000), 90_000 - 60_000);
+        assert_eq!(room(&mut charging, 20_000), 0, "that would be a new peak");
+        assert_eq!(room(&mut charging, 10_000), 119_999 - 60_000, "which is slowly forgotten");
+        assert_eq!(room(&mut charging, 23_751), 0, "142.5 kW are what the row is held at");
+        assert_eq!(room(&mut charging, 10_000), 142_500 - 60_000);
+        assert_eq!(room(&mut Charging::new(World::new().ledger.site()), 23_750), 0);
+    }
+
+    fn charges(world: &mut World, ticks: usize) -> Vec<(i64, i64, i64)> {
+        let begun = world.now;
+        let told = (0..ticks).flat_map(|_| {
+            let plan = world.plan();
+            let at = world.now.saturating_sub(begun).get();
+            let told: Vec<_> =
+                plan.charges.iter().map(|charge| (at, charge.charge_max.get(), charge.hold.get())).collect();
+            if !plan.is_empty() {
+                world.commit(crate::command::Command::Plan(plan));
+            }
+            world.pass(100);
+            told
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_leave_is_renewed_in_time_and_taken_back_when_the_rack_takes_more() {
+        let mut world = World::new();
+        world.stored(0, 1_000_000);
+        // 22.8 kW less 10 kW, in whole kilowatts.
+        assert_eq!(charges(&mut world, 125), [(0, 12_000, 20_000), (12_000, 12_000, 20_000)]);
+        world.load(0, 21_900);
+        assert_eq!(charges(&mut world, 3), [(0, 1_000, 19_500)], "to the least, for as long as it would have lasted");
+        world.load(0, 21_800);
+        assert_eq!(charges(&mut world, 1), [], "until then it stays");
+    }
+
+    #[test]
+    fn a_module_that_is_held_or_hardly_below_its_target_is_not_charged() {
+        let target = 2_000 * (300 + 450 + 100);
+        let mut world = World::new();
+        world.stored(0, target - 2_000 * 14);
+        assert_eq!(charges(&mut world, 1), []);
+        world.stored(0, target - 2_000 * 15);
+        assert_eq!(charges(&mut world, 1).len(), 1);
+        let mut world = World::new();
+        world.stored(0, 1_000_000);
+        let action = crate::command::Action::Hold(DeviceId::Kesm(KesmId(0)));
+        let operation =
+            crate::command::Operation { request: None, actor: "anna".into(), reason: "noise".into(), action };
+        world.commit(crate::command::Command::Operation(operation));
+        assert_eq!(charges(&mut world, 1), []);
+    }
+}

@@ -180,16 +180,16 @@ impl Outages {
                 *kept = TIER_MAX;
                 continue;
             }
+            // A new leader goes on where the last one was, from its first tick on: what is shut down stays so.
+            let committed = members.racks.iter().filter_map(|rack| draft.inputs.ledger.cap(*rack));
+            let committed = committed.filter(|cap| cap.reason == CapReason::TimeLeft).map(|cap| cap.keep_tiers).min();
+            *kept = (*kept).min(committed.unwrap_or(TIER_MAX));
             // Servers that are off tell nothing of their feed: what was shut down stays so until it is fed again.
             if !lost {
                 continue;
             }
-            // A new leader goes on where the last one was.
-            let committed = members.racks.iter().filter_map(|rack| draft.inputs.ledger.cap(*rack));
-            let committed = committed.filter(|cap| cap.reason == CapReason::TimeLeft).map(|cap| cap.keep_tiers).min();
-            let most = (*kept).min(committed.unwrap_or(TIER_MAX));
             let bridge = Bridge::of(draft, members, verdicts);
-            *kept = (0..=most).rev().find(|tier| bridge.lasts_with(*tier)).unwrap_or(0);
+            *kept = (0..=*kept).rev().find(|tier| bridge.lasts_with(*tier)).unwrap_or(0);
         }
     }
 
@@ -321,3 +321,6 @@ impl Bridge {
         needed == Millis::ZERO || self.time_with(keep) >= needed.saturating_add(GUARD)
     }
 }
+
+#[cfg(test)]
+mod tests;

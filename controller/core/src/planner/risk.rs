@@ -34,9 +34,9 @@ impl Verdict {
     }
 }
 
-/// Judges one rack. It is at risk when it is more likely than not to pass its limit (by the median of its maximum) and to
-/// rise by the safety margin; a rack that is past its limit less the margin already is at risk whatever the forecast says
-/// (I8). What is then covered is P99.
+/// Judges one rack. It is at risk when it is more likely than not to pass its limit (by the median of its maximum), which from
+/// below its limit less the margin is a rise by the margin at least; a rack that is past that already is at risk whatever the
+/// forecast says (I8). What is then covered is P99.
 pub fn judge(inputs: &Inputs<'_>, rack: RackId) -> Verdict {
     judge_expecting(inputs, rack, Watts::ZERO)
 }
@@ -60,8 +60,7 @@ pub(super) fn judge_expecting(inputs: &Inputs<'_>, rack: RackId, comes_back_to: 
     // Servers take no more than their ratings; what comes back after an outage may, while supplies refill.
     let may_take = |peak: Watts| peak.max(wanted).min(nameplate.max(present)).max(comes_back_to);
     let (peak, likely) = (may_take(forecast.peak_p99), may_take(forecast.peak_p50));
-    let rising = likely > present.saturating_add(margin);
-    let at_risk = peak > hold && (present > hold || (likely > limit && rising));
+    let at_risk = peak > hold && (present > hold || likely > limit);
     let calm = peak <= hold.saturating_sub(margin);
     Verdict { rack, risk, peak, hold, need: peak.saturating_sub(hold).or_zero(), at_risk, calm }
 }
@@ -95,4 +94,72 @@ pub(super) fn judge_row(inputs: &Inputs<'_>, row: RowId, racks: &[&Verdict]) -> 
     let excess = coming.max(excess_now);
     let at_risk = excess_now > Watts::ZERO || (may_pass && likely > loads.saturating_add(margin));
     RowVerdict { excess, excess_now, at_risk }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{World, forecast};
+
+    /// The verdict on a rack of the example (24 kW, held at 22.8 kW) that takes `load` and may come to take so much.
+    fn judged(load: i64, peak_p50: i64, peak_p99: i64) -> Verdict {
+        let mut world = World::new();
+        world.load(1, load);
+        world.forecasts[1].peak_p50 = Watts::new(peak_p50);
+        world.forecasts[1].peak_p99 = Watts::new(peak_p99);
+        world.with_inputs(&|_| None, |inputs| judge(inputs, RackId(1)))
+    }
+
+    #[test]
+    fn a_rack_is_at_risk_when_it_is_past_its_hold_or_likely_to_pass_its_limit() {
+        assert!(!judged(10_000, 24_000, 30_000).at_risk);
+        assert!(judged(10_000, 24_001, 30_000).at_risk);
+        assert!(!judged(22_800, 0, 0).at_risk);
+        assert!(judged(22_801, 0, 0).at_risk);
+        assert!(!judged(10_000, 23_999, 42_000).at_risk, "more likely than not it stays below");
+    }
+
+    #[test]
+    fn what_is_needed_is_the_peak_above_the_hold_and_no_more_than_servers_take() {
+        let needs = |load, p99| (judged(load, 0, p99).need.get(), judged(load, 0, p99).held_peak().get());
+        assert_eq!(needs(10_000, 20_000), (0, 20_000));
+        assert_eq!(needs(10_000, 30_000), (7_200, 22_800));
+        assert_eq!(needs(30_000, 20_000), (7_200, 22_800));
+        assert_eq!(needs(10_000, 90_000), (42_000 - 22_800, 22_800));
+        assert_eq!(needs(43_000, 90_000), (43_000 - 22_800, 22_800), "unless its meter says that they do");
+    }
+
+    #[test]
+    fn a_rack_is_calm_a_margin_below_its_hold() {
+        assert!(judged(10_000, 0, 21_600).calm);
+        assert!(!judged(10_000, 0, 21_601).calm);
+        assert!(!judged(21_601, 0, 0).calm);
+    }
+
+    /// Six racks in a row of 150 kW, held at 142.5 kW, with this forecast of its own.
+    fn row(each: i64, told: Option<(i64, i64)>) -> RowVerdict {
+        let mut world = World::new();
+        (0..6).for_each(|rack| world.load(rack, each));
+        let own = told.map(|(p50, p99)| {
+            let mut own = forecast(p50);
+            own.peak_p99 = Watts::new(p99);
+            own
+        });
+        let own: Vec<RackForecast> = own.into_iter().collect();
+        world.forecasts.fill(forecast(42_000));
+        world.with_inputs(&|_| None, |inputs| {
+            let inputs = Inputs { row_forecasts: &own, ..*inputs };
+            let verdicts: Vec<Verdict> = (0..6).map(|rack| judge(&inputs, RackId(rack))).collect();
+            judge_row(&inputs, RowId(0), &verdicts.iter().collect::<Vec<_>>())
+        })
+    }
+
+    #[test]
+    fn a_row_is_judged_by_its_own_forecast_and_its_racks_held() {
+        // Held, six racks take no more than 136.8 kW, whatever is foreseen.
+        let calm = RowVerdict { excess: Watts::ZERO, excess_now: Watts::ZERO, at_risk: false };
+        assert_eq!(row(10_000, None), calm);
+        assert_eq!(row(10_000, Some((200_000, 250_000))), calm);
+        assert_eq!(row(22_000, None), calm);
+    }
 }

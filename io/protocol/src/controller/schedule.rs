@@ -109,6 +109,26 @@ mod tests {
         assert_eq!(schedule.patience(), RETRANSMIT_FIRST);
     }
 
+    #[test]
+    fn nobody_is_looked_for_while_nobody_is_due() {
+        let mut schedule = Schedule::new(3);
+        assert!(!schedule.is_pressing(at(0)));
+        schedule.set(1, at(7), true, at(0));
+        assert!(!schedule.is_pressing(at(6)) && schedule.is_pressing(at(7)));
+        assert_eq!(schedule.take_due(at(7)), [1]);
+        schedule.set(1, at(9), true, at(7));
+        assert!(!schedule.is_pressing(at(7)), "it was taken");
+        assert_eq!(schedule.next_due(), at(9));
+    }
+
+    #[test]
+    fn whoever_becomes_due_twice_is_taken_once() {
+        let mut schedule = Schedule::new(3);
+        schedule.set(1, at(5), true, at(5));
+        schedule.set(1, at(5), true, at(5));
+        assert_eq!(schedule.take_due(at(5)), [1]);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Set(usize, i64),

@@ -80,6 +80,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lease_is_over_when_its_time_has_come() {
+        let mut heard = Allegiance::remembered(Fence { term: 2, index: 5 });
+        heard.renew(2, Millis::new(900), Millis::new(100)).expect("nobody else leads");
+        assert!(heard.holds_lease(Millis::new(899)) && !heard.holds_lease(Millis::new(900)));
+    }
+
+    #[test]
     fn an_order_must_not_be_of_an_older_leader_and_must_be_of_a_newer_entry() {
         let heard = Allegiance { term: 3, ..Allegiance::remembered(Fence { term: 2, index: 5 }) };
         let check = |term, index, bearing| assert_eq!(heard.judge(Fence { term, index }), bearing, "{term}.{index}");

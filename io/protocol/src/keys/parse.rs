@@ -161,6 +161,13 @@ mod tests {
 
     #[cfg(feature = "controller")]
     #[test]
+    fn a_keyring_is_written_as_it_is_read() {
+        let text = format!("2 {}\n1 {}\n", "a5".repeat(32), "5a".repeat(32));
+        assert_eq!(Keyring::parse(&text).expect("a keyring").export(), text);
+    }
+
+    #[cfg(feature = "controller")]
+    #[test]
     fn a_replicas_own_file_holds_its_own_keys() {
         let site = Keyring::parse(&format!("2 {}\n1 {}", "a5".repeat(32), "5a".repeat(32))).expect("a keyring");
         let text = site.replica(ReplicaId(2)).export();

@@ -1,6 +1,10 @@
 //! The replica's half: what it sends when, and what it takes.
 
+use std::sync::Arc;
+
 use ridethrough_core::device::{Fence, Order, Verdict};
+use ridethrough_core::ledger::{Committed, Ledger, Parts};
+use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
 
 use super::support::*;
@@ -17,6 +21,23 @@ fn leading(field: &mut Field) -> ControllerEndpoint {
         field.handle(&frame, 0);
     }
     controller
+}
+
+fn kinds(frames: &[Vec<u8>]) -> Vec<Kind> {
+    frames.iter().map(|frame| Header::parse(frame).expect("a frame").kind).collect()
+}
+
+/// The order as a ledger hands it out that has it from a snapshot.
+fn committed(order: Order) -> Committed<Order> {
+    let text = "name = 'one'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
+                stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n\
+                [[feed]]\nid = 'u'\nlimit_watts = 9000\n\
+                [[row]]\nid = 'A'\nfeed = 'u'\nlimit_watts = 9000\nbus_volts = 800\n\
+                [[rack]]\nid = 'R'\nrow = 'A'\nlimit_watts = 9000\n\
+                [[server]]\nid = 'S'\nrack = 'R'\nrated_watts = 5000\n";
+    let site = Site::parse("one.toml", text).expect("a site");
+    let ledger = Ledger::from_parts(Arc::new(site), Parts { orders: vec![order], ..Parts::default() });
+    *ledger.order(order.device).expect("in the snapshot")
 }
 
 /// The times at which orders go out, up to `end`, when nobody answers.
@@ -127,11 +148,10 @@ fn leadership_goes_only_forwards() {
         let refused = controller.lead(Leadership { lease: ms(lease), ..LEAVE }, ms(1));
         assert_eq!(refused, Err(LeadRefused::LeaseOutOfRange));
     }
+    assert_eq!(controller.lead(Leadership { lease: crate::limits::LEASE_MAX, ..LEAVE }, ms(1)), Ok(()));
     controller.take_in(&order(5, 4), 4, ms(1_000), ms(1)).expect("it may be sent");
     assert_eq!(controller.lead(Leadership { term: 5, ..LEAVE }, ms(1)), Ok(()));
-    let kinds: Vec<_> =
-        due(&mut controller, 1).iter().map(|frame| Header::parse(frame).expect("a frame").kind).collect();
-    assert_eq!(kinds, [Kind::Beat], "the old term's order is dropped");
+    assert_eq!(kinds(&due(&mut controller, 1)), [Kind::Beat], "the old term's order is dropped");
 }
 
 #[test]
@@ -189,6 +209,7 @@ fn an_order_waits_until_its_device_is_heard() {
     controller.lead(LEAVE, ms(0)).expect("it may lead");
     controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may wait");
     assert!(due(&mut controller, 10).is_empty());
+    assert_eq!(controller.poll(ms(10), &mut |_| {}), Some(ms(1_000)), "there is nothing to do before it is void");
     introduce(&mut controller, R1, &mut field, 20);
     for frame in due(&mut controller, 20) {
         field.handle(&frame, 20);
@@ -221,6 +242,97 @@ fn a_device_that_fell_silent_is_told_nothing_with_a_time_in_it() {
     let telemetry = field.telemetry(R1, heard_until + 2);
     controller.observe(&telemetry, Lan::A, ms(heard_until + 2));
     assert!(!due(&mut controller, heard_until + 100).is_empty());
+}
+
+#[test]
+fn the_same_order_again_changes_nothing() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = leading(&mut field);
+    controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
+    due(&mut controller, 0);
+    assert_eq!(controller.take_in(&order(5, 4), 4, ms(1_000), ms(3)), Ok(()));
+    assert!(due(&mut controller, 3).is_empty(), "it is not sent sooner");
+    assert_eq!(due(&mut controller, 5).len(), 1);
+    assert_eq!(controller.poll(ms(5), &mut |_| {}), Some(ms(15)), "nor is its schedule begun anew");
+}
+
+#[test]
+fn what_is_committed_is_sent_or_endorsed() {
+    let committed = committed(order(5, 4));
+    let mut field = Field::new(DEVICE);
+    let mut leader = leading(&mut field);
+    leader.submit(&committed, 4, ms(1_000), ms(0)).expect("it leads");
+    assert_eq!(kinds(&due(&mut leader, 0)), [Kind::Order]);
+    leader.follow(5, ms(1));
+    leader.endorse(&committed, ms(1_000), ms(1)).expect("it follows");
+    assert_eq!(kinds(&due(&mut leader, 1)), [Kind::Beat, Kind::Endorsement]);
+}
+
+#[test]
+fn an_order_may_last_to_the_limit() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = leading(&mut field);
+    assert_eq!(controller.take_in(&order(5, 4), 4, crate::limits::EXPIRY_AHEAD_MAX, ms(1)), Ok(()));
+}
+
+#[test]
+fn leave_that_is_given_again_in_time_goes_on_and_leave_that_has_lapsed_begins_anew() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = controller(R1, 1);
+    introduce(&mut controller, R1, &mut field, 0);
+    let beats: Vec<i64> = (0..=300)
+        .filter(|now| {
+            controller.lead(Leadership { valid_for: ms(50), ..LEAVE }, ms(*now)).expect("it may lead");
+            !due(&mut controller, *now).is_empty()
+        })
+        .collect();
+    assert_eq!(beats, [0, 100, 200, 300], "to be told again and again makes it say no more");
+    controller.lead(Leadership { valid_for: ms(50), ..LEAVE }, ms(350)).expect("leave lapses in this moment");
+    assert_eq!(due(&mut controller, 350).len(), 1);
+}
+
+#[test]
+fn a_replica_that_knows_no_term_or_whose_devices_obey_one_says_nothing_while_it_follows() {
+    let mut field = Field::new(DEVICE);
+    let mut alone = ControllerEndpoint::new(&secret().replica(R1), session(1), &[DEVICE], crate::Orders::One);
+    introduce(&mut alone, R1, &mut field, 0);
+    alone.follow(4, ms(1));
+    assert!(due(&mut alone, 1).is_empty());
+    assert_eq!(alone.take_in_endorsement(&order(5, 4), ms(100), ms(1)), Err(SubmitRefused::NotFollowing));
+    let mut field = Field::new(DEVICE);
+    let mut young = controller(R1, 1);
+    introduce(&mut young, R1, &mut field, 0);
+    young.follow(0, ms(1));
+    assert!(due(&mut young, 1).is_empty());
+    young.follow(1, ms(2));
+    assert_eq!(kinds(&due(&mut young, 2)), [Kind::Beat]);
+}
+
+#[test]
+fn what_a_device_has_refused_is_endorsed_to_it_all_the_same() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = leading(&mut field);
+    field.recorder.refusal = Some(Verdict::Unavailable);
+    controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
+    let frames = due(&mut controller, 0);
+    field.handle(&frames[0], 1);
+    controller.observe(field.out.as_bytes(), Lan::A, ms(1));
+    controller.follow(5, ms(2));
+    assert_eq!(controller.take_in_endorsement(&order(5, 4), ms(100), ms(2)), Ok(()));
+    assert_eq!(kinds(&due(&mut controller, 2)), [Kind::Beat, Kind::Endorsement]);
+}
+
+#[test]
+fn what_a_device_was_seen_to_take_is_not_endorsed_to_it() {
+    let mut field = Field::new(DEVICE);
+    let mut controller = leading(&mut field);
+    controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
+    let frames = due(&mut controller, 0);
+    field.handle(&frames[0], 1);
+    controller.observe(field.out.as_bytes(), Lan::A, ms(1));
+    controller.follow(5, ms(2));
+    assert_eq!(controller.take_in_endorsement(&order(5, 4), ms(100), ms(2)), Ok(()));
+    assert_eq!(kinds(&due(&mut controller, 2)), [Kind::Beat], "its ack has shown it");
 }
 
 #[test]

@@ -26,6 +26,28 @@ fn check(orders: &[(u64, u64, Verdict)], executed: &[i64]) {
 }
 
 #[test]
+fn a_device_can_record_what_it_was_last_asked() {
+    let mut field = Field::new(DEVICE);
+    let mut leader = Scripted::leading(&mut field, R1, 1, 1, 900);
+    assert_eq!(field.endpoint.judged(), None);
+    for expires_at in [800, 0] {
+        field.handle(&leader.order(1, 5, expires_at), 1);
+        let judged = field.endpoint.judged().expect("it was answered");
+        let fence = Fence { term: 1, index: 5 };
+        assert_eq!((judged.fence, judged.entry_term, judged.expires_at), (fence, 1, ms(expires_at)));
+        assert_eq!(judged.setpoint, supply(5));
+    }
+}
+
+#[test]
+fn a_volatile_memory_keeps_what_it_is_given() {
+    let mut memory = VolatileFence::default();
+    let fence = Fence { term: 2, index: 7 };
+    assert_eq!(memory.store(fence), Ok(()));
+    assert_eq!(memory.load(), fence);
+}
+
+#[test]
 fn orders_go_up() {
     check(&[(1, 5, Executed), (1, 6, Executed), (1, 9, Executed)], &[5, 6, 9]);
 }

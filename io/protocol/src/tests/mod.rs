@@ -11,6 +11,7 @@ mod networks;
 mod outlets;
 mod sessions;
 mod support;
+mod told;
 mod two_of_three;
 mod vectors;
 mod versions;

@@ -200,3 +200,44 @@ fn two_processes_of_one_replica_do_not_move_a_device_backwards() {
         assert_eq!(field.handle(&frame, 2), REPLAY, "its session ended when the other one's began");
     }
 }
+
+#[test]
+fn a_device_that_names_another_process_of_the_replica_only_greets_this_one() {
+    let mut field = Field::new(DEVICE);
+    let (mut first, mut second) = (controller(R1, 1), controller(R1, 2));
+    introduce(&mut first, R1, &mut field, 0);
+    introduce(&mut second, R1, &mut field, 1);
+    let telemetry = field.telemetry(R1, 2);
+    assert_eq!(first.observe(&telemetry, Lan::A, ms(2)), Some(Event::Greeting { device: DEVICE }));
+}
+
+#[test]
+fn a_session_begins_only_with_what_was_said_in_the_one_before_it() {
+    let mut field = Field::new(DEVICE);
+    Scripted::leading(&mut field, R1, 1, 1, 900);
+    let mut second = Scripted::new(R1, session(2), field.boot());
+    // The first session began with the device's first word; whoever has heard no more may be a recording.
+    second.header.heard = 1;
+    assert_eq!(field.handle(&second.beat(0, 0), 1), REPLAY);
+    second.hear(&field.telemetry(R1, 1));
+    assert_eq!(field.handle(&second.beat(0, 0), 1), Handled::Opened(R1));
+}
+
+#[test]
+fn a_new_life_that_names_another_process_is_not_adopted() {
+    let mut field = Field::new(DEVICE);
+    let (mut first, mut second) = (controller(R1, 1), controller(R1, 2));
+    let leadership = Leadership { term: 1, lease: ms(500), valid_for: Millis::seconds(60) };
+    introduce(&mut first, R1, &mut field, 0);
+    first.lead(leadership, ms(1)).expect("it may lead");
+    assert!((1..500).map(|now| due(&mut first, now).len()).sum::<usize>() > 2);
+    field.reboot(field.memory());
+    introduce(&mut second, R1, &mut field, 500);
+    second.lead(leadership, ms(501)).expect("it may lead");
+    for frame in due(&mut second, 501) {
+        field.handle(&frame, 501);
+    }
+    // What it has heard of the other one could have been said by this one.
+    let telemetry = field.telemetry(R1, 502);
+    assert_eq!(first.observe(&telemetry, Lan::A, ms(502)), Some(Event::Greeting { device: DEVICE }));
+}
