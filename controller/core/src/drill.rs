@@ -2,6 +2,7 @@
 //! the log can tell a drill from a failure. Nothing else follows from it.
 
 use crate::canon::Canon;
+use crate::last::Last;
 use crate::units::Millis;
 
 /// So many of the last drills are remembered.
@@ -64,45 +65,33 @@ pub struct DrillRun {
     pub ended: Option<Millis>,
 }
 
-/// The last drills, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Drills(Vec<DrillRun>);
+/// The last drills.
+pub(crate) type Drills = Last<DrillRun, DRILLS_KEPT>;
 
 impl Drills {
-    pub(crate) fn from_rows(mut rows: Vec<DrillRun>) -> Self {
-        rows.drain(..rows.len().saturating_sub(DRILLS_KEPT));
-        Self(rows)
-    }
-
-    pub(crate) fn rows(&self) -> &[DrillRun] {
-        &self.0
-    }
-
     /// Takes in a word that came in this entry.
     pub(crate) fn hear(&mut self, note: &DrillNote, actor: &str, index: u64, now: Millis) {
         let is_same =
             |run: &&mut DrillRun| run.ended.is_none() && (&run.note.drill, run.note.seed) == (&note.drill, note.seed);
         let ends = note.stage != DrillStage::Begun;
-        let goes_on = self.0.iter_mut().rev().find(is_same).filter(|_| ends && note.stage != DrillStage::Refused);
+        let goes_on =
+            self.items_mut().iter_mut().rev().find(is_same).filter(|_| ends && note.stage != DrillStage::Refused);
         if let Some(run) = goes_on {
             (run.note.stage, run.ended) = (note.stage, Some(now));
             return;
         }
-        if self.0.len() == DRILLS_KEPT {
-            self.0.remove(0);
-        }
         let ended = ends.then_some(now);
-        self.0.push(DrillRun { note: note.clone(), actor: actor.to_owned(), index, began: now, ended });
+        self.push(DrillRun { note: note.clone(), actor: actor.to_owned(), index, began: now, ended });
     }
 
     /// Nothing where there are none, as in logs from before they were remembered.
     pub(crate) fn sign(&self, canon: &mut Canon) {
-        if self.0.is_empty() {
+        if self.items().is_empty() {
             return;
         }
         canon.words("drills");
-        canon.count(self.0.len());
-        for run in &self.0 {
+        canon.count(self.items().len());
+        for run in self.items() {
             canon.drill(&run.note);
             canon.words(&run.actor);
             canon.unsigned(run.index);
@@ -122,12 +111,11 @@ mod tests {
             let note = DrillNote { drill: drill.into(), seed, stage };
             drills.hear(&note, "mira", index, Millis::seconds(i64::try_from(index).expect("few")));
         }
-        assert_eq!(Drills::from_rows(drills.rows().to_vec()), drills);
         let row = |run: &DrillRun| {
             let span = |at: Millis| at.get() / 1_000;
             (run.note.drill.clone(), run.index, run.note.stage, span(run.began), run.ended.map(span))
         };
-        drills.rows().iter().map(row).collect()
+        drills.items().iter().map(row).collect()
     }
 
     #[test]

@@ -58,6 +58,7 @@ mod example;
 pub mod fallback;
 pub mod flow;
 pub mod forecast;
+mod last;
 pub mod ledger;
 pub mod members;
 pub mod mode;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::canon::Canon;
+use crate::last::Last;
 
 /// So many of the last requests that were carried out are remembered.
 pub const REQUESTS_KEPT: usize = 256;
@@ -21,40 +22,23 @@ pub struct CarriedOut {
     pub index: u64,
 }
 
-/// The last requests that were carried out, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Requests(Vec<CarriedOut>);
+/// The last requests that were carried out.
+pub(crate) type Requests = Last<CarriedOut, REQUESTS_KEPT>;
 
 impl Requests {
-    pub(crate) fn from_rows(mut rows: Vec<CarriedOut>) -> Self {
-        rows.drain(..rows.len().saturating_sub(REQUESTS_KEPT));
-        Self(rows)
-    }
-
-    pub(crate) fn rows(&self) -> &[CarriedOut] {
-        &self.0
-    }
-
     /// The entry that carried this request out, if it is one of the last.
     pub(crate) fn find(&self, request: RequestId) -> Option<u64> {
-        self.0.iter().find(|done| done.request == request).map(|done| done.index)
-    }
-
-    pub(crate) fn note(&mut self, done: CarriedOut) {
-        if self.0.len() == REQUESTS_KEPT {
-            self.0.remove(0);
-        }
-        self.0.push(done);
+        self.items().iter().find(|done| done.request == request).map(|done| done.index)
     }
 
     /// Nothing where there are none, as in logs from before they were numbered.
     pub(crate) fn sign(&self, canon: &mut Canon) {
-        if self.0.is_empty() {
+        if self.items().is_empty() {
             return;
         }
         canon.words("requests");
-        canon.count(self.0.len());
-        for done in &self.0 {
+        canon.count(self.items().len());
+        for done in self.items() {
             canon.request(done.request);
             canon.unsigned(done.index);
         }
@@ -86,12 +70,11 @@ mod tests {
     fn the_last_requests_are_remembered_and_no_more() {
         let mut requests = Requests::default();
         for number in 0_u64..300 {
-            requests.note(CarriedOut { request: RequestId(number.into()), index: 1_000 + number });
+            requests.push(CarriedOut { request: RequestId(number.into()), index: 1_000 + number });
         }
-        assert_eq!(requests.rows().len(), REQUESTS_KEPT);
+        assert_eq!(requests.items().len(), REQUESTS_KEPT);
         assert_eq!((requests.find(RequestId(43)), requests.find(RequestId(44))), (None, Some(1_044)));
         assert_eq!(requests.find(RequestId(299)), Some(1_299));
-        assert_eq!(Requests::from_rows(requests.rows().to_vec()), requests);
     }
 
     #[test]

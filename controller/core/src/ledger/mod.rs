@@ -169,8 +169,8 @@ impl Ledger {
             sheds: parts.sheds.into_iter().collect(),
             alarms: Alarms::from_rows(parts.alarms),
             locks: Locks::from_rows(parts.locks),
-            requests: Requests::from_rows(parts.requests),
-            drills: Drills::from_rows(parts.drills),
+            requests: Requests::of(parts.requests),
+            drills: Drills::of(parts.drills),
         }
     }
 
@@ -195,8 +195,8 @@ impl Ledger {
             sheds: pairs(&self.sheds),
             alarms: self.alarms.rows().map(|(key, alarm)| (key, alarm.clone())).collect(),
             locks: self.locks.rows().map(|(device, person)| (device, person.to_owned())).collect(),
-            requests: self.requests.rows().to_vec(),
-            drills: self.drills.rows().to_vec(),
+            requests: self.requests.items().to_vec(),
+            drills: self.drills.items().to_vec(),
         }
     }
 
@@ -302,7 +302,7 @@ impl Ledger {
 
     /// The last drills, oldest first.
     pub fn drills(&self) -> &[DrillRun] {
-        self.drills.rows()
+        self.drills.items()
     }
 
     /// That this request was carried out, if it is one of the last that were.
@@ -429,7 +429,7 @@ impl Ledger {
     fn carry_out_operation(&mut self, at: Position, operation: &Operation) -> Effect {
         let effect = self.operate(at, operation);
         if let (Effect::Admitted { .. }, Some(request)) = (&effect, operation.request) {
-            self.requests.note(CarriedOut { request, index: at.index });
+            self.requests.push(CarriedOut { request, index: at.index });
         }
         effect
     }
