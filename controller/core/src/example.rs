@@ -56,16 +56,16 @@ pub(crate) struct World {
 impl World {
     /// A founded ledger over the example site; every rack at 10 kW, every module full.
     pub(crate) fn new() -> Self {
-        Self::of(site())
+        Self::of(&site())
     }
 
     /// The same over another site.
-    pub(crate) fn of(site: Arc<Site>) -> Self {
+    pub(crate) fn of(site: &Arc<Site>) -> Self {
         let mut world = Self {
-            view: View::new(&site),
+            view: View::new(site),
             forecasts: vec![forecast(10_000); site.racks.len()],
-            ledger: Ledger::new(Arc::clone(&site)),
-            planner: Planner::new(&site),
+            ledger: Ledger::new(Arc::clone(site)),
+            planner: Planner::new(site),
             now: Millis::new(1_000),
             entries: Vec::new(),
         };

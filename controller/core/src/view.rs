@@ -248,8 +248,8 @@ mod tests {
 
         let supply = |a, b, drawn| {
             let (source, generator) = (crate::device::SupplySource::Open, crate::device::GeneratorPhase::Off);
-            let (utility_a_permille, utility_b_permille, drawn) = (a, b, Watts::new(drawn));
-            let reading = Reading::Supply { utility_a_permille, utility_b_permille, source, generator, drawn };
+            let drawn = Watts::new(drawn);
+            let reading = Reading::Supply { utility_a_permille: a, utility_b_permille: b, source, generator, drawn };
             believed(DeviceId::Supply(FeedId(0)), reading)
         };
         assert!(supply(1_500, 1_500, 1_920_500) && supply(0, 0, -1_920_500));

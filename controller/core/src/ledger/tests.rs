@@ -202,3 +202,58 @@ fn a_cap_ends_at_its_time_and_lasts_ten_minutes_at_most() {
     let capped = |after: i64| world.ledger.at(world.now.saturating_add(Millis::new(after))).cap(RackId(1)).is_some();
     assert!(capped(longest - 1) && !capped(longest));
 }
+
+/// A cap of 30 kW on each of these racks.
+fn capped(racks: &[u16]) -> Command {
+    let cap = |rack: &u16| CapGrant {
+        rack: RackId(*rack),
+        cap: Watts::new(30_000),
+        keep_tiers: crate::site::TIER_MAX,
+        reason: crate::command::CapReason::RackUncovered,
+        hold: Millis::seconds(8),
+    };
+    Command::Plan(Plan { caps: racks.iter().map(cap).collect(), ..Plan::default() })
+}
+
+#[test]
+fn a_plan_names_what_is_there_and_names_it_once() {
+    let refused = |racks: &[u16]| match World::new().commit(capped(racks)) {
+        Effect::Refused(refusal) => refusal.violations,
+        _ => Vec::new(),
+    };
+    assert_eq!(refused(&[0, 5]), []);
+    assert!(refused(&[0, 5, 0]).contains(&Violation::Twice { what: "rack", index: 0 }));
+    assert!(refused(&[6]).contains(&Violation::Unknown { what: "rack", index: 6 }));
+}
+
+#[test]
+fn nothing_is_capped_in_manual_mode() {
+    let mut world = World::new();
+    let operation =
+        Operation { request: None, actor: "anna".into(), reason: "works on the bus".into(), action: Action::ManualOn };
+    world.commit(Command::Operation(operation));
+    let Effect::Refused(refusal) = world.commit(capped(&[1])) else { panic!("admitted") };
+    assert_eq!(refusal.violations, [Violation::Manual]);
+}
+
+#[test]
+fn a_transfer_is_noted_when_all_its_devices_have_spoken() {
+    let mut world = with_transfer();
+    let transfer = world.ledger.transfer(RackId(2)).expect("granted").clone();
+    let index = transfer.id.index;
+    let said = |device: DeviceId| crate::command::TimedAck {
+        ack: crate::device::Ack {
+            device,
+            fence: crate::device::Fence { term: 1, index },
+            verdict: crate::device::Verdict::Executed,
+            device_at: Millis::ZERO,
+        },
+        after_us: 1,
+    };
+    let devices: Vec<DeviceId> = transfer.devices().into_iter().collect();
+    for (count, noted) in [(1, false), (devices.len() - 1, false), (devices.len(), true)] {
+        let acks = devices[..count].iter().map(|device| said(*device)).collect();
+        world.commit(Command::Outcome(Outcome { transfer: transfer.id, acks }));
+        assert_eq!(world.ledger.transfer(RackId(2)).expect("in force").noted, noted, "{count} of {}", devices.len());
+    }
+}

@@ -178,6 +178,17 @@ fn an_operator_gets_less_for_a_rack_at_once_and_more_as_soon_as_he_asks_no_longe
 }
 
 #[test]
+fn an_operator_may_ask_for_less_for_a_day() {
+    let asked = |hold| {
+        let action = Action::Shed(Shed { rack: RackId(1), cap: Watts::new(30_000), hold });
+        let operation = Operation { request: None, actor: "anna".into(), reason: "hot aisle".into(), action };
+        matches!(World::new().commit(Command::Operation(operation)), Effect::Admitted { .. })
+    };
+    assert!(asked(Millis::new(1)) && asked(crate::operate::SHED_MAX));
+    assert!(!asked(Millis::ZERO) && !asked(crate::operate::SHED_MAX.saturating_add(Millis::new(1))));
+}
+
+#[test]
 fn what_an_operator_asks_for_goes_on_until_its_time_and_no_longer() {
     let mut world = World::new();
     let action = Action::Shed(Shed { rack: RackId(1), cap: Watts::new(30_000), hold: Millis::seconds(30) });

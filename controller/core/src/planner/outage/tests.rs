@@ -51,7 +51,7 @@ impl Scene {
     }
 
     fn with(generator: &str) -> Self {
-        let mut world = World::of(site(generator));
+        let mut world = World::of(&site(generator));
         world.pass(0);
         let begun = world.now;
         let mut scene = Self { world, begun };
