@@ -17,7 +17,7 @@ use thread_priority::{
 
 const WAKES_EVERY: Duration = Duration::from_micros(500);
 /// The shortest election window of the fast pace, ms: who is silent for longer may be taken for lost.
-pub const NOTED_FROM: Duration = Duration::from_millis(5);
+const NOTED_FROM: Duration = Duration::from_millis(5);
 /// Above a replica's most urgent thread (40) and below the kernel's interrupt threads (50).
 const PRIORITY: u8 = 45;
 /// Cores beyond are not watched.
@@ -28,7 +28,7 @@ const CORES_MAX: usize = 64;
 pub struct Stalls {
     /// Cores that were watched in real time; none where that is not allowed.
     pub cores: usize,
-    /// Stalls of [`NOTED_FROM`] or longer on any of them.
+    /// Stalls of 5 ms or longer on any of them.
     pub noted: u64,
     /// The longest, in ms.
     pub longest_ms: f64,
