@@ -40,7 +40,7 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
-    use ridethrough_core::site::KesmId;
+    use ridethrough_core::site::{KesmId, RackId};
 
     use super::*;
 
@@ -50,7 +50,7 @@ mod tests {
         let site = Site::parse("site.toml", text).expect("a site");
         let mut leases = Leases::new(&site);
         assert_eq!(leases.shown(Millis::ZERO, |_| true), LeasesView::default());
-        let (kesm, pdu) = (DeviceId::Kesm(KesmId(0)), site.devices().next().expect("there are some"));
+        let (kesm, pdu) = (DeviceId::Kesm(KesmId(0)), DeviceId::Pdu(RackId(1)));
         leases.hear(&site, kesm, Millis::new(900), Millis::new(100));
         leases.hear(&site, pdu, Millis::new(400), Millis::new(200));
         let view = |devices, standing, least_left_ms| LeasesView { devices, standing, least_left_ms };
