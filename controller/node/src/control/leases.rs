@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn leases_run_out_between_two_words_of_a_device() {
-        let text = include_str!("../../../../raft/adapter/tests/site.toml");
-        let site = Site::parse("site.toml", text).expect("a site");
+        let text = include_str!("../../../../fault-injection/scenarios/demo/site.toml");
+        let site = Site::parse("site.toml", text).expect("the demo's site is good");
         let mut leases = Leases::new(&site);
         assert_eq!(leases.shown(Millis::ZERO, |_| true), LeasesView::default());
         let (kesm, pdu) = (DeviceId::Kesm(KesmId(0)), DeviceId::Pdu(RackId(1)));
