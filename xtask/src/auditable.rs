@@ -7,22 +7,11 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
-use crate::shell::{cargo as plain, step};
+use crate::shell::cargo as plain;
+use crate::tool::Tool;
 
-/// The version of cargo-auditable that programs are built with.
-pub const VERSION: &str = "0.7.7";
-
-/// Installs cargo-auditable where it is missing.
-pub fn ensure() -> Result<()> {
-    // Asked for its own version, it tells cargo's.
-    let line = format!("cargo-auditable v{VERSION}:");
-    let listed = plain(&["install", "--list"]).output();
-    if listed.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).lines().any(|one| one == line)) {
-        return Ok(());
-    }
-    let words = ["install", "cargo-auditable", "--version", VERSION, "--locked", "--quiet"];
-    step("installing cargo-auditable (a minute, once)", &mut plain(&words))
-}
+/// What programs are built with.
+pub const TOOL: Tool = Tool { name: "auditable", version: "0.7.7", options: &[], takes: "a minute" };
 
 /// This toolchain's cargo, building so. With it and without are two builds of the whole workspace: who builds so tests so.
 pub fn cargo(words: &[&str]) -> Command {

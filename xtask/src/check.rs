@@ -3,10 +3,11 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
+use crate::tool::Tool;
 use crate::{auditable, debian, drill, firmware, fuzz, package, python, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
-const DENY_VERSION: &str = "0.20.2";
+const DENY: Tool = Tool { name: "deny", version: "0.20.2", options: &["--no-default-features"], takes: "minutes" };
 /// Benches that run short here so that they never rot, as the tests are built: in release mode all would be built once more. The
 /// nightly command has those of commits and inference.
 const BENCHES: &[&str] = &["flow", "plan", "append", "dpcn", "step", "realtime"];
@@ -41,7 +42,7 @@ pub fn all() -> Result<()> {
         debian::ensure_unpacked(part)?;
     }
     let programs = target().join("debug");
-    auditable::ensure()?;
+    auditable::TOOL.ensure()?;
     step("building", &mut auditable::cargo(&["build", "--workspace", "--bins", "--tests", "--locked", "--quiet"]))?;
     package::of("dev", "debug")?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
@@ -63,14 +64,7 @@ pub fn all() -> Result<()> {
 
 /// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.
 pub fn deny() -> Result<()> {
-    let installed = cargo(&["deny", "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(DENY_VERSION));
-    if !installed {
-        let words =
-            ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--no-default-features", "--quiet"];
-        step("installing cargo-deny (minutes, once)", &mut cargo(&words))?;
-    }
+    DENY.ensure()?;
     step("licences, bans, sources", &mut cargo(&["deny", "check", "licenses", "bans", "sources"]))?;
     let mut of_fuzz =
         cargo(&["deny", "--manifest-path", fuzz::MANIFEST, "--config", "deny.toml", "--log-level", "error"]);

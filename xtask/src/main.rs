@@ -20,6 +20,7 @@ mod python;
 mod runtime;
 mod sbom;
 mod shell;
+mod tool;
 
 use std::process::ExitCode;
 

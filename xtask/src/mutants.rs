@@ -13,12 +13,13 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::shell::{cargo, step, target};
+use crate::shell::{cargo, target};
+use crate::tool::Tool;
 use survivors::Survivors;
 use tally::Tally;
 
 /// The newest that this toolchain builds.
-const VERSION: &str = "27.1.0";
+const MUTANTS: Tool = Tool { name: "mutants", version: "27.1.0", options: &[], takes: "minutes" };
 /// Seconds for building or for testing, after which a mutant counts as one that hangs: many times what either takes.
 const SECONDS_MAX: u32 = 60;
 /// Of a hundred mutants that are caught or missed, so many have to be caught.
@@ -74,7 +75,7 @@ struct Options {
 /// `cargo xtask mutants`: fails when a survivor is not explained, or when too few are caught.
 pub fn run(words: &[String]) -> Result<()> {
     let options = Options::parse(words)?;
-    ensure_tool()?;
+    MUTANTS.ensure()?;
     let listed = Survivors::read()?;
     let mut failed = Vec::new();
     for package in PACKAGES.iter().filter(|package| options.only.as_ref().is_none_or(|only| only == package.name)) {
@@ -165,17 +166,6 @@ fn mutate(package: &Package, which: &[String], pass: &Pass, folder: &Path) -> Re
 fn escaped(text: &str) -> String {
     let special = |letter: char| !letter.is_alphanumeric() && letter.is_ascii() && !matches!(letter, ' ' | '<' | '>');
     text.chars().flat_map(|letter| special(letter).then_some('\\').into_iter().chain([letter])).collect()
-}
-
-fn ensure_tool() -> Result<()> {
-    let asked = cargo(&["mutants", "--version"]).output();
-    let is_there =
-        asked.is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(VERSION));
-    if is_there {
-        return Ok(());
-    }
-    let words = ["install", "cargo-mutants", "--version", VERSION, "--locked", "--quiet"];
-    step("installing cargo-mutants (minutes, once)", &mut cargo(&words))
 }
 
 #[cfg(test)]

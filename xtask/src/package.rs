@@ -2,15 +2,16 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, step, target};
+use crate::tool::Tool;
 use crate::{auditable, sbom};
 
-/// The version of cargo-deb that the manifests were written for.
-const DEB_VERSION: &str = "3.8.0";
+/// What the manifests were written for.
+const DEB: Tool = Tool { name: "deb", version: "3.8.0", options: &["--no-default-features"], takes: "minutes" };
 /// The crates that are packages.
 const PACKAGES: [&str; 2] = ["ridethrough-node", "ridethrough-fault-injection"];
 /// Shells, and how they call what they complete.
@@ -23,7 +24,7 @@ pub fn run(options: &[String]) -> Result<()> {
         [debug] if debug == "--debug" => ("dev", "debug"),
         _ => bail!("usage: cargo xtask package [--debug]"),
     };
-    auditable::ensure()?;
+    auditable::TOOL.ensure()?;
     // Always the whole workspace: another choice of packages would choose other features of what they share.
     let words = ["build", "--workspace", "--bins", "--locked", "--profile", profile];
     step("building (minutes the first time)", &mut auditable::cargo(&words))?;
@@ -35,7 +36,7 @@ pub fn run(options: &[String]) -> Result<()> {
 /// Packages what was built with this profile into this folder of the target folder. It must tell what it is made of
 /// ([`auditable::cargo`]).
 pub fn of(profile: &str, built: &str) -> Result<PathBuf> {
-    ensure_tool()?;
+    DEB.ensure()?;
     let programs = target().join(built);
     let folder = programs.join("package");
     if folder.exists() {
@@ -71,15 +72,4 @@ fn describe(programs: &Path, folder: &Path) -> Result<()> {
         step(&format!("completions for {shell}"), Command::new(&ridectl).args(["completions", shell]).stdout(file))?;
     }
     Ok(())
-}
-
-fn ensure_tool() -> Result<()> {
-    let asked = cargo(&["deb", "--version"]).stderr(Stdio::null()).output();
-    let is_there = asked
-        .is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(DEB_VERSION));
-    if is_there {
-        return Ok(());
-    }
-    let words = ["install", "cargo-deb", "--version", DEB_VERSION, "--locked", "--no-default-features", "--quiet"];
-    step("installing cargo-deb (minutes, once)", &mut cargo(&words))
 }

@@ -80,7 +80,7 @@ impl Product {
             "metadata": {
                 "lifecycles": [{ "phase": "build" }],
                 "tools": { "components": [
-                    { "type": "application", "name": "cargo-auditable", "version": auditable::VERSION },
+                    { "type": "application", "name": "cargo-auditable", "version": auditable::TOOL.version },
                     { "type": "application", "name": "rustc", "version": known.rust_version },
                 ] },
                 "component": {

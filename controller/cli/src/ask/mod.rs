@@ -107,7 +107,7 @@ fn draw() -> Result<RequestId> {
 }
 
 /// That it was done when it was asked for before; none where it was not.
-pub fn done_before(told: &Value) -> Option<String> {
+fn done_before(told: &Value) -> Option<String> {
     let index = told["index"].as_u64().filter(|_| told["before"] == true)?;
     Some(format!(
         "done      before, when it was asked for the first time\nlog       entry {index}: `ridectl audit show {index}` tells it\n"
@@ -115,10 +115,15 @@ pub fn done_before(told: &Value) -> Option<String> {
 }
 
 /// That it was refused and why, for people, with the entry that says so where there is one; none where it was not refused.
-pub fn refusal(told: &Value) -> Option<String> {
+fn refusal(told: &Value) -> Option<String> {
     let why = told["refused"].as_str()?;
     let entry = told["index"].as_u64().map(|index| format!(" (entry {index} tells that it was asked for)"));
     Some(format!("REFUSED   {why}{}\n", entry.unwrap_or_default()))
+}
+
+/// What is to be said where nothing was done this time: it was refused, or done before. None where it was done, or would be.
+pub fn settled(told: &Value) -> Option<String> {
+    refusal(told).or_else(|| done_before(told))
 }
 
 /// How a command that was answered so has ended.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::ask::{How, done_before, ended, refusal, wish};
+use crate::ask::{How, ended, settled, wish};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -15,7 +15,7 @@ pub fn change(how: &How, request: &Value, output: Output) -> Result<Ended> {
 }
 
 fn words(request: &Value, told: &Value) -> String {
-    if let Some(words) = refusal(told).or_else(|| done_before(told)) {
+    if let Some(words) = settled(told) {
         return words;
     }
     let done = if request["command"] == "add" { "a voting member" } else { "no member any longer" };

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::ask::{How, done_before, ended, refusal, wish};
+use crate::ask::{How, ended, settled, wish};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -17,7 +17,7 @@ pub fn transfer(how: &How, to: u16, output: Output) -> Result<Ended> {
 }
 
 fn words(to: u16, told: &Value) -> String {
-    if let Some(words) = refusal(told).or_else(|| done_before(told)) {
+    if let Some(words) = settled(told) {
         return words;
     }
     let (index, leader) = (&told["index"], &told["leader"]);

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ask::{How, Of, ask, done_before, ended, refusal, wish};
+use crate::ask::{How, Of, ask, ended, settled, wish};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -42,7 +42,7 @@ pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How,
         request["minimum"] = minimum.into();
     }
     let told = wish(how, request)?;
-    let answered = refusal(&told).or_else(|| done_before(&told));
+    let answered = settled(&told);
     output.print(&told, || match (answered, told["index"].as_u64()) {
         (Some(words), _) => words,
         (None, Some(index)) => format!("done      entry {index}: `ridectl audit explain {index}` tells it\n"),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::Why;
-use crate::ask::{UnknownOutcome, done_before, ended, refusal, wish};
+use crate::ask::{UnknownOutcome, ended, settled, wish};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -40,11 +40,8 @@ fn confirmed(words: &str) -> Result<bool> {
 }
 
 fn tell(words: &str, told: &Value) -> String {
-    if let Some(before) = done_before(told) {
-        return before;
-    }
-    match (refusal(told), told["index"].as_u64()) {
-        (Some(refused), _) => refused,
+    match (settled(told), told["index"].as_u64()) {
+        (Some(settled), _) => settled,
         (None, Some(index)) => {
             format!("done      {words}\nlog       entry {index}: `ridectl audit show {index}` tells it\n")
         }
