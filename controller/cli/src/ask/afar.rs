@@ -11,7 +11,7 @@ use ridethrough_raft::{PeerPems, PersonTls};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use super::{ANSWER_BYTES_MAX, ANSWER_DEADLINE, UnknownOutcome, read};
+use super::{ANSWER_BYTES_MAX, ANSWER_DEADLINE, Unanswered, read};
 use crate::pki;
 
 /// How long a replica may take to let somebody in.
@@ -48,7 +48,7 @@ pub(super) fn ask(all: &[At], identity: &Path, request: &Value) -> Result<Value>
                 return next.map_or(Ok(told), |next| runtime.block_on(ask_one(*next, &tls, request)));
             }
             // It may have been done: nobody else is asked.
-            Err(error) if error.is::<UnknownOutcome>() => return Err(error),
+            Err(error) if error.is::<Unanswered>() => return Err(error),
             Err(error) => errors.push(format!("{error:#}")),
         }
     }
@@ -67,7 +67,7 @@ async fn ask_one(At { replica, address }: At, tls: &PersonTls, request: &Value) 
         // With TLS 1.3 whoever is not believed hears of it only when he reads.
         Ok(Err(error)) => Err(error).with_context(named),
         Ok(Ok(_)) if line.ends_with('\n') => read(&line, &named()),
-        _ => Err(UnknownOutcome::of(format!("{}: no answer in time", named())).into()),
+        _ => Err(Unanswered { why: format!("{}: no answer in time", named()) }.into()),
     }
 }
 

@@ -5,7 +5,8 @@ mod here;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
@@ -17,6 +18,10 @@ use crate::ended::Ended;
 
 /// How long a replica may take: it loads what is new in its folder, and waits for a commit.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// For how long it is asked on what became of a change, where that is not known: an election is over by then, and a slow disk done.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long to wait before asking on.
+const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 /// Most bytes of an answer. A site of 10,000 racks takes a tenth of it.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
@@ -51,30 +56,36 @@ pub struct How {
     pub request: Option<RequestId>,
 }
 
-/// What was asked for may have been done, or may yet be: the log says.
+/// A replica heard what was asked and did not say what became of it.
+#[derive(Debug)]
+struct Unanswered {
+    why: String,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
+/// A change that was asked for may have been carried out, or may yet be.
 #[derive(Debug)]
 pub struct UnknownOutcome {
     why: String,
     /// What was asked for was numbered so.
-    request: Option<RequestId>,
-}
-
-impl UnknownOutcome {
-    const fn of(why: String) -> Self {
-        Self { why, request: None }
-    }
+    request: RequestId,
 }
 
 impl fmt::Display for UnknownOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it is not known what became of it ({}): ", self.why)?;
-        match self.request {
-            Some(number) => write!(
-                f,
-                "`ridectl outcome {number}` tells, and the same again with `--request {number}` does nothing twice"
-            ),
-            None => f.write_str("`ridectl audit log --kind operation` tells"),
-        }
+        let Self { why, request } = self;
+        write!(
+            f,
+            "it is not known what became of it ({why}): `ridectl outcome {request}` tells, and the same again with \
+             `--request {request}` does nothing twice"
+        )
     }
 }
 
@@ -88,16 +99,59 @@ pub fn ask(of: &Of, request: &Value) -> Result<Value> {
     afar::ask(&of.at, of.identity.as_deref().context("nobody is named who asks: --identity")?, request)
 }
 
-/// Asks for a change under a number of its own, and returns what is answered.
-pub fn wish(how: &How, mut request: Value) -> Result<Value> {
+/// Asks once for a change under a number of its own, and returns what is answered.
+pub fn wish(how: &How, request: Value) -> Result<Value> {
     let number = how.request.map_or_else(draw, Ok)?;
+    ask(&how.of, &numbered(how, request, number)).map_err(|error| naming(number, error))
+}
+
+/// Asks for a change that is whole once its entry is committed. Where an answer leaves open what became of it, the same is asked on
+/// under the same number, which does nothing twice, until a replica knows.
+pub fn insist(how: &How, request: Value) -> Result<Value> {
+    let number = how.request.map_or_else(draw, Ok)?;
+    let request = numbered(how, request, number);
+    match ask(&how.of, &request) {
+        Err(error) if error.is::<Unanswered>() => {
+            eprintln!("ridectl: {error:#}: asking on for up to {} s", SETTLE_DEADLINE.as_secs());
+            let mut told = settle(|| ask(&how.of, &request)).ok_or_else(|| naming(number, error))?;
+            // Under a number that was drawn here nobody asked before: it was done now.
+            if how.request.is_none() && told["before"] == true {
+                told["before"] = false.into();
+            }
+            Ok(told)
+        }
+        told => told,
+    }
+}
+
+/// Asks on until the answer says what became of it; none where none did in time.
+fn settle(mut ask: impl FnMut() -> Result<Value>) -> Option<Value> {
+    let until = Instant::now() + SETTLE_DEADLINE;
+    while Instant::now() < until {
+        sleep(SETTLE_PAUSE);
+        match ask() {
+            // Whoever does not lead does not know what is still on its way, and an error is about this time alone.
+            Ok(told) if told.get("leader").is_some() => (),
+            Ok(told) => return Some(told),
+            Err(_) => (),
+        }
+    }
+    None
+}
+
+fn numbered(how: &How, mut request: Value, number: RequestId) -> Value {
     request["reason"] = how.reason.as_str().into();
     request["dry_run"] = how.dry_run.into();
     request["request"] = number.to_string().into();
-    ask(&how.of, &request).map_err(|error| match error.downcast::<UnknownOutcome>() {
-        Ok(unknown) => UnknownOutcome { request: Some(number), ..unknown }.into(),
+    request
+}
+
+/// The error with the number to ask on with, where it leaves something open.
+fn naming(number: RequestId, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Unanswered>() {
+        Ok(Unanswered { why }) => UnknownOutcome { why, request: number }.into(),
         Err(error) => error,
-    })
+    }
 }
 
 fn draw() -> Result<RequestId> {
@@ -139,8 +193,11 @@ pub fn ended(told: &Value) -> Ended {
 fn read(line: &str, from: &str) -> Result<Value> {
     let told: Value = serde_json::from_str(line).with_context(|| format!("{from}: no answer"))?;
     match told["error"].as_str() {
-        Some(error) if told["outcome"] == "unknown" => Err(UnknownOutcome::of(error.to_owned()).into()),
+        Some(error) if told["outcome"] == "unknown" => Err(Unanswered { why: error.to_owned() }.into()),
         Some(error) => bail!("{from}: {error}"),
         None => Ok(told),
     }
 }
+
+#[cfg(test)]
+mod tests;

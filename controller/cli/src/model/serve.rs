@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ask::{How, Of, ask, ended, settled, wish};
+use crate::ask::{How, Of, ask, ended, insist, settled};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -41,7 +41,7 @@ pub fn operate(verb: &str, model: Option<&str>, minimum: Option<u64>, how: &How,
     if let Some(minimum) = minimum {
         request["minimum"] = minimum.into();
     }
-    let told = wish(how, request)?;
+    let told = insist(how, request)?;
     let answered = settled(&told);
     output.print(&told, || match (answered, told["index"].as_u64()) {
         (Some(words), _) => words,

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::Why;
-use crate::ask::{UnknownOutcome, ended, settled, wish};
+use crate::ask::{UnknownOutcome, ended, insist, settled};
 use crate::ended::Ended;
 use crate::output::Output;
 
@@ -16,7 +16,7 @@ pub fn ask_for(words: &str, request: Value, why: &Why, output: Output) -> Result
         eprintln!("nothing was asked for");
         return Ok(Ended::Negative);
     }
-    let told = match wish(&why.how, request) {
+    let told = match insist(&why.how, request) {
         Ok(told) => told,
         Err(error) => {
             eprintln!("ridectl: {error:#}");

@@ -143,8 +143,8 @@ impl ControlThread {
 
     /// The operation that makes a transfer which is asked for, its way found by the planner.
     fn find(&mut self, asked: &TransferRequest, operator: Operator, now: Millis) -> Result<Operation, Box<Told>> {
-        self.must_act()?;
         self.must_be_new(Some(operator.request))?;
+        self.must_act()?;
         let refused = |why: String| Box::new(Told::Refused { why, index: None });
         let found = self.control.with_inputs(now, |inputs| operate::propose_transfer(&inputs, asked));
         let found = found.ok_or_else(|| refused("no forecast yet: try again in a moment".into()))?;
@@ -165,7 +165,7 @@ impl ControlThread {
         Err(Box::new(Told::NotLeader { leader: others.map(|leader| leader.0) }))
     }
 
-    /// Whoever asks again for what was done is told that it was, and nothing is done twice.
+    /// Whoever asks again for what was done is told that it was, by any replica that has applied it, and nothing is done twice.
     fn must_be_new(&self, request: Option<RequestId>) -> Result<(), Box<Told>> {
         let done = request.and_then(|request| self.control.ledger().carried_out(request));
         done.map_or(Ok(()), |done| Err(Box::new(Told::Done { index: done.index, before: true })))
@@ -190,8 +190,8 @@ impl ControlThread {
 
     /// What is known to be refused is not proposed; what is proposed is judged again when it is applied.
     fn judge(&self, operation: &Operation, now: Millis) -> Result<(), Box<Told>> {
-        self.must_act()?;
         self.must_be_new(operation.request)?;
+        self.must_act()?;
         let refused = |why: String| Box::new(Told::Refused { why, index: None });
         match Then::of(operation) {
             Then::HandOver(to) => {

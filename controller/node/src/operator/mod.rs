@@ -197,7 +197,7 @@ async fn serve_user(stream: UnixStream, roles: &Roles, desk: &Desk) {
     let Ok(caller) = stream.peer_cred().map(|cred| Caller::User(cred.uid())) else { return };
     // The file's mode says the same; it is asked again because a folder can be opened to others by mistake.
     if !roles.are_given() && roles.of(&caller).is_none() {
-        return;
+        return say(stream, &failed("only the replica's owner is answered")).await;
     }
     serve(stream, &caller, roles, desk).await;
 }
@@ -213,9 +213,13 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, caller: &Caller, rol
         Ok(_) => failed(&format!("expected one line of at most {REQUEST_BYTES_MAX} bytes")),
         Err(_) => failed("no request came"),
     };
+    say(stream.get_mut(), &answer).await;
+}
+
+async fn say(mut to: impl AsyncWrite + Unpin, answer: &serde_json::Value) {
     let text = answer.to_string() + "\n";
     // A caller that has gone away is answered by nobody; what was committed stands.
-    drop(tokio::time::timeout(ASK_DEADLINE, stream.get_mut().write_all(text.as_bytes())).await);
+    drop(tokio::time::timeout(ASK_DEADLINE, to.write_all(text.as_bytes())).await);
 }
 
 async fn answer(line: &[u8], caller: &Caller, roles: &Roles, desk: &Desk) -> serde_json::Value {
