@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::command::ModelRefused;
+use crate::command::{Action, CapGrant, ModelRefused, Operation, Plan};
+use crate::envelope;
 use crate::example::{World, forecast};
 use crate::model::{ModelAction, ModelFault, ModelId, ModelRefusal};
 use crate::units::Watts;
