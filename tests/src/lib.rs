@@ -3,8 +3,8 @@
 //! The programs are those that `cargo build --release` made, or those of the folder that `RIDETHROUGH_PROGRAMS` names:
 //! `cargo xtask test` builds them as it builds the tests, and names that.
 //!
-//! Real processes on few cores disturb each other's clocks, so tests that start any take [`alone`] first. Cargo runs one
-//! test binary after the other, so a lock of the process is enough.
+//! Real processes on few cores disturb each other's clocks, so tests that start any take [`alone`] first. All of them are in one
+//! program, so a lock of the process is enough.
 
 pub mod browser;
 pub mod debian;
@@ -15,7 +15,8 @@ pub mod stage;
 pub mod stopped;
 
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write, stderr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,10 +29,27 @@ pub const POLL: Duration = Duration::from_millis(10);
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Waits until no other test of this binary runs processes.
-pub fn alone() -> MutexGuard<'static, ()> {
+/// While it is there, no other test runs processes. Says at its end how long that was.
+#[derive(Debug)]
+pub struct Alone {
+    since: Instant,
+    _held: MutexGuard<'static, ()>,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let thread = std::thread::current();
+        let (name, seconds) = (thread.name().unwrap_or("a test"), self.since.elapsed().as_secs());
+        // Not by a macro: what those print is kept back until a test has failed.
+        drop(writeln!(stderr(), "    {name}: done in {seconds} s"));
+    }
+}
+
+/// Waits until no other test of this program runs processes.
+pub fn alone() -> Alone {
     // A test that failed leaves nothing behind that could disturb the next.
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    let held = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Alone { since: Instant::now(), _held: held }
 }
 
 /// The root of the workspace.
@@ -165,6 +183,13 @@ pub fn read(file: &Path) -> String {
 /// Writes a file of a test.
 pub fn write(file: &Path, bytes: impl AsRef<[u8]>) {
     fs::write(file, bytes).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+}
+
+/// The same of a file with keys or passwords, which nobody else may read.
+pub fn write_private(file: &Path, bytes: impl AsRef<[u8]>) {
+    write(file, bytes);
+    let kept = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
+    kept.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 
 /// Replaces the first occurrence of `from`, which must be there: a test that edits nothing tests nothing.

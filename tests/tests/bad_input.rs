@@ -2,6 +2,7 @@
 //! half-started: no folder is made, no file is changed, no port stays bound, no process lives on.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::demo::cluster::DEMO_MODEL_KEY;
 use ridethrough_tests::{
     Ended, Running, alone, contents, copy, demo_scenario, edit, first_segment, flip, folder, model_files, program,
-    read, root, run, wait_until, write,
+    read, root, run, wait_until, write, write_private,
 };
 use tempfile::TempDir;
 
@@ -64,7 +65,7 @@ impl Desk {
     fn new() -> Self {
         let desk = Self { home: folder(), ports: Ports::free() };
         let Ports { raft, dpcn, http } = desk.ports;
-        write(&desk.file("dpcn.key"), format!("{SECRET}\n"));
+        write_private(&desk.file("dpcn.key"), format!("{SECRET}\n"));
         write(&desk.file("site.toml"), read(&demo_scenario().join("site.toml")));
         certificates::write(desk.home.path(), "bad input", 1).expect("certificates can be made");
         let peer_tls = certificates::section(1);
@@ -227,6 +228,11 @@ fn bad_sites_are_refused_before_anything_starts() {
 fn bad_secrets_are_refused_and_never_shown() {
     let _alone = alone();
     check("no secret", |desk| remove(&desk.file("dpcn.key")), &["dpcn.key: dpcn.secret: cannot be read"]);
+    let open = |name: &str| std::fs::set_permissions(name, PermissionsExt::from_mode(0o644)).expect("ours");
+    for (name, said) in [("dpcn.key", "dpcn.key: dpcn.secret: "), ("n1-peer.key", "n1-peer.key: peer_tls.key: ")] {
+        let expected = &[said, "everybody on this host may use it (mode 0644): chmod o= it"];
+        check("a secret that everybody may read", |desk| open(&desk.path(name)), expected);
+    }
     let expected = &["dpcn.key: dpcn.secret: line 1: expected 64 hexadecimal digits"][..];
     check("a short secret", |desk| write(&desk.file("dpcn.key"), &SECRET[..63]), expected);
     check("a long secret", |desk| write(&desk.file("dpcn.key"), format!("{SECRET}{SECRET}")), expected);

@@ -1,7 +1,7 @@
 //! What is looked at and measured by hand: pictures of the page in every state, and what many viewers cost the control loop.
 //!
 //! ```console
-//! $ cargo test --release -p ridethrough-tests --test dashboard_by_hand -- --ignored --nocapture
+//! $ cargo test --release -p ridethrough-tests dashboard_by_hand:: -- --ignored --nocapture
 //! ```
 
 use std::fs;

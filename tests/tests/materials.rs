@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ridethrough_tests::packages::{package, unpacked, version};
-use ridethrough_tests::{END_DEADLINE, Ended, folder, read, root, run_command, write};
+use ridethrough_tests::{END_DEADLINE, Ended, alone, folder, read, root, run_command, write};
 use serde_json::Value;
 
 /// Packages, the crates that their programs are, and the programs.
@@ -59,6 +59,7 @@ fn built_of(name: &str) -> BTreeSet<Named> {
 
 #[test]
 fn every_packaged_program_tells_what_it_is_made_of() {
+    let _alone = alone();
     let (home, locked) = (folder(), locked());
     for (name, programs) in PACKAGES {
         let installed = unpacked(name, home.path());
@@ -79,6 +80,7 @@ fn every_packaged_program_tells_what_it_is_made_of() {
 
 #[test]
 fn every_package_has_a_bill_that_says_the_same() {
+    let _alone = alone();
     let (home, locked) = (folder(), locked());
     for (name, programs) in PACKAGES {
         let installed = unpacked(name, home.path());
@@ -120,6 +122,7 @@ fn libraries(components: &[Value]) -> BTreeSet<Named> {
 
 #[test]
 fn the_bills_hold_by_the_official_schema() {
+    let _alone = alone();
     let home = folder();
     for (name, _) in PACKAGES {
         let file = unpacked(name, home.path()).join(format!("usr/share/doc/{name}/sbom.cdx.json"));

@@ -37,7 +37,10 @@ fn no_packet_leaves_the_host() {
     };
     let itself = std::env::current_exe().expect("this program");
     command.arg("sh").arg(root().join("tests/namespace.sh")).arg(itself);
-    let ended = command.args(["--exact", "inside", "--ignored", "--nocapture"]).status().expect("unshare runs");
+    let ended = command
+        .args(["--exact", "no_packet_leaves::inside", "--ignored", "--nocapture"])
+        .status()
+        .expect("unshare runs");
     assert!(ended.success(), "inside its namespace: {ended}");
 }
 

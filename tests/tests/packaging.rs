@@ -31,6 +31,7 @@ fn says(program: &Path, words: &[&str], at: &Path) -> String {
 
 #[test]
 fn what_is_packaged_runs_from_where_it_was_unpacked() {
+    let _alone = alone();
     let home = folder();
     let installed = unpacked("ridethrough", home.path());
     let [daemon, ridectl] = ["ridethroughd", "ridectl"].map(|name| installed.join("usr/bin").join(name));
@@ -63,6 +64,7 @@ fn what_is_packaged_runs_from_where_it_was_unpacked() {
 
 #[test]
 fn the_drill_is_packaged_with_what_it_plays() {
+    let _alone = alone();
     let home = folder();
     let installed = unpacked("ridethrough-drill", home.path());
     let shared = installed.join("usr/share/ridethrough");
@@ -75,6 +77,7 @@ fn the_drill_is_packaged_with_what_it_plays() {
 
 #[test]
 fn the_service_is_as_closed_as_it_says() {
+    let _alone = alone();
     let unit = root().join("controller/packaging/ridethroughd.service");
     let mut command = Command::new("systemd-analyze");
     let asked = command.args(["security", "--offline=yes", "--no-pager"]).arg(&unit).stdin(Stdio::null()).output();
@@ -94,6 +97,7 @@ fn the_service_is_as_closed_as_it_says() {
 /// The kernel's own switch, which a service has by `MemoryDenyWriteExecute`: the runtime of the model must do without.
 #[test]
 fn the_model_runs_where_no_memory_may_be_written_and_executed() {
+    let _alone = alone();
     let home = folder();
     let cluster = cluster(home.path());
     let config = &cluster.nodes[0].config;

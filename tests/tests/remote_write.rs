@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ridethrough_fault_injection::demo::certificates;
-use ridethrough_tests::{Running, alone, debian, demo_scenario, folder, program, read, wait_until, write};
+use ridethrough_tests::{
+    Running, alone, debian, demo_scenario, folder, program, read, wait_until, write, write_private,
+};
 use tempfile::TempDir;
 
 /// How long anything may take that is waited for: only what never comes meets it.
@@ -83,8 +85,8 @@ impl Desk {
     fn write_replica(&self) {
         let Self { raft, dpcn, http, intake, .. } = self;
         write(&self.file("site.toml"), read(&demo_scenario().join("site.toml")));
-        write(&self.file("dpcn.key"), "00c0ffee".repeat(8));
-        write(&self.file("intake.token"), format!("{TOKEN}\n"));
+        write_private(&self.file("dpcn.key"), "00c0ffee".repeat(8));
+        write_private(&self.file("intake.token"), format!("{TOKEN}\n"));
         write(&self.file("signals.toml"), MAPPING);
         certificates::write(self.home.path(), "remote write", 1).expect("certificates can be made");
         let peer_tls = certificates::section(1);

@@ -15,7 +15,7 @@ use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::realtime::{Keyring, Orders, Plant, ReplicaId, Setup};
 use ridethrough_fault_injection::scenario::Scenario;
-use ridethrough_tests::{Running, alone, demo_scenario, folder, program, read, write};
+use ridethrough_tests::{Running, alone, demo_scenario, folder, program, read, write, write_private};
 use tempfile::TempDir;
 
 /// How long anything may take that is waited for: only what never comes meets it.
@@ -58,7 +58,7 @@ impl Desk {
         let desk = Self { home: folder(), dpcn, http };
         write(&desk.file("site.toml"), read(&demo_scenario().join("site.toml")));
         // A replica has its own secret, which is made of the site's.
-        write(&desk.file("dpcn.key"), keyring().replica(REPLICA).export());
+        write_private(&desk.file("dpcn.key"), keyring().replica(REPLICA).export());
         let [a, b] = dpcn;
         certificates::write(desk.home.path(), "server power", 1).expect("certificates can be made");
         let peer_tls = certificates::section(1);

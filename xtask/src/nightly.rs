@@ -61,12 +61,13 @@ pub fn run(options: &[String]) -> Result<()> {
     lint_peers()?;
     loom()?;
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
-    let fallbacks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "forecast_fallbacks"];
-    step("fallbacks of the forecast", cargo(&fallbacks).args(["--", "--ignored"]))?;
-    let opinions = ["test", "--locked", "--package", "ridethrough-tests", "--test", "second_opinion"];
-    step("followers that judge their leader", cargo(&opinions).args(["--", "--ignored"]))?;
-    let runbooks = ["test", "--locked", "--package", "ridethrough-tests", "--test", "runbooks"];
-    step("runbooks that wait", cargo(&runbooks).args(["--", "--ignored"]))?;
+    let system = |name: &str, tests: &str| {
+        let words = ["test", "--locked", "--package", "ridethrough-tests", tests, "--", "--ignored"];
+        step(name, &mut cargo(&words))
+    };
+    system("fallbacks of the forecast", "forecast_fallbacks::")?;
+    system("followers that judge their leader", "second_opinion::")?;
+    system("runbooks that wait", "runbooks::")?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     let planted = planted::run(&[]);
     let mutants = mutants::nightly();

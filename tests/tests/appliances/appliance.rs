@@ -9,7 +9,7 @@ use std::time::Duration;
 use ridethrough_tests::{Ended, Running, read, root, run_command, wait_until};
 use serde_json::Value;
 
-use crate::hall::NETWORKS;
+use super::hall::NETWORKS;
 
 /// What the unit is called.
 pub const SERVICE: &str = "ridethroughd";

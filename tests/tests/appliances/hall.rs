@@ -11,7 +11,7 @@ use ridethrough_fault_injection::demo::plant::{Plant, PlantSetup};
 use ridethrough_tests::packages::unpacked;
 use ridethrough_tests::{edit, model_files, read, root, run, write};
 
-use crate::appliance::{Appliance, SERVICE, ip};
+use super::appliance::{Appliance, SERVICE, ip};
 
 /// How many appliances.
 pub const REPLICAS: u16 = 3;

@@ -31,7 +31,7 @@ fn three_appliances_live_by_what_the_package_brings() {
     }
     let itself = std::env::current_exe().expect("this program");
     let mut command = Command::new("unshare");
-    command.arg("--net").arg(itself).args(["--exact", "inside", "--ignored", "--nocapture"]);
+    command.arg("--net").arg(itself).args(["--exact", "appliances::inside", "--ignored", "--nocapture"]);
     let ended = Running(command.spawn().expect("unshare runs")).wait(Duration::from_mins(8)).expect("it ends in time");
     assert!(ended.success(), "inside its namespace: {ended}");
 }

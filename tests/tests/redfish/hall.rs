@@ -82,7 +82,8 @@ pub fn private(file: &Path, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("ours");
 }
 
-fn section(folder: &Path, port: u16) -> String {
+/// The section of a configuration, with the files in that folder.
+pub fn section(folder: &Path, port: u16) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     format!(
         "[redfish]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"{}\"\nkey = \"{}\"\nusers = \"{}\"\n",

@@ -2,7 +2,7 @@
 //! is as its schema says, and what is read is what the page shows. Nothing is changed, nobody gets in without a password and nobody
 //! is believed without a certificate; when two replicas of three are gone, nothing is told of how the site is.
 
-mod hall;
+pub mod hall;
 mod validator;
 
 use std::path::Path;

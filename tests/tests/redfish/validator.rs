@@ -6,7 +6,7 @@ use std::path::Path;
 use ridethrough_tests::{Ended, copy, root, run_command, write};
 use serde_json::json;
 
-use crate::hall::{CLIENT_DEADLINE, Hall, PASSWORD, USER, python, requests, walk};
+use super::hall::{CLIENT_DEADLINE, Hall, PASSWORD, USER, python, requests, walk};
 
 /// So many racks are validated.
 const RACKS_VALIDATED: usize = 3;

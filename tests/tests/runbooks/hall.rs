@@ -13,8 +13,8 @@ use ridethrough_tests::stage::{Play, Stage};
 use ridethrough_tests::{Ended, folder, programs, run, run_command};
 use tempfile::TempDir;
 
-use crate::paths::Paths;
-use crate::setting;
+use super::paths::Paths;
+use super::setting;
 
 /// How long a command may take.
 const COMMAND_DEADLINE: Duration = Duration::from_mins(1);

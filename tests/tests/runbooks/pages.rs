@@ -7,9 +7,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
-use ridethrough_tests::{edit, first_segment, flip, read, run, write};
+use ridethrough_tests::{edit, first_segment, flip, read, run, write, write_private};
 
-use crate::hall::Hall;
+use super::hall::Hall;
 
 /// Brings about what a page is for.
 pub type Situation = fn(&mut Hall);
@@ -164,7 +164,7 @@ fn n3_takes_signals(hall: &mut Hall) {
     let signals =
         "[[signal]]\nsignal = \"network\"\nmetric = \"bytes_total\"\nkind = \"counter\"\nserver_pattern = \"{}\"\n";
     write(&hall.stage.home.join("signals.toml"), signals);
-    write(&hall.stage.home.join("intake.token"), "night-shift-at-the-desk\n");
+    write_private(&hall.stage.home.join("intake.token"), "night-shift-at-the-desk\n");
     let address = hall.intake();
     configured(hall, |file| {
         let section =

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use ridethrough_fault_injection::demo::ports;
 use ridethrough_tests::stage::{Play, Stage, outage_without_generator};
-use ridethrough_tests::{read, write};
+use ridethrough_tests::{read, write, write_private};
 
 /// The passwords of the one user, and the community.
 pub const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
@@ -31,11 +30,7 @@ impl Hall {
             let held: Vec<_> =
                 cluster.nodes.iter().map(|_| ports::udp(loopback).expect("loopback has free ports")).collect();
             for (id, (node, (port, _))) in (1..).zip(cluster.nodes.iter().zip(&held)) {
-                let v2c = WITH_V2C.contains(&id);
-                let users = format!("n{id}.users");
-                let file = node.config.with_file_name(&users);
-                write_private(&file, &users_file(v2c));
-                let section = format!("[snmp]\nlisten = \"127.0.0.1:{port}\"\nusers = \"{users}\"\nv2c = {v2c}\n");
+                let section = section(&node.config, id, *port, WITH_V2C.contains(&id));
                 write(&node.config, format!("{}\n{section}location = \"hall 1\"\n", read(&node.config)));
                 at.push(SocketAddr::from((loopback, *port)));
             }
@@ -62,6 +57,13 @@ impl Hall {
     }
 }
 
+/// The section of a replica's configuration; the file of users lies beside it.
+pub fn section(config: &Path, id: u16, port: u16, v2c: bool) -> String {
+    let users = format!("n{id}.users");
+    write_private(&config.with_file_name(&users), users_file(v2c));
+    format!("[snmp]\nlisten = \"127.0.0.1:{port}\"\nusers = \"{users}\"\nv2c = {v2c}\n")
+}
+
 /// The file of users, with a community or without.
 pub fn users_file(v2c: bool) -> String {
     let community = if v2c { format!("community = \"{COMMUNITY}\"\n") } else { String::new() };
@@ -69,10 +71,4 @@ pub fn users_file(v2c: bool) -> String {
     format!(
         "{community}[[user]]\nname = \"supervision\"\nauth_password = \"{auth}\"\nprivacy_password = \"{privacy}\"\n"
     )
-}
-
-/// Writes a file that nobody else may read.
-pub fn write_private(file: &Path, text: &str) {
-    write(file, text);
-    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("its owner");
 }

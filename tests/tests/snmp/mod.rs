@@ -2,7 +2,7 @@
 //! is changed, who is not known reads nothing, and when two replicas of three are gone, nothing old is told.
 
 mod clients;
-mod hall;
+pub mod hall;
 mod relay;
 
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +10,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
-use ridethrough_tests::{alone, folder, read, run};
+use ridethrough_tests::{alone, folder, read, run, write_private};
 
 use self::clients::{Manager, Nut};
-use self::hall::{COMMUNITY, Hall, PASSWORDS, WITH_V2C, WITHOUT_V2C, users_file, write_private};
+use self::hall::{COMMUNITY, Hall, PASSWORDS, WITH_V2C, WITHOUT_V2C, users_file};
 use self::relay::Relay;
 
 const STATUS: &str = "33.1.2.1.0";
@@ -175,11 +175,11 @@ fn configurations_are_checked(hall: &Hall) {
     };
     std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o644)).expect("its owner");
     refused("snmp.users: everybody on this host may use it");
-    write_private(&users, &users_file(false));
+    write_private(&users, users_file(false));
     refused("snmp.users: a community and snmp.v2c = true belong together");
-    write_private(&users, &users_file(true).replace("auth_password", "auth = \"md5\"\nauth_password"));
+    write_private(&users, users_file(true).replace("auth_password", "auth = \"md5\"\nauth_password"));
     refused("sha-224 to sha-512");
-    write_private(&users, &users_file(true));
+    write_private(&users, users_file(true));
 }
 
 fn nut_reads_the_site(hall: &mut Hall, nut: &mut Nut, leader: u16) {
