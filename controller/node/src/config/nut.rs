@@ -7,7 +7,7 @@ use ridethrough_nut::Users;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Checker, Config, ConfigError};
+use super::{Checker, Config, ConfigError, files};
 
 /// How hosts are told that they have to shut down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Config {
     /// Reads the users of the NUT server.
     pub fn read_users(&self) -> anyhow::Result<Option<Users>> {
         let Some(file) = self.nut.as_ref().and_then(|nut| nut.users.as_ref()) else { return Ok(None) };
-        let text = Self::read_private(file, "nut.users")?;
+        let text = files::read_private(file, "nut.users")?;
         Ok(Some(Users::parse(&file.display().to_string(), &text)?))
     }
 }

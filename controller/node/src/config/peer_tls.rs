@@ -1,14 +1,12 @@
 //! What a replica's identity towards its peers is read from.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ridethrough_raft::{PeerPems, PeerTls};
 
-use super::{Config, ConfigError};
+use serde::Deserialize;
 
-/// Most bytes of each file.
-const BYTES_MAX: u64 = 1 << 20;
+use super::{Checker, Config, ConfigError, files};
 
 /// The files of `[peer_tls]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,35 +21,51 @@ pub struct PeerTlsFiles {
     pub revoked: Option<PathBuf>,
 }
 
-impl Config {
-    /// Reads this replica's identity, and checks that it fits together and would be believed now.
-    pub fn read_peer_tls(&self) -> Result<PeerTls, ConfigError> {
-        let files = &self.peer_tls;
-        let [ca, certificate, key] =
-            [(&files.ca, "peer_tls.ca"), (&files.certificate, "peer_tls.certificate"), (&files.key, "peer_tls.key")]
-                .map(|(file, field)| read(file, field));
-        let revoked = files.revoked.as_ref().map(|file| read(file, "peer_tls.revoked")).transpose()?;
-        let (ca, certificate, key) = (ca?, certificate?, key?);
-        let pems = PeerPems { ca: &ca, certificate: &certificate, key: &key, revoked: revoked.as_deref() };
-        PeerTls::new(self.cluster, self.replica, pems).map_err(|error| {
-            let (file, field) = match error.field {
-                "ca" => (&files.ca, "peer_tls.ca"),
-                "key" => (&files.key, "peer_tls.key"),
-                "revoked" => (files.revoked.as_ref().unwrap_or(&files.ca), "peer_tls.revoked"),
-                _ => (&files.certificate, "peer_tls.certificate"),
-            };
-            ConfigError::File { file: file.clone(), field, reason: error.reason }
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPeerTls {
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+    revoked: Option<PathBuf>,
+}
+
+impl Checker<'_> {
+    pub(super) fn peer_tls(&self, files: Option<&RawPeerTls>, cluster: [u8; 16]) -> Result<PeerTlsFiles, ConfigError> {
+        let Some(files) = files else {
+            let id = u128::from_be_bytes(cluster);
+            let reason = format!(
+                "is missing, and replicas speak nothing but TLS: `ridectl pki ca --cluster {id:032x}` and `ridectl pki issue` \
+                 make what it names"
+            );
+            return Err(ConfigError::File { file: self.file.into(), field: "peer_tls", reason });
+        };
+        Ok(PeerTlsFiles {
+            ca: self.beside(&files.ca),
+            certificate: self.beside(&files.certificate),
+            key: self.beside(&files.key),
+            revoked: files.revoked.as_ref().map(|file| self.beside(file)),
         })
     }
 }
 
-fn read(file: &Path, field: &'static str) -> Result<String, ConfigError> {
-    let wrong = |reason| ConfigError::File { file: file.into(), field, reason };
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).and_then(|opened| opened.take(BYTES_MAX + 1).read_to_string(&mut text));
-    opened.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    if text.len() as u64 > BYTES_MAX {
-        return Err(wrong(format!("is larger than {BYTES_MAX} bytes")));
+impl Config {
+    /// Reads this replica's identity, and checks that it fits together and would be believed now.
+    pub fn read_peer_tls(&self) -> Result<PeerTls, ConfigError> {
+        let named = &self.peer_tls;
+        let ca = files::read(&named.ca, "peer_tls.ca")?;
+        let certificate = files::read(&named.certificate, "peer_tls.certificate")?;
+        let key = files::read_private(&named.key, "peer_tls.key")?;
+        let revoked = named.revoked.as_ref().map(|file| files::read(file, "peer_tls.revoked")).transpose()?;
+        let pems = PeerPems { ca: &ca, certificate: &certificate, key: &key, revoked: revoked.as_deref() };
+        PeerTls::new(self.cluster, self.replica, pems).map_err(|error| {
+            let (file, field) = match error.field {
+                "ca" => (&named.ca, "peer_tls.ca"),
+                "key" => (&named.key, "peer_tls.key"),
+                "revoked" => (named.revoked.as_ref().unwrap_or(&named.ca), "peer_tls.revoked"),
+                _ => (&named.certificate, "peer_tls.certificate"),
+            };
+            ConfigError::File { file: file.clone(), field, reason: error.reason }
+        })
     }
-    Ok(text)
 }

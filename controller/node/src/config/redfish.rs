@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ridethrough_redfish::{Identity, Users};
 use serde::Deserialize;
 
-use super::{Checker, Config};
+use super::{Checker, files};
 
 /// How a data center's management reads how the site is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +41,13 @@ pub struct RedfishFiles {
 impl RedfishConfig {
     /// Reads them.
     pub fn read(&self) -> anyhow::Result<RedfishFiles> {
-        let certificate = Config::read(&self.certificate, "redfish.certificate")?;
-        let key = Config::read_private(&self.key, "redfish.key")?;
+        let certificate = files::read(&self.certificate, "redfish.certificate")?;
+        let key = files::read_private(&self.key, "redfish.key")?;
         let identity = Identity::new(&certificate, &key).map_err(|error| {
             let file = if error.field == "key" { &self.key } else { &self.certificate };
             anyhow::anyhow!("{}: {error}", file.display())
         })?;
-        let text = Config::read_private(&self.users, "redfish.users")?;
+        let text = files::read_private(&self.users, "redfish.users")?;
         let users = Users::parse(&self.users.display().to_string(), &text)?;
         Ok(RedfishFiles { identity, users })
     }

@@ -7,7 +7,7 @@ use ridethrough_snmp::Secrets;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Checker, Config, ConfigError};
+use super::{Checker, Config, ConfigError, files};
 
 /// How long what an operator says of a place may be, characters.
 const TEXT_MAX: usize = 255;
@@ -43,7 +43,7 @@ impl Config {
     pub fn read_snmp(&self) -> anyhow::Result<Option<Secrets>> {
         let Some(SnmpConfig { users: file, v2c, .. }) = &self.snmp else { return Ok(None) };
         let wrong = |reason: String| ConfigError::File { file: file.clone(), field: "snmp.users", reason };
-        let text = Self::read_private(file, "snmp.users")?;
+        let text = files::read_private(file, "snmp.users")?;
         let secrets = Secrets::parse(&file.display().to_string(), &text)?;
         if *v2c != secrets.has_community() {
             let reason = "a community and snmp.v2c = true belong together: without either, only version 3 is spoken";
