@@ -3,18 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS};
+use ridethrough_fault_injection::demo::ports;
 use ridethrough_tests::stage::{DEADLINE, Play, Stage};
 use ridethrough_tests::{
     Ended, Running, alone, copy, debian, edit, folder, read, root, run_command, wait_until, write,
 };
 use serde_json::Value;
+
+use crate::{redfish, snmp};
 
 /// How long a client may take that is expected to answer and end.
 const CLIENT_DEADLINE: Duration = Duration::from_secs(20);
@@ -151,14 +153,24 @@ impl Desk {
     }
 }
 
-/// An intake for n3, so that what only replicas with one tell is told.
-fn with_intake(home: &Path, cluster: &Cluster, listen: SocketAddr) {
+/// Every door for n3, so that what only replicas with one tell is told.
+fn with_every_door(home: &Path, cluster: &Cluster, listen: SocketAddr) {
     let mapping =
         "[[signal]]\nsignal = \"workload\"\nmetric = \"node_load1\"\nkind = \"gauge\"\nserver_pattern = \"{}\"\n";
     write(&home.join("signals.toml"), mapping);
     let config = &cluster.node(3).expect("there").config;
-    let mut config = std::fs::OpenOptions::new().append(true).open(config).expect("there");
-    write!(config, "\n[intake]\nlisten = \"{listen}\"\nmapping = \"signals.toml\"\n").expect("room");
+    let held = [(); 2].map(|()| ports::tcp().expect("loopback has free ports"));
+    let (snmp_port, _held) = ports::udp(Ipv4Addr::LOCALHOST).expect("loopback has free ports");
+    let [modbus_port, redfish_port] = held.each_ref().map(|(port, _)| *port);
+    let folder = home.join("redfish");
+    redfish::hall::authority(&folder);
+    let sections = [
+        format!("[intake]\nlisten = \"{listen}\"\nmapping = \"signals.toml\"\n"),
+        format!("[modbus]\nlisten = \"127.0.0.1:{modbus_port}\"\n"),
+        redfish::hall::section(&folder, redfish_port),
+        snmp::hall::section(config, 3, snmp_port, false),
+    ];
+    write(config, format!("{}\n{}", read(config), sections.join("\n")));
 }
 
 #[test]
@@ -167,7 +179,7 @@ fn a_killed_replica_becomes_an_alert_and_all_that_is_named_is_told() {
     let home = folder();
     let (desk, intake) = Desk::new(home.path());
     let mut stage =
-        Stage::start_with(home.path(), &Play::default(), |cluster| with_intake(home.path(), cluster, intake));
+        Stage::start_with(home.path(), &Play::default(), |cluster| with_every_door(home.path(), cluster, intake));
     stage.play();
     desk.configure(&stage.cluster);
     let _running = desk.start_all();
