@@ -3,52 +3,39 @@
 use std::time::Duration;
 
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+use ridethrough_door::{Counters, counted};
 
 use crate::tally::{Fate, Tally};
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All of it was taken or ignored.
-    Ok,
-    /// Some of its samples were refused.
-    Partial,
-    /// It is not what its headers say.
-    Malformed,
-    /// A type or compression that is not understood.
-    Unsupported,
-    /// Longer, or with more in it, than is borne.
-    TooLarge,
-    /// Without the token.
-    Unauthorized,
-    /// More requests in a second than are borne.
-    Rate,
-    /// More requests at once than are borne.
-    Busy,
-    /// Its body did not arrive in time, or not to its end.
-    Slow,
-    /// No POST to the path.
-    Elsewhere,
-}
-
-impl Outcome {
-    const ALL: [(Self, &str); 10] = [
-        (Self::Ok, "ok"),
-        (Self::Partial, "partial"),
-        (Self::Malformed, "malformed"),
-        (Self::Unsupported, "unsupported"),
-        (Self::TooLarge, "too_large"),
-        (Self::Unauthorized, "unauthorized"),
-        (Self::Rate, "rate"),
-        (Self::Busy, "busy"),
-        (Self::Slow, "slow"),
-        (Self::Elsewhere, "elsewhere"),
-    ];
+counted! {
+    /// What became of a request.
+    pub enum Outcome {
+        /// All of it was taken or ignored.
+        Ok = "ok",
+        /// Some of its samples were refused.
+        Partial = "partial",
+        /// It is not what its headers say.
+        Malformed = "malformed",
+        /// A type or compression that is not understood.
+        Unsupported = "unsupported",
+        /// Longer, or with more in it, than is borne.
+        TooLarge = "too_large",
+        /// Without the token.
+        Unauthorized = "unauthorized",
+        /// More requests in a second than are borne.
+        Rate = "rate",
+        /// More requests at once than are borne.
+        Busy = "busy",
+        /// Its body did not arrive in time, or not to its end.
+        Slow = "slow",
+        /// No POST to the path.
+        Elsewhere = "elsewhere",
+    }
 }
 
 /// The intake's metrics. Install the recorder before they are made.
 pub struct Meters {
-    requests: [Counter; Outcome::ALL.len()],
+    requests: Counters<Outcome>,
     samples: [Counter; Fate::ALL.len()],
     connections_refused: Counter,
     seconds: Histogram,
@@ -58,7 +45,7 @@ impl Meters {
     pub fn new() -> Self {
         describe();
         Self {
-            requests: Outcome::ALL.map(|(_, name)| counter!("ridethrough_intake_requests_total", "reason" => name)),
+            requests: Counters::new("ridethrough_intake_requests_total", "reason"),
             samples: Fate::ALL.map(|fate| {
                 let name = if fate.is_refusal() { REFUSED } else { ACCEPTED };
                 counter!(name, "reason" => fate.as_str())
@@ -69,7 +56,7 @@ impl Meters {
     }
 
     pub fn request(&self, outcome: Outcome) {
-        self.requests[outcome as usize].increment(1);
+        self.requests.count(outcome);
     }
 
     pub fn tally(&self, tally: &Tally, took: Duration) {
@@ -96,16 +83,4 @@ fn describe() {
         "Connections that were closed at once because there were too many"
     );
     describe_histogram!("ridethrough_intake_seconds", "Work on one remote-write request, without its arrival");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outcomes_are_in_the_order_of_their_numbers() {
-        for (nth, (outcome, name)) in Outcome::ALL.into_iter().enumerate() {
-            assert_eq!(outcome as usize, nth, "{name}");
-        }
-    }
 }

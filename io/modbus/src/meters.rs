@@ -1,41 +1,33 @@
 //! What the server counts. Handles are looked up once.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use ridethrough_door::{Counters, counted};
 
 use crate::exception::Exception;
 
 const REQUESTS: &str = "ridethrough_modbus_requests_total";
 
-/// Why a connection was ended or not begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// There were too many.
-    TooMany,
-    /// It was silent for too long.
-    Idle,
-    /// A frame did not come whole in time.
-    Slow,
-    /// It did not take its answer in time.
-    Unread,
-    /// What it said begins no frame.
-    Garbage,
-}
-
-impl Ended {
-    const ALL: [(Self, &str); 5] = [
-        (Self::TooMany, "too_many"),
-        (Self::Idle, "idle"),
-        (Self::Slow, "slow"),
-        (Self::Unread, "unread"),
-        (Self::Garbage, "garbage"),
-    ];
+counted! {
+    /// Why a connection was ended or not begun.
+    pub enum Ended {
+        /// There were too many.
+        TooMany = "too_many",
+        /// It was silent for too long.
+        Idle = "idle",
+        /// A frame did not come whole in time.
+        Slow = "slow",
+        /// It did not take its answer in time.
+        Unread = "unread",
+        /// What it said begins no frame.
+        Garbage = "garbage",
+    }
 }
 
 /// The server's metrics. Install the recorder before they are made.
 pub struct Meters {
     ok: Counter,
     refused: [Counter; Exception::ALL.len()],
-    ended: [Counter; Ended::ALL.len()],
+    ended: Counters<Ended>,
     connections: Gauge,
 }
 
@@ -45,7 +37,7 @@ impl Meters {
         Self {
             ok: counter!(REQUESTS, "outcome" => "ok"),
             refused: Exception::ALL.map(|exception| counter!(REQUESTS, "outcome" => exception.as_str())),
-            ended: Ended::ALL.map(|(_, name)| counter!("ridethrough_modbus_connections_ended_total", "reason" => name)),
+            ended: Counters::new("ridethrough_modbus_connections_ended_total", "reason"),
             connections: gauge!("ridethrough_modbus_connections"),
         }
     }
@@ -55,7 +47,7 @@ impl Meters {
     }
 
     pub fn ended(&self, why: Ended) {
-        self.ended[why as usize].increment(1);
+        self.ended.count(why);
     }
 
     pub fn connections(&self, change: f64) {
@@ -73,16 +65,4 @@ fn describe() {
         "Connections of Modbus clients that were refused or ended, by reason"
     );
     describe_gauge!("ridethrough_modbus_connections", "Connections of Modbus clients");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_are_in_the_order_of_their_numbers() {
-        for (nth, (why, name)) in Ended::ALL.into_iter().enumerate() {
-            assert_eq!(why as usize, nth, "{name}");
-        }
-    }
 }

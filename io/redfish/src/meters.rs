@@ -1,73 +1,53 @@
 //! What the service counts. Handles are looked up once.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use ridethrough_door::{Counters, counted};
 
 const REQUESTS: &str = "ridethrough_redfish_requests_total";
 const ENDED: &str = "ridethrough_redfish_connections_ended_total";
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It was answered.
-    Ok,
-    /// Nobody knows how the site is now.
-    Stale,
-    /// Who asks is nobody, or is wrong about the password.
-    Unauthorized,
-    /// Passwords from there are not looked at for a while.
-    Barred,
-    /// There is nothing there.
-    Missing,
-    /// It was to change something.
-    Refused,
-    /// It was not understood.
-    Malformed,
-    /// There was no room for a session.
-    Full,
+counted! {
+    /// What became of a request.
+    pub(crate) enum Outcome {
+        /// It was answered.
+        Ok = "ok",
+        /// Nobody knows how the site is now.
+        Stale = "stale",
+        /// Who asks is nobody, or is wrong about the password.
+        Unauthorized = "unauthorized",
+        /// Passwords from there are not looked at for a while.
+        Barred = "barred",
+        /// There is nothing there.
+        Missing = "missing",
+        /// It was to change something.
+        Refused = "refused",
+        /// It was not understood.
+        Malformed = "malformed",
+        /// There was no room for a session.
+        Full = "full",
+    }
 }
 
-impl Outcome {
-    const ALL: [(Self, &str); 8] = [
-        (Self::Ok, "ok"),
-        (Self::Stale, "stale"),
-        (Self::Unauthorized, "unauthorized"),
-        (Self::Barred, "barred"),
-        (Self::Missing, "missing"),
-        (Self::Refused, "refused"),
-        (Self::Malformed, "malformed"),
-        (Self::Full, "full"),
-    ];
-}
-
-/// Why a connection was ended or not begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// There were too many.
-    TooMany,
-    /// There were too many from its address.
-    TooManyOfAddress,
-    /// It did not agree on TLS, or not in time.
-    Tls,
-    /// What it said was no HTTP, or did not come in time.
-    Http,
-    /// It had been there for long, and did not go when it was asked to.
-    Late,
-}
-
-impl Ended {
-    const ALL: [(Self, &str); 5] = [
-        (Self::TooMany, "too_many"),
-        (Self::TooManyOfAddress, "too_many_of_address"),
-        (Self::Tls, "tls"),
-        (Self::Http, "http"),
-        (Self::Late, "late"),
-    ];
+counted! {
+    /// Why a connection was ended or not begun.
+    pub(crate) enum Ended {
+        /// There were too many.
+        TooMany = "too_many",
+        /// There were too many from its address.
+        TooManyOfAddress = "too_many_of_address",
+        /// It did not agree on TLS, or not in time.
+        Tls = "tls",
+        /// What it said was no HTTP, or did not come in time.
+        Http = "http",
+        /// It had been there for long, and did not go when it was asked to.
+        Late = "late",
+    }
 }
 
 /// The service's metrics. Install the recorder before they are made.
 pub(crate) struct Meters {
-    requests: [Counter; Outcome::ALL.len()],
-    ended: [Counter; Ended::ALL.len()],
+    requests: Counters<Outcome>,
+    ended: Counters<Ended>,
     connections: Gauge,
     sessions: Gauge,
     wrong: Counter,
@@ -77,8 +57,8 @@ impl Meters {
     pub(crate) fn new() -> Self {
         describe();
         Self {
-            requests: Outcome::ALL.map(|(_, name)| counter!(REQUESTS, "outcome" => name)),
-            ended: Ended::ALL.map(|(_, name)| counter!(ENDED, "reason" => name)),
+            requests: Counters::new(REQUESTS, "outcome"),
+            ended: Counters::new(ENDED, "reason"),
             connections: gauge!("ridethrough_redfish_connections"),
             sessions: gauge!("ridethrough_redfish_sessions"),
             wrong: counter!("ridethrough_redfish_passwords_wrong_total"),
@@ -86,11 +66,11 @@ impl Meters {
     }
 
     pub(crate) fn request(&self, outcome: Outcome) {
-        self.requests[outcome as usize].increment(1);
+        self.requests.count(outcome);
     }
 
     pub(crate) fn ended(&self, why: Ended) {
-        self.ended[why as usize].increment(1);
+        self.ended.count(why);
     }
 
     pub(crate) fn connections(&self, change: f64) {
@@ -115,19 +95,4 @@ fn describe() {
     describe_gauge!("ridethrough_redfish_connections", "Connections of Redfish clients");
     describe_gauge!("ridethrough_redfish_sessions", "Sessions of Redfish clients when one last began or ended");
     describe_counter!("ridethrough_redfish_passwords_wrong_total", "Redfish logins with a wrong name or password");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_in_the_order_of_their_numbers() {
-        for (nth, (outcome, name)) in Outcome::ALL.into_iter().enumerate() {
-            assert_eq!(outcome as usize, nth, "{name}");
-        }
-        for (nth, (why, name)) in Ended::ALL.into_iter().enumerate() {
-            assert_eq!(why as usize, nth, "{name}");
-        }
-    }
 }

@@ -2,29 +2,28 @@
 
 use async_snmp::pdu::{Pdu, PduBody, PduType, StandardPduType};
 use async_snmp::{Oid, Value, VarBind};
+use ridethrough_door::counted;
 
 use crate::tree::Tree;
 
 /// What stands around the bindings of an answer at the most, without its message: type, request, error and their lengths.
 const AROUND_BINDINGS: usize = 32;
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was answered.
-    Ok,
-    /// It was answered while nothing is known of the UPS.
-    Unknown,
-    /// It would have changed something.
-    NotWritable,
-    /// Its answer does not fit.
-    TooBig,
+counted! {
+    /// What became of a request.
+    pub enum Outcome {
+        /// It was answered.
+        Ok = "ok",
+        /// It was answered while nothing is known of the UPS.
+        Unknown = "unknown",
+        /// It would have changed something.
+        NotWritable = "not_writable",
+        /// Its answer does not fit.
+        TooBig = "too_big",
+    }
 }
 
 impl Outcome {
-    pub const ALL: [(Self, &str); 4] =
-        [(Self::Ok, "ok"), (Self::Unknown, "unknown"), (Self::NotWritable, "not_writable"), (Self::TooBig, "too_big")];
-
     /// The number of the error in an answer.
     const fn status(self) -> i32 {
         match self {

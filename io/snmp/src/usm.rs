@@ -10,6 +10,7 @@ use async_snmp::pdu::{Pdu, PduBody, StandardPduType};
 use async_snmp::v3::auth::{authenticate_message, verify_message};
 use async_snmp::v3::{LocalizedKey, SaltCounter, UsmSecurityParams};
 use async_snmp::{DecodeConfig, MessageSize, Oid, Value, VarBind};
+use ridethrough_door::Counted;
 
 use crate::engine::Engine;
 use crate::limits::DATAGRAM_MAX;
@@ -27,7 +28,7 @@ pub struct Usm {
     users: HashMap<Vec<u8>, Keys>,
     salts: SaltCounter,
     /// `usmStats`, by number.
-    reported: [u32; 6],
+    reported: [u32; Report::WORDS.len()],
 }
 
 /// What somebody who is known asks.
@@ -75,7 +76,7 @@ impl Usm {
     pub fn new(engine: Engine, secrets: &Secrets) -> Option<Self> {
         let localized = secrets.localized(engine.id()).into_iter();
         let users = localized.map(|(name, keys)| (name.into_bytes(), keys)).collect();
-        Some(Self { engine, users, salts: SaltCounter::new().ok()?, reported: [0; 6] })
+        Some(Self { engine, users, salts: SaltCounter::new().ok()?, reported: [0; Report::WORDS.len()] })
     }
 
     /// Reads a message.
@@ -130,9 +131,9 @@ impl Usm {
 
     /// Says why a message is not answered. What was signed is answered signed, so that its sender can believe it (3.2, 7a).
     fn report(&mut self, outer: &Outer<'_>, report: Report, now: Instant) -> Read {
-        let count = &mut self.reported[report as usize - 1];
+        let count = &mut self.reported[report.nth()];
         *count = count.wrapping_add(1);
-        let told = VarBind::new(Oid::from_slice(&USM_STATS).child(report as u32).child(0), Value::Counter32(*count));
+        let told = VarBind::new(Oid::from_slice(&USM_STATS).child(report.number()).child(0), Value::Counter32(*count));
         let wanted = outer.raw.global_data().msg_flags().reportable;
         Read::Reported(report, wanted.then(|| self.told(outer, report, told, now)).flatten())
     }
