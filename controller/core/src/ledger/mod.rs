@@ -1,6 +1,6 @@
 //! The deterministic state that the log drives: who may draw, store or give what, until when.
 //!
-//! [`Ledger::apply`] is the only way in. It takes time from the entry, refuses what the [`envelope`]
+//! [`Ledger::apply`] is the only way in. It takes time from the entry, refuses what the [`envelope`](crate::envelope)
 //! refuses, and derives from what remains one complete order for each device. Every replica that applies the same
 //! entries has the same ledger, named by the same [`Seen`].
 
