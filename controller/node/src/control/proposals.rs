@@ -14,6 +14,9 @@ use tokio::sync::mpsc;
 const IN_FLIGHT_MAX: usize = 16;
 /// A proposal that is not committed by then counts as failed; what it would have done is planned anew.
 const DEADLINE: Duration = Duration::from_millis(500);
+/// The same of what a person asks for, which nobody plans anew: a disk that is busy, or a follower that is away for a moment, is
+/// waited for.
+const OPERATION_DEADLINE: Duration = Duration::from_secs(3);
 
 /// What a proposal was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +64,8 @@ impl Proposals {
             while let Some((about, entry)) = inbox.recv().await {
                 let (replica, outbox, control) = (Arc::clone(&replica), Arc::clone(&outbox), control.clone());
                 tokio::spawn(async move {
-                    let result = replica.propose(entry, DEADLINE).await;
+                    let deadline = if about == About::Operation { OPERATION_DEADLINE } else { DEADLINE };
+                    let result = replica.propose(entry, deadline).await;
                     // Twice as many fit as can be in flight, so nothing is ever pushed out.
                     outbox.force_push(Proposed { about, result });
                     control.unpark();
