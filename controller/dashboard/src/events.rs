@@ -1,6 +1,7 @@
 //! Server-sent events: every viewer gets the newest snapshot, at most five a second.
 //!
-//! Each new snapshot is written as JSON once, for all viewers together, and only while there are any. What waits for a
+//! Each new snapshot is written as JSON once, for all viewers together, and only while there are any. It is told as soon as it
+//! is there, which is at the end of a tick: all viewers have been told long before the next tick begins. What waits for a
 //! viewer is one frame, the newest: a slow one misses frames and costs nobody memory. One who takes nothing for long is cut
 //! off ([`patience`](crate::patience)).
 
@@ -16,15 +17,19 @@ use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use futures::stream;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::decision::DecisionView;
 use crate::snapshot::Snapshot;
 
 /// At most so many viewers at one time.
 pub const VIEWERS_MAX: usize = 256;
-/// A viewer is told no more often.
-const PERIOD: Duration = Duration::from_millis(200);
+/// A viewer is told no more often, give or take half a tick.
+const PERIOD: Duration = Duration::from_millis(150);
+/// What came too soon after the last is told by then, if nothing newer comes.
+const PERIOD_MAX: Duration = Duration::from_millis(250);
+/// How often it is looked for a new snapshot while there are viewers.
+const LOOK: Duration = Duration::from_millis(10);
 /// Where nothing new is published, so often a viewer is told that the line is good.
 const KEPT_ALIVE: Duration = Duration::from_secs(2);
 
@@ -68,36 +73,60 @@ impl Events {
 
 /// Writes what is new as often as it may be told.
 async fn feed(shown: Arc<ArcSwap<Snapshot>>, frames: watch::Sender<Frame>) {
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut writer = Writer::default();
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let (mut writer, mut pace) = (Writer::default(), Pace::default());
     loop {
-        ticks.tick().await;
-        if frames.receiver_count() > 0
-            && let Some(frame) = writer.frame(&shown.load())
+        let now = looks.tick().await;
+        if frames.receiver_count() == 0 {
+            continue;
+        }
+        let snapshot = shown.load();
+        if pace.is_due(&snapshot, now)
+            && let Some(frame) = writer.frame(&snapshot)
         {
             frames.send_replace(frame);
         }
     }
 }
 
+/// When viewers are told: at the moment at which a snapshot has come, if more snapshots come.
+#[derive(Default)]
+struct Pace {
+    seen: Option<Arc<Snapshot>>,
+    is_untold: bool,
+    told_at: Option<Instant>,
+}
+
+impl Pace {
+    fn is_due(&mut self, snapshot: &Arc<Snapshot>, now: Instant) -> bool {
+        let is_new = self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, snapshot));
+        if is_new {
+            (self.seen, self.is_untold) = (Some(Arc::clone(snapshot)), true);
+        }
+        let after = if is_new { PERIOD } else { PERIOD_MAX };
+        let is_due = self.is_untold && self.told_at.is_none_or(|told_at| now.duration_since(told_at) >= after);
+        if is_due {
+            (self.told_at, self.is_untold) = (Some(now), false);
+        }
+        is_due
+    }
+}
+
 /// Remembers what was written last.
 #[derive(Default)]
 struct Writer {
-    snapshot: Option<Arc<Snapshot>>,
     decisions: Vec<Arc<DecisionView>>,
     frame: Frame,
 }
 
 impl Writer {
-    /// The frame of this snapshot, if it is a new one.
+    /// The frame of this snapshot, if it shows anything.
     fn frame(&mut self, snapshot: &Arc<Snapshot>) -> Option<Frame> {
-        let is_old = self.snapshot.as_ref().is_some_and(|last| Arc::ptr_eq(last, snapshot));
         // Before the first is published there is nothing to show.
-        if is_old || snapshot.replica == 0 {
+        if snapshot.replica == 0 {
             return None;
         }
-        self.snapshot = Some(Arc::clone(snapshot));
         if self.frame.version == 0 || self.decisions != snapshot.decisions {
             self.decisions.clone_from(&snapshot.decisions);
             self.frame.decisions = event("decisions", &snapshot.decisions)?;
@@ -174,14 +203,37 @@ mod tests {
     fn a_snapshot_is_written_once_and_decisions_only_when_they_change() {
         let mut writer = Writer::default();
         assert!(writer.frame(&Arc::default()).is_none(), "nothing is published yet");
-        let first = snapshot(1, &["a"]);
-        let frame = writer.frame(&first).expect("new");
+        let frame = writer.frame(&snapshot(1, &["a"])).expect("new");
         assert!(frame.now.starts_with(b"event: now\ndata: {") && frame.now.ends_with(b"}\n\n"));
         assert!(String::from_utf8_lossy(&frame.decisions).contains("\"key\":\"a\""));
         assert!(!String::from_utf8_lossy(&frame.now).contains("\"key\""), "decisions go by themselves");
-        assert!(writer.frame(&first).is_none(), "told already");
         assert_eq!(writer.frame(&snapshot(2, &["a"])).expect("new").version, 1);
         assert_eq!(writer.frame(&snapshot(3, &["a", "b"])).expect("new").version, 2);
+    }
+
+    #[test]
+    fn viewers_are_told_when_a_snapshot_has_come_and_at_no_other_moment() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let mut told = Vec::new();
+        // A tick of 100 ms, which the looks at every 10 ms see 3 ms later.
+        let snapshots: Vec<_> = (0..10).map(|index| snapshot(index, &[])).collect();
+        for look in 0..100_u32 {
+            let ms = 3 + 10 * look;
+            if pace.is_due(&snapshots[usize::try_from(ms / 100).expect("small")], start + LOOK * look) {
+                told.push(ms);
+            }
+        }
+        assert_eq!(told, [3, 203, 403, 603, 803]);
+    }
+
+    #[test]
+    fn a_last_snapshot_is_told_though_it_came_too_soon() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let [first, last] = [1, 2].map(|index| snapshot(index, &[]));
+        let due: Vec<bool> = [(0, &first), (20, &last), (160, &last), (250, &last), (900, &last)]
+            .map(|(ms, snapshot)| pace.is_due(snapshot, start + Duration::from_millis(ms)))
+            .into();
+        assert_eq!(due, [true, false, false, true, false]);
     }
 
     #[test]
