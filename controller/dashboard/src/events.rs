@@ -1,7 +1,7 @@
-//! Server-sent events: every viewer gets the newest snapshot, at most five a second.
+//! Server-sent events: every viewer gets the newest snapshot, about five a second.
 //!
 //! Each new snapshot is written as JSON once, for all viewers together, and only while there are any. It is told as soon as it
-//! is there, which is at the end of a tick: all viewers have been told long before the next tick begins. What waits for a
+//! is there, which is at the end of a tick and leaves most of one to tell all viewers before the next begins. What waits for a
 //! viewer is one frame, the newest: a slow one misses frames and costs nobody memory. One who takes nothing for long is cut
 //! off ([`patience`](crate::patience)).
 
