@@ -6,6 +6,8 @@
 //!   nothing of this rack does no harm;
 //! - the factors on the distances from the median to P90 and P99, of the value and of the maximum (adaptive conformal
 //!   inference, Gibbs and Candès 2021: a miss widens, a hit narrows, so that the share of misses tends to the stated one);
+//! - where a factor has had to grow and the model's median has not earned its say, how far P99 reaches up to what the rack
+//!   drew of late: a model that knows nothing of a job may say next to no width, and then no factor on it is enough;
 //! - drift: more misses of P99 in the last minute than chance allows.
 
 use crate::mixing::{ERROR_SPAN, Mixing};
@@ -19,6 +21,9 @@ const DRIFT_OVER: u32 = 2;
 /// Shares of misses of P90 and P99 that are steered for, of the value and of the maximum. What is planned by is P99 of the
 /// maximum: it rather covers a little too much.
 const MISSES: [[f32; 2]; 2] = [[0.1, 0.01], [0.1, 0.006]];
+/// Of a maximum over more samples than these, P99 is steered to fewer: one peak that was not foreseen is missed by each of the
+/// forecasts that have it within their span, so that over twice as long misses come twice as many in a row.
+const SPAN_MAX: f32 = 30.0;
 /// How fast the factors move at the shortest horizon: by so much in the logarithm for each miss.
 const RATES: [f32; 2] = [0.03, 0.10];
 /// Misses at a long horizon come in rows, so each counts for less.
@@ -26,6 +31,13 @@ const RATE_HORIZON: f32 = 20.0;
 /// Factors stay within these. A rack that climbs misses many times in a row; without an end a bound would then stand at
 /// several limits for minutes, and no recorded trace is covered better for it.
 const FACTOR: std::ops::RangeInclusive<f32> = 0.37..=4.0;
+/// P99 may reach up to the highest of so many samples: a pause of a job is over by then, and after a job that has ended the bound
+/// does not stay up for long.
+const RECENT_SAMPLES: usize = 10;
+/// The factor at which it reaches all the way there; at 1 it does not.
+const REACHES_AT: f32 = 2.0;
+/// It does so until the model has three quarters of the say in the median, and no more once it has all of it.
+const DOUBTED: f32 = 4.0;
 /// Readings that are the same to the watt for so long are a frozen meter, if this rack's readings used to move.
 const FROZEN_SAMPLES: u16 = 90;
 /// A rack moves, if its mean change from sample to sample is above this part of its power.
@@ -160,9 +172,10 @@ impl Calibration {
     /// until they can be settled; the sample must have been observed.
     pub fn adjust(&mut self, x: f32, keep: bool, said: &mut [At]) {
         let mut least = [f32::MIN; 3];
+        let recent = self.samples.newest(RECENT_SAMPLES).iter().copied().fold(x, f32::max);
         for (horizon, at) in self.horizons.iter().zip(said) {
             let raw = at.value[0];
-            *at = horizon.adjusted(x, *at, &mut least);
+            *at = horizon.adjusted([x, recent], *at, &mut least);
             if keep {
                 // The sample was counted already: what is said now is settled after so many more.
                 let slot = horizon.first + (self.samples.count - 1) % horizon.samples;
@@ -186,6 +199,12 @@ impl Recent {
         self.span(back, back + 1)[0]
     }
 
+    /// The newest so many samples, or as many as there are.
+    fn newest(&self, most: usize) -> &[f32] {
+        let known = most.min(self.count).min(self.twice.len() / 2);
+        if known == 0 { &[] } else { self.span(0, known) }
+    }
+
     /// The samples from `from` to (not including) `to` before the newest.
     fn span(&self, from: usize, to: usize) -> &[f32] {
         let length = self.twice.len() / 2;
@@ -197,9 +216,12 @@ impl Recent {
 impl Horizon {
     fn new(samples: usize, first: usize) -> Self {
         #[allow(clippy::cast_precision_loss, reason = "a small count")]
-        let slower = 1.0 / (1.0 + samples as f32 / RATE_HORIZON);
+        let span = samples as f32;
+        let slower = 1.0 / (1.0 + span / RATE_HORIZON);
+        let mut misses = MISSES;
+        misses[1][1] *= (SPAN_MAX / span).min(1.0);
         let moved = |missed: f32| {
-            MISSES.map(|shares| [0, 1].map(|level| (RATES[level] * slower * (missed - shares[level])).exp()))
+            misses.map(|shares| [0, 1].map(|level| (RATES[level] * slower * (missed - shares[level])).exp()))
         };
         let (hit, miss) = (moved(0.0), moved(1.0));
         Self { samples, first, hit, miss, factors: [[1.0; 2]; 2], mixing: Mixing::default() }
@@ -218,18 +240,25 @@ impl Horizon {
         missed[0][1]
     }
 
-    /// `least`: the quantiles of the maximum until the horizon before, which are no higher.
-    fn adjusted(&self, x: f32, said: At, least: &mut [f32; 3]) -> At {
+    /// `x`: the present sample; `recent`: the highest of late. `least`: the quantiles of the maximum until the horizon before,
+    /// which are no higher.
+    fn adjusted(&self, [x, recent]: [f32; 2], said: At, least: &mut [f32; 3]) -> At {
         let median = self.mixing.median(x, said.value[0]).max(0.0);
         // What covers stands on the higher of the two medians: what the model knows of the worst is worth more than what it
         // knows of the middle.
         let base = median.max(said.value[0]);
         let away = |value: f32, factor: f32| base + (value - said.value[0]) * factor;
+        // Below what it drew of late a rack is often only for a moment (a job saves its state), which a model that does not know
+        // the job takes for its level. One that knows better than persistence knows this, too.
+        let doubted = (DOUBTED * (1.0 - self.mixing.share())).min(1.0);
+        let to_recent = doubted * (recent - base).max(0.0);
+        let reach = |factor: f32| to_recent * ((factor - 1.0) / (REACHES_AT - 1.0)).clamp(0.0, 1.0);
         let [[to_p90, to_p99], [to_peak_p90, to_peak_p99]] = self.factors;
         let p90 = away(said.value[1], to_p90);
-        let value = [median, p90, away(said.value[2], to_p99).max(p90)];
+        let value = [median, p90, (away(said.value[2], to_p99) + reach(to_p99)).max(p90)];
         let middle = median + said.peak[0] - said.value[0];
-        let mut peak = [middle, away(said.peak[1], to_peak_p90), away(said.peak[2], to_peak_p99)];
+        let peak_p99 = away(said.peak[2], to_peak_p99) + reach(to_peak_p99);
+        let mut peak = [middle, away(said.peak[1], to_peak_p90), peak_p99];
         let mut below = f32::MIN;
         for (level, peak) in peak.iter_mut().enumerate() {
             below = peak.max(value[level]).max(least[level]).max(below);
@@ -283,6 +312,52 @@ mod tests {
         let narrow = |_| at(0.5, 0.51, 0.53, 0.53);
         let [_, p99] = run(&mut calibration, 4_000, narrow, power);
         assert!((0.002..=0.02).contains(&p99), "P99 was missed in {p99}");
+    }
+
+    /// Draws 0.8, but for three seconds of every twelve 0.5: as a job that saves its state.
+    fn saving(second: usize) -> f32 {
+        if second % 12 < 3 { 0.5 } else { 0.8 }
+    }
+
+    #[test]
+    fn where_no_width_was_said_p99_reaches_up_to_what_was_drawn_of_late() {
+        let mut calibration = Calibration::new(&HORIZONS);
+        let persistence = |x| at(x, x + 0.001, x + 0.002, x + 0.002);
+        let [_, p99] = run(&mut calibration, 2_000, persistence, saving);
+        assert!(p99 <= 0.02, "P99 was missed in {p99}");
+        let mut all = [persistence(0.5); 3];
+        calibration.adjust(0.5, false, &mut all);
+        assert!(all.iter().all(|at| (0.8..0.82).contains(&at.value[2])), "no further than there: {all:?}");
+    }
+
+    #[test]
+    fn a_model_that_knows_the_job_is_not_widened_by_what_was_drawn_of_late() {
+        let mut calibration = Calibration::new(&HORIZONS);
+        // Which is told the truth of the next sample, and of the others the higher level.
+        let mut second = 0;
+        for _ in 0..500 {
+            calibration.observe(saving(second));
+            second += 1;
+            let mut all = HORIZONS.map(|ahead| {
+                let next = saving(second - 1 + ahead);
+                at(next, next + 0.001, next + 0.002, 0.81)
+            });
+            calibration.adjust(saving(second - 1), true, &mut all);
+            if second > 100 {
+                let next = saving(second);
+                assert!((all[0].value[2] - next).abs() < 0.003, "{second}: {all:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_long_maxima_fewer_misses_are_steered_for() {
+        let share = |samples| {
+            let horizon = Horizon::new(samples, 0);
+            let [hit, miss] = [horizon.hit, horizon.miss].map(|moved| moved[1][1].ln().abs());
+            hit / (hit + miss)
+        };
+        assert!([(5, 0.006), (30, 0.006), (60, 0.003)].iter().all(|(samples, is)| (share(*samples) - is).abs() < 1e-4));
     }
 
     #[test]

@@ -29,7 +29,8 @@ impl Mixing {
         now + self.share() * (said - now)
     }
 
-    fn share(&self) -> f32 {
+    /// The part of the median that is the model's.
+    pub fn share(&self) -> f32 {
         if self.persistence > 0.0 { (SLOPE * (PART_MAX - self.model / self.persistence)).clamp(0.0, 1.0) } else { 0.0 }
     }
 }
