@@ -8,6 +8,7 @@
 
 pub mod browser;
 pub mod debian;
+pub mod free;
 pub mod models;
 pub mod packages;
 pub mod runbooks;

@@ -1,7 +1,7 @@
 //! Bad input is answered with an error that names the file and the field, with exit status 2, and nothing is left
 //! half-started: no folder is made, no file is changed, no port stays bound, no process lives on.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::demo::cluster::DEMO_MODEL_KEY;
 use ridethrough_tests::{
-    Ended, Running, alone, contents, copy, demo_scenario, edit, first_segment, flip, folder, model_files, program,
-    read, root, run, wait_until, write, write_private,
+    Ended, Running, alone, contents, copy, demo_scenario, edit, first_segment, flip, folder, free, model_files,
+    program, read, root, run, wait_until, write, write_private,
 };
 use tempfile::TempDir;
 
@@ -36,24 +36,22 @@ struct Ports {
 }
 
 /// All three ports, taken by the test.
-struct Held(TcpListener, UdpSocket, TcpListener);
+struct Held {
+    _raft: TcpListener,
+    _dpcn: UdpSocket,
+    _http: TcpListener,
+}
 
 impl Held {
     fn on(raft: SocketAddr, dpcn: SocketAddr, http: SocketAddr) -> std::io::Result<Self> {
-        Ok(Self(TcpListener::bind(raft)?, UdpSocket::bind(dpcn)?, TcpListener::bind(http)?))
+        Ok(Self { _raft: TcpListener::bind(raft)?, _dpcn: UdpSocket::bind(dpcn)?, _http: TcpListener::bind(http)? })
     }
 }
 
 impl Ports {
     fn free() -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let held = Held::on(any, any, any).expect("loopback has free ports");
-        let address = "a bound socket has an address";
-        Self {
-            raft: held.0.local_addr().expect(address),
-            dpcn: held.1.local_addr().expect(address),
-            http: held.2.local_addr().expect(address),
-        }
+        let ((raft, _raft), (dpcn, _dpcn), (http, _http)) = (free::tcp(), free::udp(Ipv4Addr::LOCALHOST), free::tcp());
+        Self { raft, dpcn, http }
     }
 
     fn hold(self) -> std::io::Result<Held> {

@@ -3,20 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS};
-use ridethrough_fault_injection::demo::ports;
 use ridethrough_tests::stage::{DEADLINE, Play, Stage};
 use ridethrough_tests::{
-    Ended, Running, alone, copy, debian, edit, folder, read, root, run_command, wait_until, write,
+    Ended, Running, alone, copy, debian, edit, folder, free, read, root, run_command, wait_until, write,
 };
 use serde_json::Value;
-
-use crate::{redfish, snmp};
 
 /// How long a client may take that is expected to answer and end.
 const CLIENT_DEADLINE: Duration = Duration::from_secs(20);
@@ -99,11 +96,10 @@ struct Desk {
 impl Desk {
     fn new(home: &Path) -> (Self, SocketAddr) {
         // All held at once, so that no two are the same.
-        let held: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports")).collect();
-        let at = |nth: usize| held[nth].local_addr().expect("a bound socket has an address");
+        let [(prometheus, _one), (alertmanager, _two), (intake, _three)] = [(); 3].map(|()| free::tcp());
         let home = home.join("observability");
         copy(&shipped(), &home);
-        (Self { home, prometheus: at(0), alertmanager: at(1) }, at(2))
+        (Self { home, prometheus, alertmanager }, intake)
     }
 
     /// What is shipped, with this run's addresses, and a scrape every second.
@@ -159,16 +155,15 @@ fn with_every_door(home: &Path, cluster: &Cluster, listen: SocketAddr) {
         "[[signal]]\nsignal = \"workload\"\nmetric = \"node_load1\"\nkind = \"gauge\"\nserver_pattern = \"{}\"\n";
     write(&home.join("signals.toml"), mapping);
     let config = &cluster.node(3).expect("there").config;
-    let held = [(); 2].map(|()| ports::tcp().expect("loopback has free ports"));
-    let (snmp_port, _held) = ports::udp(Ipv4Addr::LOCALHOST).expect("loopback has free ports");
-    let [modbus_port, redfish_port] = held.each_ref().map(|(port, _)| *port);
+    let ((modbus, _modbus), (redfish, _redfish)) = (free::tcp(), free::tcp());
+    let (snmp, _snmp) = free::udp(Ipv4Addr::LOCALHOST);
     let folder = home.join("redfish");
-    redfish::hall::authority(&folder);
+    crate::redfish::hall::authority(&folder);
     let sections = [
         format!("[intake]\nlisten = \"{listen}\"\nmapping = \"signals.toml\"\n"),
-        format!("[modbus]\nlisten = \"127.0.0.1:{modbus_port}\"\n"),
-        redfish::hall::section(&folder, redfish_port),
-        snmp::hall::section(config, 3, snmp_port, false),
+        format!("[modbus]\nlisten = \"{modbus}\"\n"),
+        crate::redfish::hall::section(&folder, redfish.port()),
+        crate::snmp::hall::section(config, 3, snmp.port(), false),
     ];
     write(config, format!("{}\n{}", read(config), sections.join("\n")));
 }

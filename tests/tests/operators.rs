@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS};
 use ridethrough_tests::stage::{Play, Stage, verify};
-use ridethrough_tests::{Ended, alone, edit, folder, program, run, run_command};
+use ridethrough_tests::{Ended, alone, edit, folder, free, program, run, run_command};
 
 /// Users of no system: they own nothing and are in no group.
 const VIEWER: u32 = 64_001;
@@ -35,7 +35,7 @@ fn ridectl_as(user: u32, stage: &Stage, of: u16, words: &[&str]) -> Ended {
 
 /// One that nobody listens at now.
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("loopback has free ports")
+    free::tcp().0
 }
 
 #[track_caller]

@@ -3,14 +3,14 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ridethrough_fault_injection::demo::certificates;
 use ridethrough_tests::{
-    Running, alone, debian, demo_scenario, folder, program, read, wait_until, write, write_private,
+    Running, alone, debian, demo_scenario, folder, free, program, read, wait_until, write, write_private,
 };
 use tempfile::TempDir;
 
@@ -58,15 +58,14 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let any = (Ipv4Addr::LOCALHOST, 0);
         // All held at once, so that no two are the same.
-        let held: Vec<_> = (0..5).map(|_| TcpListener::bind(any).expect("loopback has free ports")).collect();
-        let udp = UdpSocket::bind(any).expect("loopback has free ports");
-        let tcp = |nth: usize| held[nth].local_addr().expect("a bound socket has an address");
+        let held = [(); 5].map(|()| free::tcp());
+        let (dpcn, _dpcn) = free::udp(Ipv4Addr::LOCALHOST);
+        let tcp = |nth: usize| held[nth].0;
         let desk = Self {
             home: folder(),
             raft: tcp(0),
-            dpcn: udp.local_addr().expect("a bound socket has an address"),
+            dpcn,
             http: tcp(1),
             intake: tcp(2),
             exporter: tcp(3),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use ridethrough_fault_injection::demo::certificates;
 use ridethrough_fault_injection::plant::World;
 use ridethrough_fault_injection::realtime::{Keyring, Orders, Plant, ReplicaId, Setup};
 use ridethrough_fault_injection::scenario::Scenario;
-use ridethrough_tests::{Running, alone, demo_scenario, folder, program, read, write, write_private};
+use ridethrough_tests::{Running, alone, demo_scenario, folder, free, program, read, write, write_private};
 use tempfile::TempDir;
 
 /// How long anything may take that is waited for: only what never comes meets it.
@@ -51,10 +51,10 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let local = Ipv4Addr::LOCALHOST;
-        let tcp = [0, 1].map(|_| TcpListener::bind((local, 0)).expect("loopback has free ports"));
-        let udp = [local, Ipv4Addr::new(127, 0, 0, 2)].map(|ip| UdpSocket::bind((ip, 0)).expect("free ports"));
-        let [raft, http] = tcp.each_ref().map(|held| held.local_addr().expect("a bound socket has an address"));
-        let dpcn = udp.each_ref().map(|held| held.local_addr().expect("a bound socket has an address"));
+        // All held at once, so that no two are the same.
+        let ([(raft, _raft), (http, _http)], udp) =
+            ([(); 2].map(|()| free::tcp()), [local, Ipv4Addr::new(127, 0, 0, 2)].map(free::udp));
+        let dpcn = udp.each_ref().map(|(address, _)| *address);
         let desk = Self { home: folder(), dpcn, http };
         write(&desk.file("site.toml"), read(&demo_scenario().join("site.toml")));
         // A replica has its own secret, which is made of the site's.

@@ -1,7 +1,7 @@
 //! The hall: three real replicas, the plant in trouble, and a desk for the operator.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use ridethrough_fault_injection::demo::cluster::REPLICAS;
 use ridethrough_tests::models::{committed, variant};
 use ridethrough_tests::runbooks::{Known, Page, Step, Where, compare, fill};
 use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{Ended, folder, programs, run, run_command};
+use ridethrough_tests::{Ended, folder, free, programs, run, run_command};
 use tempfile::TempDir;
 
 use super::paths::Paths;
@@ -52,8 +52,7 @@ impl Hall {
         let play = Play { scenario, models: Some(shelf), ..Play::default() };
         let mut stage = Stage::start_with(home.path(), &play, |cluster| setting::desk(home.path(), cluster));
         stage.play();
-        let intake =
-            TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("loopback has free ports");
+        let (intake, _) = free::tcp();
         let paths = Paths::of(home.path(), &stage.cluster, intake);
         Self { stage, known: Known::new(), home, paths, intake, begun: Instant::now(), mounted: None }
     }

@@ -1,13 +1,13 @@
 //! What has to be so before a page is played.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
-use ridethrough_tests::{edit, first_segment, flip, read, run, write, write_private};
+use ridethrough_tests::{edit, first_segment, flip, free, read, run, write, write_private};
 
 use super::hall::Hall;
 
@@ -152,7 +152,7 @@ fn the_runtime_of_n3_is_gone(hall: &mut Hall) {
 
 fn n3_listens_elsewhere(hall: &mut Hall) {
     // Held until the replica is about to bind it.
-    let other = UdpSocket::bind("127.0.0.2:0").and_then(|socket| socket.local_addr()).expect("loopback has free ports");
+    let (other, _) = free::udp(Ipv4Addr::new(127, 0, 0, 2));
     configured(hall, |file| {
         let text = read(file);
         let old = text.lines().find(|line| line.starts_with("listen_b")).expect("two networks");
