@@ -8,9 +8,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::{Cluster, REPLICAS};
-use ridethrough_fault_injection::demo::ports;
 use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{alone, debian, edit, folder, read, run, run_command, write};
+use ridethrough_tests::{alone, debian, edit, folder, free, read, run, run_command, write};
 
 /// How long `mbpoll` may take, which waits 5 s for an answer.
 const CLIENT_DEADLINE: Duration = Duration::from_secs(20);
@@ -34,11 +33,10 @@ impl Hall {
     fn open(home: &Path) -> Self {
         let mut at = Vec::new();
         let stage = Stage::start_with(home, &Play::default(), |cluster| {
-            let held: Vec<_> = cluster.nodes.iter().map(|_| ports::tcp().expect("loopback has free ports")).collect();
-            for (node, (port, _)) in cluster.nodes.iter().zip(&held) {
-                let section = format!("{}\n[modbus]\nlisten = \"127.0.0.1:{port}\"\n", read(&node.config));
-                write(&node.config, section);
-                at.push(SocketAddr::from(([127, 0, 0, 1], *port)));
+            let held: Vec<_> = cluster.nodes.iter().map(|_| free::tcp()).collect();
+            for (node, (listen, _)) in cluster.nodes.iter().zip(&held) {
+                write(&node.config, format!("{}\n[modbus]\nlisten = \"{listen}\"\n", read(&node.config)));
+                at.push(*listen);
             }
         });
         Self { stage, at }

@@ -162,8 +162,8 @@ fn with_every_door(home: &Path, cluster: &Cluster, listen: SocketAddr) {
     let sections = [
         format!("[intake]\nlisten = \"{listen}\"\nmapping = \"signals.toml\"\n"),
         format!("[modbus]\nlisten = \"{modbus}\"\n"),
-        crate::redfish::hall::section(&folder, redfish.port()),
-        crate::snmp::hall::section(config, 3, snmp.port(), false),
+        crate::redfish::hall::section(&folder, redfish),
+        crate::snmp::hall::section(config, 3, snmp, false),
     ];
     write(config, format!("{}\n{}", read(config), sections.join("\n")));
 }

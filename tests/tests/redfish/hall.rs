@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ridethrough_fault_injection::demo::ports;
 use ridethrough_tests::stage::{Play, Stage};
-use ridethrough_tests::{Ended, read, root, run, run_command, write};
+use ridethrough_tests::{Ended, free, read, root, run, run_command, write, write_private};
 use serde_json::Value;
 
 /// How long a client may take. The validator reads many resources.
@@ -33,11 +32,10 @@ impl Hall {
         let ca = authority(&folder);
         let mut at = Vec::new();
         let stage = Stage::start_with(home, &Play::default(), |cluster| {
-            let held: Vec<_> = cluster.nodes.iter().map(|_| ports::tcp().expect("loopback has free ports")).collect();
-            for (node, (port, _)) in cluster.nodes.iter().zip(&held) {
-                let section = format!("{}\n{}", read(&node.config), section(&folder, *port));
-                write(&node.config, section);
-                at.push(SocketAddr::from(([127, 0, 0, 1], *port)));
+            let held: Vec<_> = cluster.nodes.iter().map(|_| free::tcp()).collect();
+            for (node, (listen, _)) in cluster.nodes.iter().zip(&held) {
+                write(&node.config, format!("{}\n{}", read(&node.config), section(&folder, *listen)));
+                at.push(*listen);
             }
         });
         Self { stage, at, ca }
@@ -72,8 +70,7 @@ pub fn authority(folder: &Path) -> PathBuf {
     let issued = run("ridectl", &["pki", "issue", "--ca", &ca, "--address", "127.0.0.1", "--out", &out]);
     assert!(issued.code() == 0 && issued.stdout.contains("service at 127.0.0.1"), "{issued:?}");
     let users = folder.join("users");
-    write(&users, format!("[[user]]\nname = \"{USER}\"\npassword = \"{PASSWORD}\"\n"));
-    private(&users, 0o600);
+    write_private(&users, format!("[[user]]\nname = \"{USER}\"\npassword = \"{PASSWORD}\"\n"));
     folder.join("ca/ca.pem")
 }
 
@@ -83,10 +80,10 @@ pub fn private(file: &Path, mode: u32) {
 }
 
 /// The section of a configuration, with the files in that folder.
-pub fn section(folder: &Path, port: u16) -> String {
+pub fn section(folder: &Path, listen: SocketAddr) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     format!(
-        "[redfish]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"{}\"\nkey = \"{}\"\nusers = \"{}\"\n",
+        "[redfish]\nlisten = \"{listen}\"\ncertificate = \"{}\"\nkey = \"{}\"\nusers = \"{}\"\n",
         file("service-127.0.0.1.pem"),
         file("service-127.0.0.1.key"),
         file("users")

@@ -4,9 +4,8 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use ridethrough_fault_injection::demo::ports;
 use ridethrough_tests::stage::{Play, Stage, outage_without_generator};
-use ridethrough_tests::{read, write, write_private};
+use ridethrough_tests::{free, read, write, write_private};
 
 /// The passwords of the one user, and the community.
 pub const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
@@ -26,13 +25,11 @@ impl Hall {
         let mut at = Vec::new();
         let play = Play { scenario: outage_without_generator(home, 8), ..Play::default() };
         let stage = Stage::start_with(home, &play, |cluster| {
-            let loopback = Ipv4Addr::LOCALHOST;
-            let held: Vec<_> =
-                cluster.nodes.iter().map(|_| ports::udp(loopback).expect("loopback has free ports")).collect();
-            for (id, (node, (port, _))) in (1..).zip(cluster.nodes.iter().zip(&held)) {
-                let section = section(&node.config, id, *port, WITH_V2C.contains(&id));
+            let held: Vec<_> = cluster.nodes.iter().map(|_| free::udp(Ipv4Addr::LOCALHOST)).collect();
+            for (id, (node, (listen, _))) in (1..).zip(cluster.nodes.iter().zip(&held)) {
+                let section = section(&node.config, id, *listen, WITH_V2C.contains(&id));
                 write(&node.config, format!("{}\n{section}location = \"hall 1\"\n", read(&node.config)));
-                at.push(SocketAddr::from((loopback, *port)));
+                at.push(*listen);
             }
         });
         Self { stage, at }
@@ -58,10 +55,10 @@ impl Hall {
 }
 
 /// The section of a replica's configuration; the file of users lies beside it.
-pub fn section(config: &Path, id: u16, port: u16, v2c: bool) -> String {
+pub fn section(config: &Path, id: u16, listen: SocketAddr, v2c: bool) -> String {
     let users = format!("n{id}.users");
     write_private(&config.with_file_name(&users), users_file(v2c));
-    format!("[snmp]\nlisten = \"127.0.0.1:{port}\"\nusers = \"{users}\"\nv2c = {v2c}\n")
+    format!("[snmp]\nlisten = \"{listen}\"\nusers = \"{users}\"\nv2c = {v2c}\n")
 }
 
 /// The file of users, with a community or without.
