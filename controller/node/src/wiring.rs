@@ -388,11 +388,12 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
         .with_context(|| format!("cannot start the {name} runtime"))
 }
 
-/// Raft's own runtime: its threads run before ordinary ones where that is allowed, and so does the thread of the log, which
-/// one of them starts.
+/// Raft's own runtime: its thread runs before ordinary ones where that is allowed, and so does the thread of the log, which it
+/// starts. One thread, since a commit is a chain of tasks of which each wakes the next: with two, half of them wait until the
+/// other thread, and often the other core, has woken up.
 fn consensus_runtime() -> Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .thread_name("raft")
         .on_thread_start(|| {
             claim(Rank::Consensus, Urgency::Fifo, None);

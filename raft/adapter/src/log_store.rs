@@ -125,6 +125,10 @@ impl LogStore {
         let mut mark = self.mark();
         change(&mut mark);
         self.log.save_committed(encode_mark(&mark).map_err(invalid)?, |_| {});
+        self.unless_failed()
+    }
+
+    fn unless_failed(&self) -> io::Result<()> {
         self.log.failed().map_or(Ok(()), |error| Err(io::Error::other(error)))
     }
 
@@ -196,6 +200,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let bytes = encode_vote(vote).map_err(invalid)?;
+        if self.read_vote().await?.is_some_and(|kept| is_elected(kept, *vote)) {
+            self.log.note_vote(bytes, |_| {});
+            return self.unless_failed();
+        }
         written(|done| self.log.save_vote(bytes, done)).await
     }
 
@@ -230,6 +238,12 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 }
 
+/// Whether `vote` says no more than that the candidate who got the vote `kept` was elected with it. The promise is kept in
+/// either; which of the two it is decides nothing after a restart, so it need not be durable before anybody goes on.
+fn is_elected(kept: Vote, vote: Vote) -> bool {
+    vote == Vote { committed: true, ..kept } && !kept.committed
+}
+
 /// Waits until the log has carried out a request. The log calls back once for every request, so this cannot hang.
 async fn written<F>(request: F) -> Result<(), io::Error>
 where
@@ -261,7 +275,7 @@ fn indexes(range: &impl RangeBounds<u64>) -> Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leader_id::Elected;
+    use crate::leader_id::{Elected, LeaderId};
     use openraft::EntryPayload;
     use openraft::storage::RaftLogStorageExt;
     use std::time::Duration;
@@ -308,6 +322,30 @@ mod tests {
             let entries: Vec<_> = store.entries_stream(5..=3 * READ_ENTRIES).await.try_collect().await.expect("reads");
             let indexes: Vec<_> = entries.iter().map(|entry: &LogEntry| entry.log_id.index).collect();
             assert_eq!(indexes, (5..=3 * READ_ENTRIES).collect::<Vec<_>>());
+        });
+    }
+
+    #[test]
+    fn a_vote_is_durable_before_anybody_counts_on_it_and_its_election_is_only_noted() {
+        let vote = |term, node, committed| Vote { leader_id: LeaderId { term, node }, committed };
+        assert!(is_elected(vote(4, 2, false), vote(4, 2, true)));
+        for (kept, next) in [
+            (vote(4, 2, true), vote(4, 2, true)),
+            (vote(4, 2, true), vote(4, 2, false)),
+            // Nothing was promised in this term yet.
+            (vote(3, 2, false), vote(4, 2, true)),
+            (vote(4, 1, false), vote(4, 2, true)),
+            (vote(4, 2, false), vote(5, 2, false)),
+        ] {
+            assert!(!is_elected(kept, next), "{next} after {kept}");
+        }
+        run(async {
+            let dir = tempfile::tempdir().expect("a directory");
+            let mut store = open(dir.path());
+            for vote in [vote(4, 2, false), vote(4, 2, true), vote(5, 1, false)] {
+                store.save_vote(&vote).await.expect("written");
+                assert_eq!(store.read_vote().await.expect("reads"), Some(vote), "whether it is durable or not");
+            }
         });
     }
 

@@ -205,7 +205,9 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = Vec<u8>;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let bytes = encode_snapshot(&self.meta, &self.ledger.parts(), self.tree.as_ref()).map_err(io::Error::other)?;
+        let (meta, ledger, tree) = (self.meta.clone(), Arc::clone(&self.ledger), self.tree.clone());
+        let bytes =
+            aside(move || encode_snapshot(&meta, &ledger.parts(), tree.as_ref()).map_err(io::Error::other)).await?;
         keep(&self.snapshots, Current { meta: self.meta.clone(), bytes: bytes.clone() }).await?;
         Ok(Snapshot { meta: self.meta.clone(), snapshot: bytes })
     }
@@ -222,11 +224,14 @@ async fn known_tree(told: Option<Frontier>, dir: &Path, meta: &SnapshotMeta) -> 
     read.ok().flatten()
 }
 
-/// The disk may be slow, and the runtime's threads have heartbeats to send.
 async fn keep(snapshots: &Arc<SnapshotStore>, current: Current) -> Result<(), io::Error> {
     let snapshots = Arc::clone(snapshots);
-    let kept = tokio::task::spawn_blocking(move || snapshots.keep(current)).await;
-    kept.map_err(io::Error::other)?.map_err(io::Error::other)
+    aside(move || snapshots.keep(current).map_err(io::Error::other)).await
+}
+
+/// Large states take long and disks may be slow, but the runtime's thread has heartbeats to send.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

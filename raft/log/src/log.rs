@@ -149,6 +149,15 @@ impl Log {
         });
     }
 
+    /// Replaces the vote by one that may be forgotten: as [`Log::save_committed`], it need not survive a power cut before a
+    /// later request has been synced.
+    pub fn note_vote(&self, payload: Vec<u8>, done: impl FnOnce(Result<(), WriteError>) + Send + 'static) {
+        self.submit(payload.len() + QUEUED_BYTES, Durability::Written, Done::new(done), |state| {
+            check_payload(&payload)?;
+            Ok(vec![state.stage(Record::Vote { payload })])
+        });
+    }
+
     /// Replaces the committed mark. `done` is called when it is written: it survives a crash of the process at once,
     /// and a power cut once a later request has been synced.
     pub fn save_committed(&self, payload: Vec<u8>, done: impl FnOnce(Result<(), WriteError>) + Send + 'static) {

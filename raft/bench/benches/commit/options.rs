@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::report::Report;
 
 /// As in the daemon.
-const WORKERS: usize = 2;
+const WORKERS: usize = 1;
 
 /// How long a replicated, durable commit of one entry takes, and how many are made in a second.
 #[derive(Debug, Parser)]

@@ -137,11 +137,12 @@ fn what_queues_up_during_a_sync_shares_the_next_one() {
 }
 
 #[test]
-fn a_committed_mark_alone_is_not_synced() {
+fn a_committed_mark_or_a_noted_vote_alone_is_not_synced() {
     let (dir, disk) = (dir(), Faulty::default());
     let log = large(dir.path(), &disk);
     let before = disk.syncs();
     assert_eq!(wait(|done| log.save_committed(b"1".to_vec(), done)), Ok(()));
+    assert_eq!(wait(|done| log.note_vote(b"2".to_vec(), done)), Ok(()));
     assert_eq!(disk.syncs(), before);
     append(&log, entries(0..1));
     assert_eq!(disk.syncs(), before + 1);

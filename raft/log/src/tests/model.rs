@@ -11,6 +11,7 @@ enum Op {
     Append(Vec<Vec<u8>>),
     AppendWithGap,
     Vote(Vec<u8>),
+    NoteVote(Vec<u8>),
     Committed(Vec<u8>),
     /// Keeps this many of the readable entries.
     Truncate(usize),
@@ -69,6 +70,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => prop::collection::vec(payload(), 0..8).prop_map(Op::Append),
         1 => Just(Op::AppendWithGap),
         2 => payload().prop_map(Op::Vote),
+        1 => payload().prop_map(Op::NoteVote),
         2 => payload().prop_map(Op::Committed),
         2 => (0usize..20).prop_map(Op::Truncate),
         1 => Just(Op::TruncateAll),
@@ -99,6 +101,10 @@ fn step(log: &Log, model: &mut Model, op: Op) -> Result<(), TestCaseError> {
         Op::Vote(payload) => {
             model.vote = Some(payload.clone());
             log.save_vote(payload, |_| ());
+        }
+        Op::NoteVote(payload) => {
+            model.vote = Some(payload.clone());
+            log.note_vote(payload, |_| ());
         }
         Op::Committed(payload) => {
             model.committed = Some(payload.clone());
