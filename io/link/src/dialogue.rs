@@ -16,6 +16,7 @@ use crate::devices::{Devices, Places, Remote};
 use crate::message::{FromLink, ToLink};
 use crate::meters::{Meters, Nth};
 use crate::network::Network;
+use crate::outbox::BATCH;
 use crate::rings::{Rings, Stamped};
 use crate::supervision::Networks;
 use crate::words;
@@ -26,6 +27,9 @@ const JUDGED_EVERY: Millis = Millis::new(100);
 const SHOWN_EVERY: Millis = Millis::seconds(1);
 /// Devices shown in one turn, so that it stays short.
 const SHOWN_BATCH: usize = 128;
+/// So many devices are spoken to before the control thread and the sockets are listened to again: an order does not wait
+/// until all have heard.
+const DEVICES_AT_ONCE: usize = BATCH;
 
 /// Everything but the sockets.
 pub(crate) struct Dialogue {
@@ -206,10 +210,10 @@ impl Dialogue {
         }
     }
 
-    /// Hands over every frame that is due, with its places, and says when to ask next.
+    /// Hands over what is due to some devices, with its places, and says when to ask next.
     pub(crate) fn speak(&mut self, now: Instant, send: &mut impl FnMut(&[u8], Places)) -> Option<Millis> {
         let (at, devices, meters) = (self.millis(now), &mut self.devices, &self.meters);
-        self.endpoint.poll(at, &mut |outgoing: Outgoing<'_>| {
+        self.endpoint.poll_some(at, DEVICES_AT_ONCE, &mut |outgoing: Outgoing<'_>| {
             let Some((_, remote)) = devices.find(outgoing.device) else { return };
             let places = remote.places(outgoing.route);
             if places == Places::default() {

@@ -64,15 +64,21 @@ impl Worker {
             if self.has_more() || taken == TAKE_BATCH || caught_up > 0 {
                 continue;
             }
-            if now.saturating_duration_since(busy_at) < self.spin {
-                // Who does not ask the event queue must look at the sockets.
-                self.networks.iter_mut().flatten().for_each(|network| network.ready = true);
+            if deadline.is_some_and(|deadline| self.dialogue.until(deadline).is_zero()) {
+                self.look_at_sockets();
+            } else if now.saturating_duration_since(busy_at) < self.spin {
+                self.look_at_sockets();
                 std::hint::spin_loop();
             } else {
                 self.wait(deadline);
                 busy_at = Instant::now();
             }
         }
+    }
+
+    /// Who does not ask the event queue must look himself.
+    fn look_at_sockets(&mut self) {
+        self.networks.iter_mut().flatten().for_each(|network| network.ready = true);
     }
 
     fn has_more(&self) -> bool {

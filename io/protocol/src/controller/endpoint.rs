@@ -145,9 +145,21 @@ impl ControllerEndpoint {
 
     /// Gives `sink` every frame that is due at `now`, and says when to ask again, unless a datagram comes before.
     pub fn poll(&mut self, now: Millis, sink: &mut impl FnMut(Outgoing<'_>)) -> Option<Millis> {
+        self.poll_some(now, usize::MAX, sink)
+    }
+
+    /// The same for at most so many devices, so that an order that comes meanwhile need not wait until a thousand others have
+    /// heard their leader: who has an order to answer is spoken to before those who have none. While others are due, it says
+    /// to ask again at once.
+    pub fn poll_some(
+        &mut self,
+        now: Millis,
+        devices_max: usize,
+        sink: &mut impl FnMut(Outgoing<'_>),
+    ) -> Option<Millis> {
         self.clock = self.clock.max(now);
         if self.schedule.is_pressing(self.clock) {
-            self.transmit(sink);
+            self.transmit(devices_max, sink);
         }
         Some(self.schedule.next_due()).filter(|due| *due < NEVER)
     }
@@ -238,9 +250,9 @@ impl ControllerEndpoint {
         self.reschedule_all();
     }
 
-    fn transmit(&mut self, sink: &mut impl FnMut(Outgoing<'_>)) {
+    fn transmit(&mut self, devices_max: usize, sink: &mut impl FnMut(Outgoing<'_>)) {
         let (own, now, role) = (self.own, self.clock, self.present_role());
-        let due = self.schedule.take_due(now);
+        let due = self.schedule.take_due(now, devices_max);
         for &slot in &due {
             let Some(remote) = self.remotes.get_mut(slot) else { continue };
             self.unanswered += u64::from(remote.expire(now));

@@ -13,6 +13,8 @@ pub(super) struct Schedule {
     owing: usize,
     /// Places that were due when they were set, so that nobody has to look for them.
     ready: Vec<usize>,
+    /// Room for those that are taken.
+    taken: Vec<usize>,
     /// The earliest of the other deadlines, or earlier.
     next_due: Millis,
 }
@@ -24,6 +26,7 @@ impl Schedule {
             owes: vec![false; devices],
             owing: 0,
             ready: Vec::with_capacity(devices),
+            taken: Vec::with_capacity(devices),
             next_due: NEVER,
         }
     }
@@ -53,28 +56,42 @@ impl Schedule {
         !self.ready.is_empty() || self.next_due.get() <= now.get()
     }
 
-    /// The places that are due now, and perhaps some that were. All must be set anew afterwards, and the list given back.
-    pub(super) fn take_due(&mut self, now: Millis) -> Vec<usize> {
-        let mut due = std::mem::take(&mut self.ready);
+    /// At most so many of the places that are due now, and perhaps some that were; who owes an answer comes first. All must be
+    /// set anew afterwards, and the list given back.
+    pub(super) fn take_due(&mut self, now: Millis, places_max: usize) -> Vec<usize> {
         if self.next_due <= now {
-            due.clear();
-            due.extend(self.dues.iter().enumerate().filter(|(_, at)| **at <= now).map(|(slot, _)| slot));
+            self.ready.clear();
+            self.ready.extend(self.dues.iter().enumerate().filter(|(_, at)| **at <= now).map(|(slot, _)| slot));
             self.next_due = self.dues.iter().copied().filter(|at| *at > now).min().unwrap_or(NEVER);
         }
+        if self.ready.len() > places_max && self.owing > 0 {
+            self.put_owing_first();
+        }
+        let mut taken = std::mem::take(&mut self.taken);
+        taken.extend(self.ready.drain(..places_max.min(self.ready.len())));
         // So that whoever is still due when it is set again is listed again.
-        for slot in &due {
+        for slot in &taken {
             if let Some(at) = self.dues.get_mut(*slot) {
                 *at = NEVER;
             }
         }
-        due
+        taken
+    }
+
+    fn put_owing_first(&mut self) {
+        let mut front = 0;
+        for place in 0..self.ready.len() {
+            if self.ready.get(place).is_some_and(|slot| self.owes.get(*slot) == Some(&true)) {
+                self.ready.swap(front, place);
+                front += 1;
+            }
+        }
     }
 
     /// Takes the list back, for its room.
     pub(super) fn give_back(&mut self, mut list: Vec<usize>) {
         list.clear();
-        list.append(&mut self.ready);
-        self.ready = list;
+        self.taken = list;
     }
 
     /// How long to wait for an answer to something said now. With thousands of answers on their way the newest takes long
@@ -115,7 +132,7 @@ mod tests {
         assert!(!schedule.is_pressing(at(0)));
         schedule.set(1, at(7), true, at(0));
         assert!(!schedule.is_pressing(at(6)) && schedule.is_pressing(at(7)));
-        assert_eq!(schedule.take_due(at(7)), [1]);
+        assert_eq!(schedule.take_due(at(7), 9), [1]);
         schedule.set(1, at(9), true, at(7));
         assert!(!schedule.is_pressing(at(7)), "it was taken");
         assert_eq!(schedule.next_due(), at(9));
@@ -126,20 +143,30 @@ mod tests {
         let mut schedule = Schedule::new(3);
         schedule.set(1, at(5), true, at(5));
         schedule.set(1, at(5), true, at(5));
-        assert_eq!(schedule.take_due(at(5)), [1]);
+        assert_eq!(schedule.take_due(at(5), 9), [1]);
+    }
+
+    #[test]
+    fn whoever_owes_an_answer_is_taken_first() {
+        let mut schedule = Schedule::new(6);
+        (0..6).for_each(|slot| schedule.set(slot, at(5), slot >= 4, at(5)));
+        assert_eq!(schedule.take_due(at(5), 3).split_at(2).0, [4, 5]);
+        // As when an order is given to a place that waits for its beat.
+        schedule.set(3, at(5), true, at(5));
+        assert_eq!(schedule.take_due(at(5), 1), [3]);
     }
 
     #[derive(Clone, Debug)]
     enum Step {
         Set(usize, i64),
-        /// So much later, whoever is due is due again after so long.
-        Work(i64, i64),
+        /// So much later, whoever is due is due again after so long; so many are taken at a time.
+        Work(i64, i64, usize),
     }
 
     fn steps() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0_usize..12, 0_i64..120).prop_map(|(slot, due)| Step::Set(slot, due)),
-            (0_i64..30, 0_i64..40).prop_map(|(later, again)| Step::Work(later, again)),
+            (0_i64..30, 1_i64..40, 1_usize..14).prop_map(|(later, again, most)| Step::Work(later, again, most)),
         ]
     }
 
@@ -154,7 +181,7 @@ mod tests {
                         schedule.set(slot, at(due), false, at(now));
                         plain[slot] = at(due);
                     }
-                    Step::Work(later, again) => {
+                    Step::Work(later, again, most) => {
                         now += later;
                         let due = |plain: &[Millis]| -> BTreeSet<usize> {
                             (0..12).filter(|slot| plain[*slot] <= at(now)).collect()
@@ -162,17 +189,20 @@ mod tests {
                         let earliest = plain.iter().copied().min().unwrap_or(NEVER);
                         prop_assert!(schedule.next_due() <= earliest);
                         prop_assert!(schedule.is_pressing(at(now)) || due(&plain).is_empty());
-                        let taken = if schedule.is_pressing(at(now)) { schedule.take_due(at(now)) } else { Vec::new() };
-                        let mut still_due: Vec<usize> = taken.clone();
-                        still_due.retain(|slot| plain[*slot] <= at(now));
-                        let expected = due(&plain);
-                        prop_assert_eq!(still_due.into_iter().collect::<BTreeSet<_>>(), expected);
-                        for slot in &taken {
-                            let next = if plain[*slot] <= at(now) { at(now + again) } else { plain[*slot] };
-                            schedule.set(*slot, next, false, at(now));
-                            plain[*slot] = next;
+                        let (expected, mut spoken_to) = (due(&plain), BTreeSet::new());
+                        while schedule.is_pressing(at(now)) {
+                            let taken = schedule.take_due(at(now), most);
+                            prop_assert!(taken.len() <= most);
+                            for slot in &taken {
+                                if plain[*slot] <= at(now) {
+                                    prop_assert!(spoken_to.insert(*slot), "nobody is spoken to twice");
+                                    plain[*slot] = at(now + again);
+                                }
+                                schedule.set(*slot, plain[*slot], false, at(now));
+                            }
+                            schedule.give_back(taken);
                         }
-                        schedule.give_back(taken);
+                        prop_assert_eq!(spoken_to, expected);
                     }
                 }
             }

@@ -9,7 +9,7 @@ use ridethrough_core::units::Millis;
 
 use super::support::*;
 use crate::controller::{LeadRefused, SubmitRefused};
-use crate::{ControllerEndpoint, Event, Header, Kind, Lan, Leadership, Outgoing};
+use crate::{ControllerEndpoint, Event, Handled, Header, Kind, Lan, Leadership, Outgoing};
 
 const LEAVE: Leadership = Leadership { term: 4, lease: Millis::new(500), valid_for: Millis::seconds(60) };
 
@@ -60,6 +60,30 @@ fn an_order_is_repeated_until_it_is_void() {
     controller.take_in(&order(5, 4), 4, ms(1_000), ms(0)).expect("it may be sent");
     assert_eq!(order_times(&mut controller, 3_000), [0, 5, 15, 35, 75, 155, 315, 515, 715, 915]);
     assert_eq!(controller.unanswered(), 1);
+}
+
+#[test]
+fn an_order_does_not_wait_until_all_have_heard_their_leader() {
+    let mut controller = controller(R1, 1);
+    let (mut first, mut last) = (Field::new(OTHER_DEVICE), Field::new(DEVICE));
+    let greeting = first.telemetry(R1, 0);
+    assert_eq!(controller.observe(&greeting, Lan::A, ms(0)), Some(Event::Greeting { device: OTHER_DEVICE }));
+    let offers = due(&mut controller, 0);
+    assert!(offers.iter().any(|offer| first.handle(offer, 0) == Handled::Opened(R1)));
+    // A reading that is none of its kind; it is heard all the same.
+    controller.observe(&first.telemetry(R1, 0), Lan::A, ms(0));
+    introduce(&mut controller, R1, &mut last, 0);
+    controller.lead(LEAVE, ms(1)).expect("it may lead");
+    controller.take_in(&order(5, 4), 4, ms(1_000), ms(1)).expect("it may be sent");
+    let mut one_at_a_time = || {
+        let mut said = Vec::new();
+        let next = controller.poll_some(ms(1), 1, &mut |outgoing| said.push((outgoing.device, outgoing.kind)));
+        (said, next)
+    };
+    assert_eq!(one_at_a_time(), (vec![(DEVICE, Kind::Beat), (DEVICE, Kind::Order)], Some(ms(1))));
+    let (said, next) = one_at_a_time();
+    assert_eq!(said, [(OTHER_DEVICE, Kind::Beat)]);
+    assert!(next > Some(ms(1)), "all have heard");
 }
 
 #[test]
