@@ -186,7 +186,7 @@ impl Replica {
         let peers_min = self.links.election_min().unwrap_or(own_min);
         let stopped = self.outlet.stopped().map(ToString::to_string);
         let (lease, forgotten) = (peers_min.min(own_min), self.voting.is_forgotten());
-        let beside = Beside { lease, ceded_term: self.ceded_term(), forgotten, stopped };
+        let beside = Beside { lease, acks: self.links.acks(), ceded_term: self.ceded_term(), forgotten, stopped };
         Status::of(&self.raft.metrics().borrow_watched(), beside)
     }
 

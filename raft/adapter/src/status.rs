@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use openraft::{RaftMetrics, ServerState};
 use ridethrough_core::device::ReplicaId;
 
+use crate::peer::acks::Acks;
 use crate::type_config::{TypeConfig, replica};
 
 /// Part of a replica in its cluster.
@@ -68,10 +69,12 @@ pub struct Peer {
 }
 
 /// What the metrics do not know.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Beside {
+#[derive(Debug)]
+pub(crate) struct Beside<'a> {
     /// How long followers refuse other candidates after they have acknowledged this leader.
     pub(crate) lease: Duration,
+    /// What they have acknowledged.
+    pub(crate) acks: &'a Acks,
     /// The term in which this replica has handed leadership over.
     pub(crate) ceded_term: Option<u64>,
     pub(crate) forgotten: bool,
@@ -79,11 +82,13 @@ pub(crate) struct Beside {
 }
 
 impl Status {
-    pub(crate) fn of(metrics: &RaftMetrics<TypeConfig>, beside: Beside) -> Self {
+    pub(crate) fn of(metrics: &RaftMetrics<TypeConfig>, beside: Beside<'_>) -> Self {
         let stopped = beside.stopped.or_else(|| metrics.running_state.as_ref().err().map(ToString::to_string));
         let role = if stopped.is_some() { Role::Stopped } else { role(metrics.state) };
         let leads = role == Role::Leader;
-        let acked = metrics.last_quorum_acked.filter(|_| leads).and_then(|at| moment(at.into_inner()));
+        // No later than openraft says, which knows best who follows whom, and than peers have said.
+        let by_openraft = metrics.last_quorum_acked.filter(|_| leads).and_then(|at| moment(at.into_inner()));
+        let acked = by_openraft.min(acked_by_peers(metrics, beside.acks));
         let ceded = beside.ceded_term == Some(metrics.current_term);
         Self {
             role,
@@ -100,6 +105,11 @@ impl Status {
             stopped,
         }
     }
+}
+
+fn acked_by_peers(metrics: &RaftMetrics<TypeConfig>, acks: &Acks) -> Option<Instant> {
+    let voters = metrics.membership_config.membership().get_joint_config();
+    acks.majority(metrics.id, metrics.current_term, voters, Instant::now())
 }
 
 /// A moment of openraft's clock on the standard one. Reading the standard clock first can only make it too early.

@@ -4,9 +4,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Cluster, PATIENCE, SECOND, found, idle};
+use common::{Cluster, PATIENCE, SECOND, entry, found, idle};
 use ridethrough_core::device::ReplicaId;
-use ridethrough_raft::{HandoverRefusal, Replica};
+use ridethrough_raft::{HandoverRefusal, Replica, Role};
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
@@ -102,4 +102,56 @@ fn a_peer_that_fails_in_that_very_moment_costs_an_ordinary_election() {
         assert!(next != to && cluster.replicas[&next].status().term > term, "{after:?}: {:?}", cluster.statuses());
         cluster.propose(idle()).await;
     });
+}
+
+/// Commits so many entries, 64 at a time.
+async fn fill(replica: &Replica, by: u16, entries: usize) {
+    for _ in 0..entries.div_ceil(64) {
+        let seen = replica.ledger().seen();
+        let proposals = (0..64).map(|_| replica.propose(entry(by, seen, idle()), PATIENCE));
+        futures::future::try_join_all(proposals).await.expect("committed");
+    }
+}
+
+/// Until the peer leads, has applied all of its log and is confirmed.
+async fn ready(replica: &Replica) {
+    let is_ready = || {
+        let status = replica.status();
+        status.role == Role::Leader && status.applied_index == status.last_index && status.leadership_until.is_some()
+    };
+    while !is_ready() {
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+}
+
+/// `cargo test --release -p ridethrough-raft --test handover by_hand -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, for a quiet machine"]
+fn by_hand_how_long_a_handover_takes_with_a_long_log() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let measured = async {
+        let (cluster, _) = founded().await;
+        for entries in [100, 3_000, 15_000] {
+            let leader = cluster.leader().await;
+            fill(&cluster.replicas[&leader], leader, entries).await;
+            let mut micros = Vec::new();
+            for _ in 0..40 {
+                let old = cluster.leader().await;
+                let (replica, to) = (&cluster.replicas[&old], old % 3 + 1);
+                settled(replica, to, Result::is_ok).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let ceded = replica.cede(ReplicaId(to)).expect("nothing is against it");
+                let began = Instant::now();
+                let (after, ()) = tokio::join!(replica.hand_over(ceded, SECOND), ready(&cluster.replicas[&to]));
+                micros.push(began.elapsed().as_micros());
+                after.expect("elected");
+            }
+            micros.sort_unstable();
+            println!("{entries} more entries: p50 {} us, p90 {} us, max {} us", micros[20], micros[36], micros[39]);
+        }
+    };
+    let runtime = runtime.expect("a runtime");
+    let measured = async { tokio::time::timeout(6 * PATIENCE, measured).await.expect("in time") };
+    // On the runtime's own thread, where Raft is, too.
+    runtime.block_on(runtime.spawn(measured)).expect("no panic");
 }

@@ -1,7 +1,7 @@
 //! openraft's network: turns its requests into calls over the links.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use openraft::OptionalSend;
@@ -65,13 +65,26 @@ impl Client {
     }
 
     async fn append(&self, request: AppendRequest) -> Result<AppendAnswer, RpcError> {
+        let (term, sent) = (request.vote.leader_id.term, Instant::now());
         match self.call(&Request::Append(request), RPCTypes::AppendEntries, APPEND_DEADLINE).await? {
-            Answer::Append(answer) => Ok(answer),
+            Answer::Append(answer) => {
+                match answer {
+                    AppendEntriesResponse::HigherVote(_) => {}
+                    AppendEntriesResponse::Conflict => self.links.electors().forget(self.target),
+                    AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => {
+                        self.links.acks().note(self.target, term, sent);
+                    }
+                }
+                Ok(answer)
+            }
             _ => Err(mismatched()),
         }
     }
 
     async fn append_one(&self, request: AppendRequest) -> Appended {
+        if let Some(held) = self.links.electors().has(self.target, &request) {
+            return Ok(Ok(Some(held)));
+        }
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
         Ok(match self.append(request).await? {
@@ -131,8 +144,11 @@ impl RaftNetworkV2<TypeConfig> for Client {
     }
 
     async fn vote(&mut self, request: VoteRequest, option: RPCOption) -> Result<VoteAnswer, RpcError> {
-        match self.call(&Request::Vote(request), RPCTypes::Vote, option.hard_ttl()).await? {
-            Answer::Vote(answer) => Ok(answer),
+        match self.call(&Request::Vote(request.clone()), RPCTypes::Vote, option.hard_ttl()).await? {
+            Answer::Vote(answer) => {
+                self.links.electors().note(self.target, &request, &answer);
+                Ok(answer)
+            }
             _ => Err(mismatched()),
         }
     }

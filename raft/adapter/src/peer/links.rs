@@ -8,6 +8,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
+use super::acks::Acks;
+use super::electors::Electors;
 use super::link::{CallError, Link, Route};
 use super::tls::PeerTls;
 use super::watch::watch;
@@ -25,6 +27,8 @@ struct Shared {
     tls: PeerTls,
     vacancy: Arc<Vacancy>,
     ways: ArcSwap<BTreeMap<u64, Arc<Way>>>,
+    acks: Acks,
+    electors: Electors,
 }
 
 /// The way to one peer. It ends when it is dropped.
@@ -43,12 +47,23 @@ impl Drop for Way {
 impl Links {
     /// Without a way to anybody yet.
     pub(crate) fn new(cluster: [u8; 16], own: u64, tls: PeerTls, vacancy: Arc<Vacancy>) -> Self {
-        Self { shared: Arc::new(Shared { cluster, own, tls, vacancy, ways: ArcSwap::default() }) }
+        let (ways, acks, electors) = (ArcSwap::default(), Acks::default(), Electors::default());
+        Self { shared: Arc::new(Shared { cluster, own, tls, vacancy, ways, acks, electors }) }
     }
 
     /// This replica's number.
     pub(crate) fn own(&self) -> u64 {
         self.shared.own
+    }
+
+    /// When peers last acknowledged this replica as their leader.
+    pub(crate) fn acks(&self) -> &Acks {
+        &self.shared.acks
+    }
+
+    /// What peers had when they voted for this replica.
+    pub(crate) fn electors(&self) -> &Electors {
+        &self.shared.electors
     }
 
     /// Keeps up a way to each of these members but this replica itself, and to nobody else. One task at a time may call it.

@@ -10,8 +10,10 @@
 //! wants to reach; a replica of another cluster, or the wrong one, is refused with the reason. Requests are numbered, so many can be under way. Nothing waits without a deadline: a peer
 //! that is silent is given up and called again, because TCP alone would wait for seconds after a partition has healed.
 
+pub(crate) mod acks;
 pub(crate) mod client;
 pub(crate) mod doorman;
+pub(crate) mod electors;
 pub(crate) mod expiry;
 pub(crate) mod frame;
 pub(crate) mod link;
