@@ -161,7 +161,7 @@ impl ControllerEndpoint {
         if self.schedule.is_pressing(self.clock) {
             self.transmit(devices_max, sink);
         }
-        Some(self.schedule.next_due()).filter(|due| *due < NEVER)
+        Some(self.schedule.next_due().max(self.clock)).filter(|due| *due < NEVER)
     }
 
     /// How many devices were heard lately, in a session with this life of the replica.

@@ -1,5 +1,7 @@
 //! When each device is due, and how many owe an answer.
 
+use std::collections::VecDeque;
+
 use ridethrough_core::units::Millis;
 
 use super::remote::NEVER;
@@ -11,8 +13,9 @@ pub(super) struct Schedule {
     /// Whether an order or an endorsement is outstanding.
     owes: Vec<bool>,
     owing: usize,
-    /// Places that were due when they were set, so that nobody has to look for them.
-    ready: Vec<usize>,
+    /// Places that were due when they were set, so that nobody has to look for them; those that owe an answer by themselves.
+    ready: VecDeque<usize>,
+    ready_owing: VecDeque<usize>,
     /// Room for those that are taken.
     taken: Vec<usize>,
     /// The earliest of the other deadlines, or earlier.
@@ -25,7 +28,8 @@ impl Schedule {
             dues: vec![NEVER; devices],
             owes: vec![false; devices],
             owing: 0,
-            ready: Vec::with_capacity(devices),
+            ready: VecDeque::with_capacity(devices),
+            ready_owing: VecDeque::with_capacity(devices),
             taken: Vec::with_capacity(devices),
             next_due: NEVER,
         }
@@ -33,13 +37,14 @@ impl Schedule {
 
     pub(super) fn set(&mut self, slot: usize, due: Millis, owes: bool, now: Millis) {
         let (Some(at), Some(before)) = (self.dues.get_mut(slot), self.owes.get_mut(slot)) else { return };
-        // What was due already is on the list, or will be found when the deadline is looked for.
-        let newly_ready = due <= now && *at > now;
+        // What was due already is on a list, or will be found when the deadline is looked for; but perhaps on the other list.
+        let newly_ready = due <= now && (*at > now || (owes && !*before));
         *at = due;
         self.owing = self.owing + usize::from(owes) - usize::from(*before);
         *before = owes;
-        if newly_ready && self.ready.len() < self.ready.capacity() {
-            self.ready.push(slot);
+        let list = if owes { &mut self.ready_owing } else { &mut self.ready };
+        if newly_ready && list.len() < self.dues.len() {
+            list.push_back(slot);
         } else {
             self.next_due = self.next_due.min(due);
         }
@@ -47,43 +52,49 @@ impl Schedule {
 
     /// When somebody is due, or earlier; never too late.
     pub(super) fn next_due(&self) -> Millis {
-        let ready = self.ready.iter().filter_map(|slot| self.dues.get(*slot)).min();
-        ready.map_or(self.next_due, |due| self.next_due.min(*due))
+        if self.is_ready() { Millis::ZERO } else { self.next_due }
     }
 
     /// Whether somebody is due now, or might be.
-    pub(super) const fn is_pressing(&self, now: Millis) -> bool {
-        !self.ready.is_empty() || self.next_due.get() <= now.get()
+    pub(super) fn is_pressing(&self, now: Millis) -> bool {
+        self.is_ready() || self.next_due <= now
     }
 
-    /// At most so many of the places that are due now, and perhaps some that were; who owes an answer comes first. All must be
-    /// set anew afterwards, and the list given back.
+    fn is_ready(&self) -> bool {
+        !self.ready.is_empty() || !self.ready_owing.is_empty()
+    }
+
+    /// At most so many of the places that are due now; who owes an answer comes first. All must be set anew afterwards, and the
+    /// list given back.
     pub(super) fn take_due(&mut self, now: Millis, places_max: usize) -> Vec<usize> {
         if self.next_due <= now {
-            self.ready.clear();
-            self.ready.extend(self.dues.iter().enumerate().filter(|(_, at)| **at <= now).map(|(slot, _)| slot));
-            self.next_due = self.dues.iter().copied().filter(|at| *at > now).min().unwrap_or(NEVER);
-        }
-        if self.ready.len() > places_max && self.owing > 0 {
-            self.put_owing_first();
+            self.look_for_due(now);
         }
         let mut taken = std::mem::take(&mut self.taken);
-        taken.extend(self.ready.drain(..places_max.min(self.ready.len())));
-        // So that whoever is still due when it is set again is listed again.
-        for slot in &taken {
-            if let Some(at) = self.dues.get_mut(*slot) {
-                *at = NEVER;
+        for list in [&mut self.ready_owing, &mut self.ready] {
+            while taken.len() < places_max
+                && let Some(slot) = list.pop_front()
+            {
+                // Some are on both lists, or have been set to a later time since.
+                if let Some(at) = self.dues.get_mut(slot).filter(|at| **at <= now) {
+                    // So that whoever is still due when it is set again is listed again.
+                    *at = NEVER;
+                    taken.push(slot);
+                }
             }
         }
         taken
     }
 
-    fn put_owing_first(&mut self) {
-        let mut front = 0;
-        for place in 0..self.ready.len() {
-            if self.ready.get(place).is_some_and(|slot| self.owes.get(*slot) == Some(&true)) {
-                self.ready.swap(front, place);
-                front += 1;
+    fn look_for_due(&mut self, now: Millis) {
+        self.ready.clear();
+        self.ready_owing.clear();
+        self.next_due = NEVER;
+        for (slot, (&due, &owes)) in self.dues.iter().zip(&self.owes).enumerate() {
+            match (due <= now, owes) {
+                (true, true) => self.ready_owing.push_back(slot),
+                (true, false) => self.ready.push_back(slot),
+                (false, _) => self.next_due = self.next_due.min(due),
             }
         }
     }
@@ -150,9 +161,10 @@ mod tests {
     fn whoever_owes_an_answer_is_taken_first() {
         let mut schedule = Schedule::new(6);
         (0..6).for_each(|slot| schedule.set(slot, at(5), slot >= 4, at(5)));
-        assert_eq!(schedule.take_due(at(5), 3).split_at(2).0, [4, 5]);
+        assert_eq!(schedule.take_due(at(5), 3), [4, 5, 0]);
         // As when an order is given to a place that waits for its beat.
         schedule.set(3, at(5), true, at(5));
+        schedule.give_back(Vec::with_capacity(6));
         assert_eq!(schedule.take_due(at(5), 1), [3]);
     }
 
