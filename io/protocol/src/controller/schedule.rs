@@ -157,6 +157,35 @@ mod tests {
         assert_eq!(schedule.take_due(at(5), 9), [1]);
     }
 
+    /// Who is listed, without an order and with one, and whether the others must be looked through.
+    fn listed(schedule: &Schedule, now: i64) -> (Vec<usize>, Vec<usize>, bool) {
+        let list = |of: &VecDeque<usize>| of.iter().copied().collect();
+        (list(&schedule.ready), list(&schedule.ready_owing), schedule.next_due <= at(now))
+    }
+
+    #[test]
+    fn whoever_becomes_due_is_listed_once_and_not_looked_for() {
+        let mut schedule = Schedule::new(3);
+        schedule.set(1, at(5), false, at(5));
+        assert_eq!(listed(&schedule, 5), (vec![1], vec![], false));
+        schedule.set(2, at(5), true, at(5));
+        assert_eq!(listed(&schedule, 5), (vec![1], vec![2], false));
+        schedule.set(1, at(5), true, at(5));
+        assert_eq!(listed(&schedule, 5), (vec![1], vec![2, 1], false), "an order is given to who waits for its beat");
+        schedule.set(1, at(5), true, at(5));
+        schedule.set(2, at(5), false, at(5));
+        assert_eq!(listed(&schedule, 5), (vec![1], vec![2, 1], true), "they are due already");
+    }
+
+    #[test]
+    fn a_list_that_is_full_is_looked_through() {
+        let mut schedule = Schedule::new(1);
+        for due in [5, 9, 5] {
+            schedule.set(0, at(due), false, at(5));
+        }
+        assert_eq!(listed(&schedule, 5), (vec![0], vec![], true));
+    }
+
     #[test]
     fn whoever_owes_an_answer_is_taken_first() {
         let mut schedule = Schedule::new(6);
@@ -202,7 +231,10 @@ mod tests {
                         prop_assert!(schedule.next_due() <= earliest);
                         prop_assert!(schedule.is_pressing(at(now)) || due(&plain).is_empty());
                         let (expected, mut spoken_to) = (due(&plain), BTreeSet::new());
+                        let mut turns = 0;
                         while schedule.is_pressing(at(now)) {
+                            turns += 1;
+                            prop_assert!(turns <= 40, "it ends");
                             let taken = schedule.take_due(at(now), most);
                             prop_assert!(taken.len() <= most);
                             for slot in &taken {
