@@ -88,7 +88,7 @@ impl Status {
         let leads = role == Role::Leader;
         // No later than openraft says, which knows best who follows whom, and than peers have said.
         let by_openraft = metrics.last_quorum_acked.filter(|_| leads).and_then(|at| moment(at.into_inner()));
-        let acked = by_openraft.min(acked_by_peers(metrics, beside.acks));
+        let acked = by_openraft.and_then(|at| Some(at.min(acked_by_peers(metrics, beside.acks)?)));
         let ceded = beside.ceded_term == Some(metrics.current_term);
         Self {
             role,

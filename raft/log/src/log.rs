@@ -143,28 +143,19 @@ impl Log {
 
     /// Replaces the vote; `done` is called when it is durable.
     pub fn save_vote(&self, payload: Vec<u8>, done: impl FnOnce(Result<(), WriteError>) + Send + 'static) {
-        self.submit(payload.len() + QUEUED_BYTES, Durability::Synced, Done::new(done), |state| {
-            check_payload(&payload)?;
-            Ok(vec![state.stage(Record::Vote { payload })])
-        });
+        self.replace(payload, Durability::Synced, Done::new(done), |payload| Record::Vote { payload });
     }
 
     /// Replaces the vote by one that may be forgotten: as [`Log::save_committed`], it need not survive a power cut before a
     /// later request has been synced.
     pub fn note_vote(&self, payload: Vec<u8>, done: impl FnOnce(Result<(), WriteError>) + Send + 'static) {
-        self.submit(payload.len() + QUEUED_BYTES, Durability::Written, Done::new(done), |state| {
-            check_payload(&payload)?;
-            Ok(vec![state.stage(Record::Vote { payload })])
-        });
+        self.replace(payload, Durability::Written, Done::new(done), |payload| Record::Vote { payload });
     }
 
     /// Replaces the committed mark. `done` is called when it is written: it survives a crash of the process at once,
     /// and a power cut once a later request has been synced.
     pub fn save_committed(&self, payload: Vec<u8>, done: impl FnOnce(Result<(), WriteError>) + Send + 'static) {
-        self.submit(payload.len() + QUEUED_BYTES, Durability::Written, Done::new(done), |state| {
-            check_payload(&payload)?;
-            Ok(vec![state.stage(Record::Committed { payload })])
-        });
+        self.replace(payload, Durability::Written, Done::new(done), |payload| Record::Committed { payload });
     }
 
     /// Drops every entry after `index`, or all entries with `None`; `done` is called when that is durable.
@@ -216,6 +207,14 @@ impl Log {
         let thread = thread::Builder::new().name("raft-log-io".into()).spawn(move || worker.run());
         let worker = thread.map_err(io_error(&dir, Operation::StartThread))?;
         Ok(Self { inner: Arc::new(Inner { shared, dir, requests: Some(sender), worker: Some(worker) }) })
+    }
+
+    /// Queues a record that takes the place of the last of its kind.
+    fn replace(&self, payload: Vec<u8>, durability: Durability, done: Done, record: impl FnOnce(Vec<u8>) -> Record) {
+        self.submit(payload.len() + QUEUED_BYTES, durability, done, |state| {
+            check_payload(&payload)?;
+            Ok(vec![state.stage(record(payload))])
+        });
     }
 
     /// Queues what `prepare` makes of the request. State and queue change under one lock, so their order is the same.

@@ -68,16 +68,21 @@ impl Client {
         let (term, sent) = (request.vote.leader_id.term, Instant::now());
         match self.call(&Request::Append(request), RPCTypes::AppendEntries, APPEND_DEADLINE).await? {
             Answer::Append(answer) => {
-                match answer {
-                    AppendEntriesResponse::HigherVote(_) => {}
-                    AppendEntriesResponse::Conflict => self.links.electors().forget(self.target),
-                    AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => {
-                        self.links.acks().note(self.target, term, sent);
-                    }
-                }
+                self.learn(&answer, term, sent);
                 Ok(answer)
             }
             _ => Err(mismatched()),
+        }
+    }
+
+    /// What the follower's answer to what was sent then says of the follower.
+    fn learn(&self, answer: &AppendAnswer, term: u64, sent: Instant) {
+        match answer {
+            AppendEntriesResponse::HigherVote(_) => {}
+            AppendEntriesResponse::Conflict => self.links.electors().forget(self.target),
+            AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => {
+                self.links.acks().note(self.target, term, sent);
+            }
         }
     }
 

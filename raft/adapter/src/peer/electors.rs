@@ -32,9 +32,10 @@ impl Electors {
 
     /// The last of these entries that the peer is known to have, if it has any of them.
     pub(crate) fn has(&self, peer: u64, request: &AppendRequest) -> Option<LogId> {
-        // Heartbeats and most appends, without a lock.
-        let first = request.entries.first()?.log_id;
-        let last = self.lock().get(&peer).filter(|(leader, _)| *leader == request.vote.leader_id)?.1;
+        let leader = request.vote.leader_id;
+        // What a leader has made itself nobody had when it was elected: no lock is taken for a heartbeat or a commit.
+        let first = request.entries.first().filter(|entry| entry.log_id.leader_id.term < leader.term)?.log_id;
+        let last = self.lock().get(&peer).filter(|(elected, _)| *elected == leader)?.1;
         let held = last.index.checked_sub(first.index).map(|more| usize::try_from(more).unwrap_or(usize::MAX))?;
         Some(request.entries.get(held).or(request.entries.last())?.log_id)
     }
