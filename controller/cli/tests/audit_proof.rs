@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use ridethrough_raft::LogSize;
 use ridethrough_raft::audit_tree::leaves::read_leaves;
 use ridethrough_witness::{Checkpoint, checkpoint, tree};
 use tempfile::TempDir;
 
-use self::replicas::{dir, key};
+use self::replicas::{copy_all, dir, key};
 use self::segment::{Record, place, rewrite};
 
 /// An entry in the second whole tile, and one that is in none.
@@ -27,23 +28,10 @@ static ORIGINAL: OnceLock<TempDir> = OnceLock::new();
 
 /// A copy of the folders for one test.
 fn copied() -> TempDir {
-    let original = ORIGINAL.get_or_init(replicas::make);
+    let original = ORIGINAL.get_or_init(|| replicas::make(LogSize::default(), false));
     let copy = tempfile::tempdir().expect("a folder");
     copy_all(original.path(), copy.path());
     copy
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("room");
-    for item in fs::read_dir(from).expect("listed") {
-        let path = item.expect("listed").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy_all(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("copied");
-        }
-    }
 }
 
 fn witnesses() -> Vec<String> {

@@ -6,6 +6,7 @@ mod forecast;
 mod http;
 mod intake;
 mod keys;
+mod log;
 mod modbus;
 mod nut;
 mod peer_tls;
@@ -25,6 +26,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Fault;
 use ridethrough_pki::cluster_id;
 use ridethrough_protocol::Orders;
+use ridethrough_raft::LogSize;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -35,6 +37,7 @@ pub use self::http::HttpConfig;
 use self::http::RawHttp;
 pub use self::intake::IntakeConfig;
 use self::intake::RawIntake;
+use self::log::RawLog;
 pub use self::modbus::ModbusConfig;
 use self::modbus::RawModbus;
 pub use self::nut::NutConfig;
@@ -81,6 +84,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Within which an election begins when the leader falls silent. Disjoint between replicas.
     pub election: Range<Duration>,
+    /// In what portions the log is kept.
+    pub log: LogSize,
     /// Where field devices send telemetry on the first network.
     pub dpcn_listen: SocketAddr,
     /// The same on the second, where there is one.
@@ -121,6 +126,8 @@ struct RawConfig {
     site: PathBuf,
     data_dir: PathBuf,
     raft: RawRaft,
+    #[serde(default)]
+    log: RawLog,
     #[serde(default)]
     peer: Vec<RawPeer>,
     peer_tls: Option<RawPeerTls>,
@@ -198,6 +205,7 @@ impl Checker<'_> {
             peer_tls: self.peer_tls(raw.peer_tls.as_ref(), cluster)?,
             heartbeat: self.heartbeat(&raw.raft)?,
             election: self.election(&raw.raft)?,
+            log: self.log(&raw.log)?,
             dpcn_listen: raw.dpcn.listen,
             dpcn_listen_b: raw.dpcn.listen_b,
             dpcn_core: raw.dpcn.core,

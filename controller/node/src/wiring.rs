@@ -375,6 +375,7 @@ fn replica_config(config: &Config, site: &Arc<Site>, tls: PeerTls) -> ReplicaCon
         heartbeat: config.heartbeat,
         election: config.election.clone(),
         site: Arc::clone(site),
+        log: config.log,
         witness: None,
     }
 }

@@ -12,7 +12,7 @@ use ridethrough_raft_log::reader::{LogReader, Position as Place, Record};
 use crate::codec::CodecError;
 use crate::codec::entry::decode_entry;
 use crate::codec::vote::decode_mark;
-use crate::replica::LOG_DIR;
+use crate::retention::log_reader;
 use crate::type_config::{Proposal, position};
 
 /// What one replica's log says.
@@ -106,13 +106,11 @@ impl AuditLog {
 
 /// Reads the log of the replica whose directory is `dir`, or that lies in `dir` itself.
 pub fn read_log(dir: &Path) -> Result<AuditLog, AuditReadError> {
-    let below = dir.join(LOG_DIR);
-    let dir = if below.is_dir() { below.as_path() } else { dir };
-    let reader = LogReader::open(dir).map_err(AuditReadError::Read)?;
+    let reader = log_reader(dir).map_err(AuditReadError::Read)?;
     let cluster = reader.cluster();
     let committed_index = committed_index(reader)?;
     // Read again rather than gathered in one pass: the reader knows how truncations work.
-    let entries = LogReader::open(dir).and_then(LogReader::surviving_entries).map_err(AuditReadError::Read)?;
+    let entries = log_reader(dir).and_then(LogReader::surviving_entries).map_err(AuditReadError::Read)?;
     let entries = entries.into_iter().map(|(index, payload, place)| {
         let (file, offset) = (place.file, place.offset);
         let understood = understand(index, &payload);

@@ -11,12 +11,12 @@ use ridethrough_raft_log::reader::{LogReader, Record};
 use ridethrough_witness::{Hash, hash};
 
 use crate::audit_read::{AuditContent, AuditReadError, EntryFault, mark, understand};
-use crate::replica::LOG_DIR;
+use crate::retention::log_reader;
 
 /// What the first pass found.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// Where the segments lie.
+    /// The replica's directory, or where the segments lie.
     dir: PathBuf,
     /// The cluster whose log it is.
     pub cluster: [u8; 16],
@@ -46,12 +46,10 @@ pub struct StreamedEntry {
 
 /// Reads through the log of the replica whose directory is `dir`, or that lies in `dir` itself.
 pub fn survey(dir: &Path) -> Result<Survey, AuditReadError> {
-    let below = dir.join(LOG_DIR);
-    let dir = if below.is_dir() { below } else { dir.to_path_buf() };
-    let reader = LogReader::open(&dir).map_err(AuditReadError::Read)?;
+    let reader = log_reader(dir).map_err(AuditReadError::Read)?;
     let mut found = Survey {
         cluster: reader.cluster(),
-        dir,
+        dir: dir.to_path_buf(),
         committed_index: None,
         first_index: None,
         last_index: None,
@@ -82,7 +80,7 @@ pub fn survey(dir: &Path) -> Result<Survey, AuditReadError> {
 impl Survey {
     /// The entries in force, in order of their index.
     pub fn entries(&self) -> Result<Entries<'_>, AuditReadError> {
-        let reader = LogReader::open(&self.dir).map_err(AuditReadError::Read)?;
+        let reader = log_reader(&self.dir).map_err(AuditReadError::Read)?;
         Ok(Entries { survey: self, reader, last: None, ended: false })
     }
 }
@@ -135,9 +133,8 @@ impl Iterator for Entries<'_> {
 
 /// One entry as the log holds it; none when no entry in force has this index.
 pub fn stored_entry(dir: &Path, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
-    let below = dir.join(LOG_DIR);
     let mut found = None;
-    for record in LogReader::open(if below.is_dir() { below.as_path() } else { dir })? {
+    for record in log_reader(dir)? {
         match record?.1 {
             Record::Entry { index: at, payload } if at == index => found = Some(payload),
             Record::TruncateAfter { index: kept } if kept.is_none_or(|kept| kept < index) => found = None,

@@ -17,6 +17,7 @@
 //! | [`audit_read`] | a replica's log for an auditor, offline |
 //! | [`audit_stream`] | the same, entry by entry and however long it is |
 //! | [`audit_tree`] | a Merkle tree over the log, signed checkpoints of it, and their verification |
+//! | [`retention`] | segments that are copied away and removed, and the archive they are read from |
 //! | [`contents`] | what a replica's folder holds, and a log that goes on above what devices obeyed: for backups |
 //! | [`codec`] | the bytes that are stored and sent, with versions and golden tests |
 //! | `fixture` | logs for tests of whatever reads them; only with that feature |
@@ -43,6 +44,7 @@ pub mod members;
 mod membership;
 mod peer;
 pub mod replica;
+pub mod retention;
 mod snapshot;
 mod state_machine;
 pub mod status;
@@ -59,7 +61,7 @@ pub use members::{Changed, MembersRefusal};
 pub use peer::person::PersonTls;
 pub use peer::probe::{ProbeError, Prober};
 pub use peer::tls::{PeerPems, PeerTls, TlsError};
-pub use replica::{Replica, ReplicaConfig};
+pub use replica::{LogSize, Replica, ReplicaConfig};
 pub use state_machine::Notify;
 pub use status::{Peer, Role, Status};
 pub use type_config::Response;

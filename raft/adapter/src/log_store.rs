@@ -45,8 +45,12 @@ pub(crate) struct Found {
 
 impl LogStore {
     /// Opens the log in `dir`, or makes it.
-    pub(crate) fn open<S: Storage>(dir: &Path, cluster: [u8; 16], storage: S) -> Result<(Self, Found), StartError> {
-        let segment_bytes = ridethrough_raft_log::SEGMENT_BYTES_DEFAULT;
+    pub(crate) fn open<S: Storage>(
+        dir: &Path,
+        cluster: [u8; 16],
+        segment_bytes: u64,
+        storage: S,
+    ) -> Result<(Self, Found), StartError> {
         let config = LogConfig { dir: dir.to_path_buf(), cluster, segment_bytes };
         let log = Log::open_with(config, storage).map_err(StartError::Log)?;
         let state = log.state();
@@ -285,7 +289,9 @@ mod tests {
     }
 
     fn open(dir: &Path) -> LogStore {
-        LogStore::open(dir, [1; 16], ridethrough_raft_log::Disk).expect("opens").0
+        LogStore::open(dir, [1; 16], ridethrough_raft_log::SEGMENT_BYTES_DEFAULT, ridethrough_raft_log::Disk)
+            .expect("opens")
+            .0
     }
 
     async fn append(store: &mut LogStore, indexes: Range<u64>) {

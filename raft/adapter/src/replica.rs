@@ -16,7 +16,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::Site;
 use ridethrough_pki::PeerName;
-use ridethrough_raft_log::{Disk, Storage};
+use ridethrough_raft_log::{Disk, SEGMENT_BYTES_DEFAULT, Storage};
 use ridethrough_witness::SigningKey;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -45,8 +45,6 @@ use crate::type_config::{PeerAddress, Proposal, Response, TypeConfig, replica};
 use crate::vacancy::Vacancy;
 use crate::voting::Voting;
 
-/// So many entries lie between two snapshots, and so many stay readable behind one.
-const SNAPSHOT_ENTRIES: u64 = 20_000;
 /// Most entries in one append request.
 const APPEND_ENTRIES_MAX: u64 = 256;
 /// Most calls that wait for openraft's task.
@@ -87,8 +85,25 @@ pub struct ReplicaConfig {
     pub election: Range<Duration>,
     /// The site that the ledger is about.
     pub site: Arc<Site>,
+    /// How long its segments are, and how often it takes a snapshot.
+    pub log: LogSize,
     /// What it signs checkpoints of its log with, into `audit/` below its directory; without it, none are signed.
     pub witness: Option<Arc<SigningKey>>,
+}
+
+/// In what portions a log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSize {
+    /// Where a segment ends, in bytes.
+    pub segment_bytes: u64,
+    /// So many entries lie between two snapshots, and so many stay readable behind one.
+    pub snapshot_entries: u64,
+}
+
+impl Default for LogSize {
+    fn default() -> Self {
+        Self { segment_bytes: SEGMENT_BYTES_DEFAULT, snapshot_entries: 20_000 }
+    }
 }
 
 /// A running replica. Dropping it stops it without waiting; [`Replica::stop`] waits.
@@ -253,7 +268,7 @@ impl Replica {
         self.wait(deadline, |status, own_term| status.role == Role::Leader && own_term).await
     }
 
-    /// Takes a snapshot now and hides the entries behind it, as happens by itself every 20,000 entries. The segments
+    /// Takes a snapshot now and hides the entries behind it, as happens by itself every so many entries. The segments
     /// keep them for the audit. Waits until it is done, but no longer than `deadline`; returns whether it is.
     pub async fn compact(&self, deadline: Duration) -> bool {
         let Some(applied) = self.status().applied_index else { return false };
@@ -406,6 +421,7 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
     if heartbeat == 0 || start <= heartbeat || end <= start || end > 60_000 {
         return Err(refuse("expected heartbeat < election.start < election.end <= 60 s, all in whole milliseconds"));
     }
+    let snapshot_entries = config.log.snapshot_entries;
     let raft = Config {
         cluster_name: format!("{:032x}", u128::from_be_bytes(config.cluster)),
         heartbeat_interval: heartbeat,
@@ -414,9 +430,9 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, StartError> {
         install_snapshot_timeout: 10_000,
         max_payload_entries: APPEND_ENTRIES_MAX,
         max_append_entries: Some(APPEND_ENTRIES_MAX),
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_ENTRIES),
-        max_in_snapshot_log_to_keep: SNAPSHOT_ENTRIES,
-        replication_lag_threshold: 3 * SNAPSHOT_ENTRIES,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_entries),
+        max_in_snapshot_log_to_keep: snapshot_entries,
+        replication_lag_threshold: snapshot_entries.saturating_mul(3),
         api_channel_size: Some(QUEUE_MAX),
         notification_channel_size: Some(QUEUE_MAX),
         state_machine_channel_size: Some(QUEUE_MAX),
@@ -451,7 +467,8 @@ async fn open<S: Storage>(
 ) -> Result<(LogStore, Found, Arc<SnapshotStore>), StartError> {
     let config = config.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let (store, found) = LogStore::open(&config.dir.join(LOG_DIR), config.cluster, storage)?;
+        let (store, found) =
+            LogStore::open(&config.dir.join(LOG_DIR), config.cluster, config.log.segment_bytes, storage)?;
         let snapshots = SnapshotStore::open(&config.dir.join(SNAPSHOT_DIR), config.cluster, &config.site);
         Ok((store, found, snapshots.map_err(StartError::Snapshot)?))
     });

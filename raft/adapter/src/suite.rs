@@ -27,7 +27,13 @@ impl StoreBuilder<TypeConfig, AnyBeginning, StateMachine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, AnyBeginning, StateMachine), StorageError<TypeConfig>> {
         let dir = tempfile::tempdir().expect("a directory");
         let site = Arc::new(Site::parse("site.toml", SITE).expect("a site"));
-        let (log, _) = LogStore::open(&dir.path().join("log"), [1; 16], ridethrough_raft_log::Disk).expect("opens");
+        let (log, _) = LogStore::open(
+            &dir.path().join("log"),
+            [1; 16],
+            ridethrough_raft_log::SEGMENT_BYTES_DEFAULT,
+            ridethrough_raft_log::Disk,
+        )
+        .expect("opens");
         let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
         let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
         let beginning = Beginning { site, snapshots, outlet, tree: Tree::new(None), dir: dir.path().to_path_buf() };

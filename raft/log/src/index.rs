@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 pub const ENTRIES_MAX: usize = 8 << 20;
 
 /// Maps entry indexes to places in segments.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     purged: Option<u64>,
     slots: VecDeque<Slot>,

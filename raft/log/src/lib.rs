@@ -9,13 +9,14 @@
 //!     └──────────────── callbacks, in order ◄─────────── one sync       spare-1.tmp (the next one, zero-filled)
 //! ```
 //!
-//! - **Segments are never deleted by this crate.** The audit needs the whole history, so a purge is a record like any
-//!   other and only hides entries from [`Log::read`]. Moving old segments to an archive is an operator's decision, and
-//!   a log that misses its first segment does not open.
+//! - **A log deletes none of its segments.** The audit needs the whole history, so a purge is a record like any other and
+//!   only hides entries from [`Log::read`]. Whoever has copied segments away may remove them ([`retention`]), which
+//!   leaves a file that stands for them; a log that misses a segment without one does not open.
 //! - **A failed write or sync is never retried.** The log stops for good and says why.
 //! - **A torn tail is cut, damage is refused.** [`Log::open`] cuts an unfinished write at the end, whichever of its
 //!   sectors the disk has stored; anything else that is wrong stops it, and then it has modified nothing.
 
+mod base;
 mod cache;
 mod error;
 mod fetch;
@@ -25,6 +26,7 @@ mod log;
 pub mod reader;
 mod record;
 mod recover;
+pub mod retention;
 mod scan;
 mod segment;
 mod shared;

@@ -1,11 +1,13 @@
 //! Read-only access for auditors: every record that was ever written, in order.
 //!
 //! Works on a copied directory and while a replica is running; takes no lock and changes nothing. It sees the segments
-//! that were there when it was opened.
+//! that were there when it was opened. Where segments were removed ([`crate::retention`]) and no archive is named that has
+//! them, it begins with the purge, the vote and the mark that stand for them.
 
 use crate::error::ReadError;
+use crate::format::HEADER_BYTES;
 use crate::walk::Walk;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::iter::FusedIterator;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,17 +44,33 @@ pub struct LogReader {
     dir: PathBuf,
     walk: Walk,
     cluster: [u8; 16],
+    /// What stands for segments that are not there, and is still to be told.
+    base: VecDeque<(Position, Record)>,
     ended: bool,
 }
 
 impl LogReader {
     /// Opens the log in `dir`. Fails when it holds no segment or when the first one cannot be read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, ReadError> {
-        let dir = dir.as_ref().to_path_buf();
-        let mut walk = Walk::new(&dir, None)?;
+        Self::over(dir.as_ref(), None)
+    }
+
+    /// Like [`LogReader::open`], with those segments from `archive` that `dir` no longer has. Fails when some are in
+    /// neither.
+    pub fn open_with_archive(dir: impl AsRef<Path>, archive: &Path) -> Result<Self, ReadError> {
+        Self::over(dir.as_ref(), Some(archive))
+    }
+
+    fn over(dir: &Path, archive: Option<&Path>) -> Result<Self, ReadError> {
+        let dir = dir.to_path_buf();
+        let mut walk = Walk::new(&dir, archive, None)?;
         walk.start()?;
+        let file: Arc<Path> = walk.base_file().into();
+        let before = Position { file, offset: HEADER_BYTES as u64, sequence: walk.next_sequence() - 1 };
+        let told = walk.base().into_iter().flat_map(|base| base.records.iter().cloned());
+        let base = told.map(|record| (before.clone(), record)).collect();
         match walk.cluster() {
-            Some(cluster) => Ok(Self { dir, walk, cluster, ended: false }),
+            Some(cluster) => Ok(Self { dir, walk, cluster, base, ended: false }),
             None => Err(ReadError::NoSegments { dir }),
         }
     }
@@ -104,6 +122,9 @@ impl Iterator for LogReader {
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
+        }
+        if let Some(told) = self.base.pop_front() {
+            return Some(Ok(told));
         }
         let next = self.walk.next().map(|found| {
             found.map(|(place, frame)| {

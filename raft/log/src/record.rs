@@ -55,6 +55,11 @@ impl Record {
 }
 
 impl RecordRef<'_> {
+    /// Of an entry.
+    pub(crate) fn entry_index(self) -> Option<u64> {
+        if let RecordRef::Entry { index, .. } = self { Some(index) } else { None }
+    }
+
     pub(crate) fn to_owned(self) -> Record {
         match self {
             Self::Entry { index, payload } => Record::Entry { index, payload: payload.to_vec() },

@@ -1,5 +1,6 @@
 //! Rebuilds the state of a log from its segments; reads only.
 
+use crate::base::Base;
 use crate::error::{ReadError, Reason};
 use crate::format::Frame;
 use crate::index::{ENTRIES_MAX, Slot};
@@ -17,8 +18,8 @@ pub(crate) struct Recovered {
 
 /// Reads every segment of `dir` and verifies everything in it.
 pub(crate) fn recover(dir: &Path, cluster: [u8; 16]) -> Result<Recovered, ReadError> {
-    let mut walk = Walk::new(dir, Some(cluster))?;
-    let mut state = State::default();
+    let mut walk = Walk::new(dir, None, Some(cluster))?;
+    let mut state = begin(&walk);
     while let Some((place, frame)) = walk.next()? {
         apply(&mut state, &place, &frame)?;
     }
@@ -27,7 +28,34 @@ pub(crate) fn recover(dir: &Path, cluster: [u8; 16]) -> Result<Recovered, ReadEr
     Ok(Recovered { state, tail: walk.into_current() })
 }
 
-fn apply(state: &mut State, place: &Place<'_>, frame: &Frame<'_>) -> Result<(), ReadError> {
+/// The state of the log in `dir` before the record `until`, if `base` stood for all segments before its own.
+pub(crate) fn recover_from(dir: &Path, base: Base, until: u64) -> Result<State, ReadError> {
+    let mut walk = Walk::behind(dir, Some(base), None)?;
+    let mut state = begin(&walk);
+    while walk.next_sequence() < until
+        && let Some((place, frame)) = walk.next()?
+    {
+        apply(&mut state, &place, &frame)?;
+    }
+    state.next_sequence = walk.next_sequence();
+    Ok(state)
+}
+
+/// What a walk begins with: nothing, or what its base says.
+pub(crate) fn begin(walk: &Walk) -> State {
+    let mut state = State::default();
+    for record in walk.base().iter().flat_map(|base| &base.records) {
+        match record.as_ref() {
+            RecordRef::Purge { index } => state.index.purge_to(index),
+            RecordRef::Vote { payload } => state.vote = Some(payload.to_vec()),
+            RecordRef::Committed { payload } => state.committed = Some(payload.to_vec()),
+            RecordRef::Entry { .. } | RecordRef::TruncateAfter { .. } => {}
+        }
+    }
+    state
+}
+
+pub(crate) fn apply(state: &mut State, place: &Place<'_>, frame: &Frame<'_>) -> Result<(), ReadError> {
     match frame.record {
         RecordRef::Entry { index, payload } => {
             let expected = state.index.next();

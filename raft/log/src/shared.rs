@@ -113,6 +113,13 @@ impl Shared {
 }
 
 impl State {
+    /// Whether this is the same log as another, as both were read from the disk.
+    pub(crate) fn holds_alike(&self, other: &Self) -> bool {
+        let (same_marks, same_end) =
+            (self.vote == other.vote && self.committed == other.committed, self.next_sequence == other.next_sequence);
+        same_marks && same_end && self.index == other.index
+    }
+
     pub(crate) fn queue(&mut self, bytes: usize) {
         self.pending.requests += 1;
         self.pending.bytes += bytes;

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ridethrough_fault_injection::demo::cluster::REPLICAS;
-use ridethrough_tests::{edit, first_segment, flip, free, read, run, write, write_private};
+use ridethrough_tests::{edit, first_segment, flip, folder, free, read, run, write, write_private};
 
 use super::hall::Hall;
 
@@ -46,6 +46,7 @@ pub const PAGES: &[(&str, Situation)] = &[
     ("rolling-upgrade.md", Hall::all_well),
     ("audit-review.md", Hall::all_well),
     ("audit-export.md", Hall::all_well),
+    ("audit-retention.md", the_log_of_n3_is_long),
     ("replica-refuses-to-start.md", the_log_of_n3_is_damaged),
     ("replace-a-replica.md", n3_is_lost),
     ("no-quorum.md", two_are_killed),
@@ -58,6 +59,8 @@ pub const PAGES: &[(&str, Situation)] = &[
 pub const SLOW: &[(&str, Situation)] =
     &[("transfer-disputed.md", n1_is_misled), ("disk-full.md", the_disk_of_n3_is_full)];
 
+/// Portions that a log of some minutes fills several of, as one of years fills the usual ones.
+const SMALL: &str = "\n[log]\nsegment_kib = 4\nsnapshot_entries = 100\n";
 /// What fills the disk.
 const FILLER: &str = "core.4711";
 /// Room for two segments of the log, and little else.
@@ -188,6 +191,20 @@ fn restarted(hall: &mut Hall, meanwhile: impl FnOnce(&mut Hall)) {
     meanwhile(hall);
     hall.stage.cluster.start(3).expect("it starts");
     hall.all_well();
+}
+
+/// Longer than the replica itself needs it, and signed.
+fn the_log_of_n3_is_long(hall: &mut Hall) {
+    configured(hall, |file| write(file, read(file) + SMALL));
+    let (data, tried) = (hall.stage.data(3), folder());
+    let archive = tried.path().join("n3").display().to_string();
+    let witness = hall.stage.cluster.nodes[2].witness.to_string();
+    hall.stage.wait_for("segments that n3 needs no more, under a checkpoint", |_| {
+        let archived = run("ridectl", &["audit", "archive", "--data-dir", &data, "--to", &archive]);
+        let paths = ["audit", "prune", "--data-dir", &data, "--archive", &archive];
+        let could = run("ridectl", &[&paths[..], &["--witness", &witness, "--keep", "1", "--dry-run"]].concat());
+        (archived.code() == 0 && could.stdout.contains("log       entries before")).then_some(())
+    });
 }
 
 fn the_log_of_n3_is_damaged(hall: &mut Hall) {

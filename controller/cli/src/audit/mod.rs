@@ -16,6 +16,7 @@ mod log;
 pub mod open;
 mod proof;
 mod records;
+mod retention;
 mod show;
 mod tree;
 mod verify;
@@ -31,6 +32,7 @@ use ridethrough_witness::WitnessKey;
 use self::export::Format;
 use self::filter::Filter;
 use self::log::Order;
+use self::retention::Prune;
 use crate::output::Output;
 
 /// The log to review.
@@ -141,6 +143,19 @@ pub enum Command {
         #[arg(long, value_name = "VKEY", num_args = 1.., required = true)]
         witness: Vec<WitnessKey>,
     },
+    /// Copy what is sealed of a replica's log, with the checkpoints of it, into an archive, which every command reads as it
+    /// reads a replica's folder. Say it again to bring the archive up to date; what is there is compared.
+    Archive {
+        /// The replica's data folder; it may be running.
+        #[arg(long, value_name = "DIR", env = "RIDETHROUGH_DATA_DIR")]
+        data_dir: PathBuf,
+        /// The archive's folder, one for each replica; made when it is not there.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Remove from a replica's folder the oldest segments of its log, where the replica needs them no more, an archive holds
+    /// them byte for byte and witnesses have signed them. The folder then leads to the archive, and is read with it.
+    Prune(Prune),
     /// Draw a key that a replica signs checkpoints with, into a new file that only its owner can read: what `audit.key`
     /// names. Prints its public half.
     Keygen {
@@ -178,6 +193,8 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
         Command::Compare { checkpoints, dir, witness } => compare::run(dir, checkpoints, witness, output),
         Command::Prove { index, dir, out } => proof::prove(*index, dir, out, output),
         Command::Check { file, witness } => proof::check(file, witness, output),
+        Command::Archive { data_dir, to } => retention::archive(data_dir, to, output),
+        Command::Prune(wanted) => retention::prune(wanted, output),
         Command::Keygen { name, file } => keygen::run(name, file, output),
         Command::Explain { id, source } => explain::run(&open::open(source)?, &wanted(id)?, output),
     }

@@ -8,6 +8,7 @@ use ridethrough_core::audit::{Replay, replay};
 use ridethrough_core::command::{Entry, Position};
 use ridethrough_core::site::{RackId, Site};
 use ridethrough_raft::audit_read::{AuditContent, AuditEntry, AuditLog, read_log};
+use ridethrough_raft::retention::ARCHIVE;
 
 use super::Source;
 use super::words::names::rack_id;
@@ -79,8 +80,10 @@ pub(super) fn check_begins(dir: &Path, first_index: Option<u64>) -> Result<()> {
     match first_index.filter(|first| *first > 1) {
         None => Ok(()),
         Some(first) => bail!(
-            "{}: the log begins at entry {first}: this replica was restored from a snapshot; name one with the whole log",
-            dir.display()
+            "{}: the log begins at entry {first}: this replica was filled by a snapshot, or its older segments were removed; \
+             name one with the whole log, or let {} lead to the archive",
+            dir.display(),
+            dir.join(ARCHIVE).display()
         ),
     }
 }

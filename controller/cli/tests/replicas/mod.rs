@@ -11,7 +11,8 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
 use ridethrough_pki::{Authority, Validity};
-use ridethrough_raft::{PeerPems, PeerTls, Replica, ReplicaConfig};
+use ridethrough_raft::retention::prunable;
+use ridethrough_raft::{LogSize, PeerPems, PeerTls, Replica, ReplicaConfig};
 use ridethrough_witness::SigningKey;
 use tempfile::TempDir;
 
@@ -27,15 +28,29 @@ pub fn key(id: u16) -> Arc<SigningKey> {
     Arc::new(SigningKey::new(&format!("ridethrough/test/n{id}"), [seed; 32]).expect("a good name"))
 }
 
-/// The folders `n1` to `n3`, as the replicas left them.
-pub fn make() -> TempDir {
+/// The folders `n1` to `n3`, as the replicas left them: with logs in such portions, and behind a snapshot where that is wanted.
+pub fn make(log: LogSize, compact: bool) -> TempDir {
     let root = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(write(root.path()));
+    runtime.expect("a runtime").block_on(write(root.path(), log, compact));
     for id in 1..=3 {
         std::fs::write(dir(root.path(), id).join("site.toml"), SITE).expect("room");
     }
     root
+}
+
+/// A copy of a folder with all that is below it.
+pub fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("room");
+    for item in std::fs::read_dir(from).expect("listed") {
+        let path = item.expect("listed").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_all(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("copied");
+        }
+    }
 }
 
 /// The folder of a replica.
@@ -43,12 +58,13 @@ pub fn dir(root: &Path, id: u16) -> PathBuf {
     root.join(format!("n{id}"))
 }
 
-async fn write(root: &Path) {
+async fn write(root: &Path, log: LogSize, compact: bool) {
     let site = Arc::new(Site::parse("site.toml", SITE).expect("the test's site"));
     let mut replicas = Vec::new();
     let authority = Authority::found(CLUSTER, Validity::days(2)).expect("founded");
     for id in 1..=3 {
-        replicas.push(Replica::start(config(root, id, &site, &authority), Box::new(|| {})).await.expect("starts"));
+        let config = ReplicaConfig { log, ..config(root, id, &site, &authority) };
+        replicas.push(Replica::start(config, Box::new(|| {})).await.expect("starts"));
     }
     commit(&replicas, Command::Found(Founding { cluster: CLUSTER, site_hash: site.hash })).await;
     for _ in 0..PLANS {
@@ -60,7 +76,14 @@ async fn write(root: &Path) {
         assert!(began.elapsed() < PATIENCE, "not every replica has applied all");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    for replica in replicas {
+    for (id, replica) in (1..).zip(replicas) {
+        if compact {
+            assert!(replica.compact(PATIENCE).await, "no snapshot was taken");
+            // What is to be purged is on its way when that returns.
+            while prunable(&dir(root, id)).expect("a log").is_empty() && began.elapsed() < PATIENCE {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         replica.stop().await;
     }
 }
@@ -108,6 +131,7 @@ fn config(root: &Path, id: u16, site: &Arc<Site>, authority: &Authority) -> Repl
         heartbeat: Duration::from_millis(20),
         election: start..start + Duration::from_millis(40),
         site: Arc::clone(site),
+        log: LogSize::default(),
         witness: Some(key(id)),
         tls: identity(authority, id),
     }

@@ -231,6 +231,18 @@ fn telemetry_is_recorded_beside_the_log_unless_the_file_says_otherwise() {
 }
 
 #[test]
+fn a_log_is_kept_in_the_portions_that_are_told() {
+    let kept = |section: &str| load(&format!("{GOOD}{section}")).map(|config| config.log);
+    assert_eq!(kept("").expect("good"), LogSize::default());
+    let told = kept("[log]\nsegment_kib = 4\nsnapshot_entries = 100\n").expect("good");
+    assert_eq!(told, LogSize { segment_bytes: 4_096, snapshot_entries: 100 });
+    let refused = kept("[log]\nsegment_kib = 3\n").expect_err("too small");
+    assert!(refused.contains("log.segment_kib: 3, expected 4 to 65536"), "{refused}");
+    let refused = kept("[log]\nsnapshot_entries = 99\n").expect_err("too often");
+    assert!(refused.contains("log.snapshot_entries: 99, expected 100 to 1000000"), "{refused}");
+}
+
+#[test]
 fn replicas_speak_nothing_but_tls() {
     let whole = load(GOOD).expect("good").peer_tls;
     assert!(whole.ca.ends_with("ca.pem") && whole.ca.is_absolute() && whole.revoked.is_none());

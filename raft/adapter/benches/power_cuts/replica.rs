@@ -12,7 +12,7 @@ use ridethrough_core::command::{Command, Entry, Stamp};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::units::Millis;
 use ridethrough_pki::Issued;
-use ridethrough_raft::{Replica, ReplicaConfig, Role};
+use ridethrough_raft::{LogSize, Replica, ReplicaConfig, Role};
 
 use crate::common::{BRISK, CALM, CLUSTER, SECOND, found, identity, idle, site};
 use crate::dice::Dice;
@@ -88,6 +88,7 @@ impl Life {
             heartbeat: BRISK.heartbeat,
             election: start..start + CALM.width,
             site: site(),
+            log: LogSize::default(),
             witness: None,
         })
     }

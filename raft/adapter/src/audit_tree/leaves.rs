@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use ridethrough_raft_log::ReadError;
-use ridethrough_raft_log::reader::{LogReader, Record};
+use ridethrough_raft_log::reader::Record;
 use ridethrough_witness::{Frontier, Hash, hash};
 
-use crate::replica::LOG_DIR;
+use crate::retention::log_reader;
 
 /// The leaves of the entries that a log holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,7 @@ pub struct Leaves {
 /// Reads the leaves of the log of the replica whose directory is `dir`, or that lies in `dir` itself. Holds 40 bytes for
 /// each entry.
 pub fn read_leaves(dir: &Path) -> Result<Leaves, ReadError> {
-    let below = dir.join(LOG_DIR);
-    let reader = LogReader::open(if below.is_dir() { below.as_path() } else { dir })?;
+    let reader = log_reader(dir)?;
     let mut leaves = Leaves { cluster: reader.cluster(), hashes: Vec::new(), caught_up: Vec::new() };
     for record in reader {
         match record?.1 {

@@ -14,7 +14,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
 use ridethrough_pki::{Authority, Issued, Validity};
-use ridethrough_raft::{PeerPems, PeerTls, ProposeError, Replica, ReplicaConfig, Response, Role, StartError};
+use ridethrough_raft::{LogSize, PeerPems, PeerTls, ProposeError, Replica, ReplicaConfig, Response, Role, StartError};
 use ridethrough_witness::SigningKey;
 use tempfile::TempDir;
 
@@ -132,6 +132,7 @@ impl Cluster {
             heartbeat: self.pace.heartbeat,
             election: start..start + self.pace.width,
             site: site(),
+            log: LogSize::default(),
             witness: Some(key(id)),
         }
     }

@@ -13,7 +13,7 @@ use ridethrough_core::command::{Command, Entry, Founding, Plan, Stamp};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::Millis;
-use ridethrough_raft::{PeerPems, PeerTls, Replica, ReplicaConfig, Role};
+use ridethrough_raft::{LogSize, PeerPems, PeerTls, Replica, ReplicaConfig, Role};
 use ridethrough_witness::SigningKey;
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,7 @@ async fn start(setup: Setup) -> Result<Replica> {
         heartbeat: Duration::from_millis(50),
         election: first..first + Duration::from_millis(150),
         site: site()?,
+        log: LogSize::default(),
         witness,
     };
     Ok(Replica::start(config, Box::new(|| {})).await?)

@@ -7,5 +7,6 @@ mod operations;
 mod power_cut;
 mod reading;
 mod refusals;
+mod retention;
 mod support;
 mod versions;

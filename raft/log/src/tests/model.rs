@@ -1,10 +1,12 @@
 //! Random operations with random reopening, against a model in memory.
 
-use super::support::{all, config, dir, open, wait};
+use super::support::{all, archive, config, dir, open, wait};
 use crate::reader::LogReader;
-use crate::{Log, LogEntry, WriteError};
+use crate::retention;
+use crate::{Log, LogEntry, ReadError, WriteError};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -18,6 +20,8 @@ enum Op {
     TruncateAll,
     /// Purges this many more, possibly beyond the last.
     Purge(u64),
+    /// Archives what is sealed, and removes so many segments if they are needed no more.
+    Prune(usize),
     Reopen,
 }
 
@@ -47,21 +51,38 @@ proptest! {
 
     #[test]
     fn the_log_behaves_like_its_model(ops in prop::collection::vec(op(), 1..60)) {
-        let dir = dir();
+        let (dir, archived) = (dir(), dir());
         let (mut log, mut model) = (Some(open(dir.path())), Model::default());
         for op in ops {
-            if let Op::Reopen = op {
-                log = None;
+            match op {
+                Op::Reopen => log = None,
+                Op::Prune(count) => prune(dir.path(), archived.path(), count)?,
+                _ => {}
             }
             let log = log.get_or_insert_with(|| Log::open(config(dir.path())).expect("the log opens"));
             step(log, &mut model, op)?;
             compare(log, &model)?;
         }
         drop(log);
-        let survivors = LogReader::open(dir.path()).and_then(LogReader::surviving_entries).expect("reads");
-        let survivors: BTreeMap<_, _> = survivors.into_iter().map(|(index, payload, _)| (index, payload)).collect();
-        prop_assert_eq!(survivors, model.history);
+        let whole = LogReader::open_with_archive(dir.path(), archived.path());
+        prop_assert_eq!(survivors(whole), model.history.clone());
+        let kept = survivors(LogReader::open(dir.path()));
+        prop_assert!(kept.iter().all(|(index, payload)| model.history.get(index) == Some(payload)));
+        prop_assert!(model.entries.keys().all(|index| kept.contains_key(index)), "what is in force is never removed");
     }
+}
+
+fn survivors(reader: Result<LogReader, ReadError>) -> BTreeMap<u64, Vec<u8>> {
+    let found = reader.and_then(LogReader::surviving_entries).expect("reads");
+    found.into_iter().map(|(index, payload, _)| (index, payload)).collect()
+}
+
+fn prune(dir: &Path, archived: &Path, count: usize) -> Result<(), TestCaseError> {
+    // A running log may seal another one meanwhile.
+    let count = count.min(archive(dir, archived));
+    let removed = retention::prune(dir, count).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert!(removed.len() <= count);
+    Ok(())
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -75,6 +96,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0usize..20).prop_map(Op::Truncate),
         1 => Just(Op::TruncateAll),
         2 => (0u64..12).prop_map(Op::Purge),
+        1 => (1usize..4).prop_map(Op::Prune),
         2 => Just(Op::Reopen),
     ]
 }
@@ -125,7 +147,7 @@ fn step(log: &Log, model: &mut Model, op: Op) -> Result<(), TestCaseError> {
             model.entries.retain(|index, _| *index > to);
             log.purge_to(to, |_| ());
         }
-        Op::Reopen => {}
+        Op::Prune(_) | Op::Reopen => {}
     }
     Ok(())
 }

@@ -76,6 +76,16 @@ pub(crate) fn copy(from: &Path) -> TempDir {
     to
 }
 
+/// Copies to `to` what is sealed in `from`; says how many segments that are.
+pub(crate) fn archive(from: &Path, to: &Path) -> usize {
+    let sealed = crate::retention::sealed(from).expect("the log reads");
+    for segment in &sealed {
+        let name = segment.file.file_name().expect("a segment has a name");
+        fs::copy(&segment.file, to.join(name)).expect("the copy");
+    }
+    sealed.len()
+}
+
 /// The bytes of every file in `dir`, to see whether anything was modified.
 pub(crate) fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     segments(dir).into_iter().map(|file| (file.clone(), fs::read(file).expect("the segment reads"))).collect()

@@ -116,7 +116,8 @@ fn copy(data_dir: &Path, to: &Path) -> Result<()> {
     copy_file(&data_dir.join("site.toml"), &to.join("site.toml"))?;
     copy_tree(&data_dir.join("audit"), &to.join("audit"), &|file| !has(file, "tmp"))?;
     copy_tree(&data_dir.join("snapshot"), &to.join("snapshot"), &|file| has(file, "bin"))?;
-    copy_tree(&data_dir.join("log"), &to.join("log"), &|file| has(file, "seg"))
+    let of_the_log = |file: &Path| has(file, "seg") || file.file_name().is_some_and(|name| name == "base");
+    copy_tree(&data_dir.join("log"), &to.join("log"), &of_the_log)
 }
 
 /// Whether a file's name ends so.
