@@ -102,6 +102,25 @@ fn who_may_from_elsewhere(home: &Path, listeners: &[SocketAddr], leader: u16) {
     );
 }
 
+/// An auditor who may only look copies the logs of all replicas while they run, and again what is new of them.
+fn the_logs_are_audited_from_elsewhere(home: &Path, listeners: &[SocketAddr]) {
+    let at = |id: u16| format!("n{id}={}", listeners[usize::from(id) - 1]);
+    let (all, to) = ([1, 2, 3].map(at).join(","), home.join("auditor").display().to_string());
+    let fetch = |identity: &str, at: &str| ridectl_afar(home, identity, at, &["audit", "fetch", "--to", &to]);
+    for _ in 0..2 {
+        check(&fetch("people/person-olu", &all), 0, "n3        ");
+        let copies = ["n1", "n2", "n3"].map(|name| format!("{to}/{name}"));
+        let verify: Vec<&str> = ["audit", "verify"].into_iter().chain(copies.iter().map(String::as_str)).collect();
+        check(&run("ridectl", &verify), 0, "verdict    VERIFIED");
+        check(&run("ridectl", &["audit", "diff", &copies[0], &copies[2]]), 0, "verdict    SAME");
+    }
+    let copied = fs::read_dir(home.join("auditor/n1")).expect("copied").map(|item| item.expect("listed").file_name());
+    let mut copied: Vec<_> = copied.filter(|name| name != "audit").collect();
+    copied.sort();
+    assert_eq!(copied, ["log", "replica", "site.toml"], "and no key");
+    check(&fetch("strangers/person-mira", &all), 1, "NOT WHOLE");
+}
+
 /// Whoever does not speak TLS, or says nothing, gets no answer and keeps nobody out.
 fn nonsense_is_refused(address: SocketAddr) {
     let silent: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(address).expect("it listens")).collect();
@@ -128,6 +147,7 @@ fn operators_see_and_change_what_their_role_allows_and_the_log_tells_it() {
     check(&ridectl(&stage, leader, &["health", "--wait", "10s"]), 0, "healthy");
     who_may(&stage, leader);
     who_may_from_elsewhere(home.path(), &listeners, leader);
+    the_logs_are_audited_from_elsewhere(home.path(), &listeners);
     a_rack_is_held_to_less(&mut stage, leader);
     a_device_is_held(&mut stage, leader);
     an_alarm_outlives_its_leader(&mut stage);

@@ -13,8 +13,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::config::Config;
 
-const SITE: &str = "site.toml";
-const REPLICA: &str = "replica";
+/// What the log was founded on.
+pub const SITE: &str = "site.toml";
+/// Whose it is.
+pub const REPLICA: &str = "replica";
 
 /// Refuses a folder of another site or of another replica; nothing is changed.
 pub fn refuse_others(config: &Config, site_text: &str) -> Result<()> {

@@ -215,6 +215,7 @@ pub fn run(file: &Path) -> Result<()> {
         asks,
         control: std::thread::current(),
         wonders,
+        folder: config.data_dir.clone(),
         drilled: config.drilled.clone(),
         site: Shown { site: Arc::clone(&site), snapshot: Arc::clone(&shown) },
         denials: Denials::default(),

@@ -52,6 +52,17 @@ pub fn base(dir: &Path) -> Option<PathBuf> {
     file.exists().then_some(file)
 }
 
+/// What proves the log of the replica whose directory is `dir`, as paths below it and in the order in which it is to be
+/// copied: the newest checkpoint, and the log, which then reaches at least as far.
+pub fn evidence(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let audit = Path::new(files::AUDIT_DIR);
+    // Where checkpoints cannot be listed, there is none to go by, as where none are signed.
+    let newest = files::sizes(&dir.join(audit)).ok().and_then(|sizes| sizes.last().copied());
+    let log = retention::files(&dir.join(LOG_DIR))?;
+    let below = log.iter().filter_map(|file| file.strip_prefix(dir).ok().map(Path::to_path_buf));
+    Ok(newest.map(|size| files::note(audit, size)).into_iter().chain(below).collect())
+}
+
 /// The checkpoints of at most this many entries, and their tiles, as paths below `dir`.
 pub fn checkpoints(dir: &Path, entries: u64) -> io::Result<Vec<PathBuf>> {
     let below = Path::new(files::AUDIT_DIR);

@@ -38,6 +38,16 @@ struct Survey {
     newest: PathBuf,
 }
 
+/// The files that the log in `dir` is made of, in the order in which they are to be copied: what stands for removed segments,
+/// and the segments, the newest of which may grow meanwhile.
+pub fn files(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let base = Base::read(dir)?;
+    let oldest = base.as_ref().map_or(0, |base| base.first_sequence);
+    let segments = segment::list(dir)?.into_iter().filter(|first| *first >= oldest);
+    let segments = segments.map(|first| segment::path(dir, first));
+    Ok(base.map(|_| base::path(dir)).into_iter().chain(segments).collect())
+}
+
 /// The file that stands for what was removed from the log in `dir`, if anything was.
 pub fn base(dir: &Path) -> PathBuf {
     base::path(dir)

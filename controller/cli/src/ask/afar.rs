@@ -24,6 +24,12 @@ pub struct At {
     address: SocketAddr,
 }
 
+impl At {
+    pub(super) fn name(&self) -> String {
+        format!("n{}", self.replica)
+    }
+}
+
 impl FromStr for At {
     type Err = String;
 

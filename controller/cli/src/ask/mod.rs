@@ -4,7 +4,7 @@ mod afar;
 mod here;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,43 @@ pub struct Of {
     /// Who asks from elsewhere: what `ridectl pki issue --person` wrote, without its ending, such as `mira/person-mira`; `ca.pem` lies beside it.
     #[arg(long, value_name = "FILE", env = "RIDETHROUGH_IDENTITY")]
     identity: Option<PathBuf>,
+}
+
+/// Replicas elsewhere, each of which is asked.
+#[derive(Debug, Args)]
+pub struct All {
+    /// The replicas, such as `n1=10.0.0.1:7401`, with commas between.
+    #[arg(long, value_name = "nN=IP:PORT", env = "RIDETHROUGH_AT", value_delimiter = ',', required = true)]
+    at: Vec<At>,
+    /// Who asks: what `ridectl pki issue --person` wrote, without its ending, such as `mira/person-mira`; `ca.pem` lies beside it.
+    #[arg(long, value_name = "FILE", env = "RIDETHROUGH_IDENTITY")]
+    identity: PathBuf,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub struct One<'a> {
+    at: At,
+    identity: &'a Path,
+}
+
+impl All {
+    /// Each of them, in the order in which they were named.
+    pub fn each(&self) -> impl Iterator<Item = One<'_>> {
+        self.at.iter().map(|at| One { at: *at, identity: &self.identity })
+    }
+}
+
+impl One<'_> {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        self.at.name()
+    }
+
+    /// Asks it, and returns what is answered.
+    pub fn ask(&self, request: &Value) -> Result<Value> {
+        afar::ask(&[self.at], self.identity, request)
+    }
 }
 
 /// How the leader is asked for something that goes into the log.

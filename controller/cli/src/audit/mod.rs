@@ -8,6 +8,7 @@ pub mod example;
 mod explain;
 mod export;
 mod facts;
+mod fetch;
 mod filter;
 mod history;
 mod keygen;
@@ -33,6 +34,7 @@ use self::export::Format;
 use self::filter::Filter;
 use self::log::Order;
 use self::retention::Prune;
+use crate::ask::All;
 use crate::output::Output;
 
 /// The log to review.
@@ -143,6 +145,15 @@ pub enum Command {
         #[arg(long, value_name = "VKEY", num_args = 1.., required = true)]
         witness: Vec<WitnessKey>,
     },
+    /// Copy the logs of running replicas, with their newest checkpoints, into a folder of its name for each: what is new since
+    /// the last time. Every other command reads those as it reads a replica's folder.
+    Fetch {
+        #[command(flatten)]
+        all: All,
+        /// The folder below which they are made.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// Copy what is sealed of a replica's log, with the checkpoints of it, into an archive, which every command reads as it
     /// reads a replica's folder. Say it again to bring the archive up to date; what is there is compared.
     Archive {
@@ -193,6 +204,7 @@ pub fn run(command: &Command, output: Output) -> Result<bool> {
         Command::Compare { checkpoints, dir, witness } => compare::run(dir, checkpoints, witness, output),
         Command::Prove { index, dir, out } => proof::prove(*index, dir, out, output),
         Command::Check { file, witness } => proof::check(file, witness, output),
+        Command::Fetch { all, to } => fetch::run(all, to, output),
         Command::Archive { data_dir, to } => retention::archive(data_dir, to, output),
         Command::Prune(wanted) => retention::prune(wanted, output),
         Command::Keygen { name, file } => keygen::run(name, file, output),

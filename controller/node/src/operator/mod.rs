@@ -10,12 +10,13 @@
 //! | `denial` | what becomes of what a role does not allow |
 //! | `names` | what people call things |
 //! | `told` | what is answered |
-//! | `cluster`, `members`, `drill`, `explain`, `site` | one kind of request each |
+//! | `cluster`, `members`, `drill`, `evidence`, `explain`, `site` | one kind of request each |
 
 pub mod afar;
 pub mod cluster;
 mod denial;
 mod drill;
+mod evidence;
 pub mod explain;
 mod members;
 mod names;
@@ -118,6 +119,8 @@ pub struct Desk {
     pub prober: Prober,
     /// Where explanations of forecasts come from.
     pub wonders: Arc<Wonders>,
+    /// This replica's data folder.
+    pub folder: PathBuf,
     /// Whether it may be drilled.
     pub drilled: Drilled,
     /// The site, and how it is.
@@ -236,6 +239,11 @@ async fn answer(line: &[u8], caller: &Caller, roles: &Roles, desk: &Desk) -> ser
     }
     match request.understood(desk, caller) {
         Ok(Asked::Site) => desk.site.shown(),
+        // Reading takes a while: this runtime is for readers.
+        Ok(Asked::Evidence(None)) => tokio::task::block_in_place(|| evidence::list(&desk.folder)),
+        Ok(Asked::Evidence(Some((name, offset)))) => {
+            tokio::task::block_in_place(|| evidence::piece(&desk.folder, &name, offset))
+        }
         Ok(Asked::Explain(rack)) => explain::explain(&rack, &desk.wonders).await,
         Ok(Asked::Question(question)) => told::json(ask(question, desk).await, desk),
         Ok(Asked::Drill { note, cluster, reason }) => {

@@ -25,6 +25,8 @@ pub(super) enum Request {
     Cluster {},
     Site {},
     Explain { rack: String },
+    Evidence {},
+    Piece { name: String, offset: u64 },
     Acknowledge { alarm: String, reason: String, dry_run: bool },
     Shelve { alarm: String, span_ms: i64, reason: String, dry_run: bool },
     Unshelve { alarm: String, reason: String, dry_run: bool },
@@ -79,6 +81,8 @@ pub(super) enum Asked {
     Site,
     /// What drives the forecast of this rack or row.
     Explain(String),
+    /// What there is of the log, or a piece of a file of it.
+    Evidence(Option<(String, u64)>),
     /// A question.
     Question(Question),
     /// A word on a drill.
@@ -106,9 +110,13 @@ impl Request {
     /// The least role that may ask it.
     pub(super) const fn need(&self) -> Role {
         match self {
-            Self::List {} | Self::Cluster {} | Self::Site {} | Self::Explain { .. } | Self::Outcome { .. } => {
-                Role::Viewer
-            }
+            Self::List {}
+            | Self::Cluster {}
+            | Self::Site {}
+            | Self::Explain { .. }
+            | Self::Evidence {}
+            | Self::Piece { .. }
+            | Self::Outcome { .. } => Role::Viewer,
             Self::Acknowledge { .. }
             | Self::Shelve { .. }
             | Self::Unshelve { .. }
@@ -152,6 +160,8 @@ impl Request {
         let (action, reason, dry_run) = match self {
             Self::Site {} => return Ok(Asked::Site),
             Self::Explain { rack } => return Ok(Asked::Explain(rack)),
+            Self::Evidence {} => return Ok(Asked::Evidence(None)),
+            Self::Piece { name, offset } => return Ok(Asked::Evidence(Some((name, offset)))),
             Self::List {} => return Ok(Asked::Question(Question::Models)),
             Self::Outcome { number } => return Ok(Asked::Question(Question::Outcome(number.parse()?))),
             Self::Cluster {} => return Ok(Asked::Question(Question::Cluster)),

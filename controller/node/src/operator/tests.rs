@@ -39,9 +39,19 @@ impl Socket {
         let (arrivals, control, prober) = (Arc::new(ArrayQueue::new(1)), thread::current(), prober());
         let drilled = Drilled { cluster: "hall-7".into(), demo: false };
         let site = Shown { site: Arc::clone(&wonders.site), snapshot: Arc::default() };
-        let denials = Denials::default();
-        let desk =
-            Desk { library, arrivals, asks, control, prober, wonders: Arc::new(wonders), drilled, site, denials };
+        let (denials, folder) = (Denials::default(), home.path().to_path_buf());
+        let desk = Desk {
+            library,
+            arrivals,
+            asks,
+            control,
+            prober,
+            wonders: Arc::new(wonders),
+            folder,
+            drilled,
+            site,
+            denials,
+        };
         runtime.block_on(async { open(home.path(), Given::default(), None, desk) });
         Self { _runtime: runtime, home, asked }
     }
@@ -74,6 +84,32 @@ fn prober() -> Prober {
     let own = authority.issue(1, Validity::days(1)).expect("issued");
     let (ca, certificate, key) = (authority.certificate_pem(), &own.certificate_pem, &own.key_pem);
     Prober::new(PeerTls::new([7; 16], ReplicaId(1), PeerPems { ca, certificate, key, revoked: None }).expect("it fits"))
+}
+
+#[test]
+fn what_is_told_of_the_folder_is_the_log_and_nothing_beside_it() {
+    let socket = Socket::open();
+    let home = socket.home.path();
+    for (name, text) in [("site.toml", "a site"), ("replica", "1\n"), ("n1.key", "a secret")] {
+        std::fs::write(home.join(name), text).expect("room");
+    }
+    std::fs::create_dir(home.join("log")).expect("room");
+    std::fs::write(home.join("log/log-00000000000000000001.seg"), [7; 2_000_000]).expect("room");
+    let listed = socket.told(b"{\"command\":\"evidence\"}\n");
+    let names: Vec<&str> =
+        listed["files"].as_array().expect("a list").iter().filter_map(|file| file["name"].as_str()).collect();
+    assert_eq!(names, ["site.toml", "replica", "log/log-00000000000000000001.seg"]);
+    assert_eq!(listed["files"][2]["bytes"], 2_000_000);
+    let piece = |name: &str, offset: u64| {
+        let asked = serde_json::json!({ "command": "piece", "name": name, "offset": offset });
+        socket.told(format!("{asked}\n").as_bytes())
+    };
+    assert_eq!(piece("replica", 0)["data"], "MQo=");
+    let lengths = [0, 1 << 20, 2_000_000].map(|offset| piece(names[2], offset)["data"].as_str().expect("a text").len());
+    assert_eq!(lengths, [1_398_104, 1_268_568, 0], "pieces of 1 MiB, then the rest, then none");
+    for hidden in ["n1.key", "../x", "/etc/passwd", "log/../n1.key", ""] {
+        assert!(piece(hidden, 0)["error"].as_str().is_some_and(|error| error.contains("not found")), "{hidden}");
+    }
 }
 
 fn answer_of(mut caller: Caller) -> Value {
