@@ -53,7 +53,7 @@ fn give_roles(cluster: &Cluster, home: &Path, listeners: &[SocketAddr]) {
         made(&["ca", "--cluster-name", name, "--out", &path(authority)]);
     }
     fs::copy(home.join("authority/ca.pem"), home.join("ca.pem")).expect("it was made");
-    for person in ["mira", "olu"] {
+    for person in ["mira", "olu", "new-board"] {
         made(&["issue", "--ca", &path("authority"), "--person", person, "--out", &path("people")]);
         made(&["issue", "--ca", &path("stranger"), "--person", person, "--out", &path("strangers")]);
     }
@@ -65,7 +65,7 @@ fn give_roles(cluster: &Cluster, home: &Path, listeners: &[SocketAddr]) {
         fs::copy(issued("key"), home.join(format!("n{number}-peer.key"))).expect("it was issued");
         let roles = format!(
             "[operators]\nlisten = \"{listen}\"\n\n[roles]\nviewer = [\"{VIEWER}\", \"tls:olu\"]\n\
-             operator = [\"{OPERATOR}\", \"tls:mira\"]\n\n[http]"
+             operator = [\"{OPERATOR}\", \"tls:mira\"]\nengineer = [\"tls:new-board\"]\n\n[http]"
         );
         edit(&node.config, "[http]", &roles);
     }
@@ -91,6 +91,11 @@ fn who_may_from_elsewhere(home: &Path, listeners: &[SocketAddr], leader: u16) {
     check(&ridectl_afar(home, "strangers/person-mira", &all, &["status"]), 3, "no replica answers");
     let other = format!("n{follower}={}", listeners[usize::from(leader) - 1]);
     check(&ridectl_afar(home, "people/person-mira", &other, &["status"]), 3, "no replica answers");
+    // As a new replica's host asks to be added, from itself; here nobody listens there.
+    let address = free_address().to_string();
+    let add = ["cluster", "add", "--replica", "4", "--address", &address, "--reason", "new board"];
+    check(&ridectl_afar(home, "people/person-new-board", &all, &add), 4, "Connection refused");
+    check(&ridectl_afar(home, "people/person-mira", &all, &add), 4, "your role is operator; this needs engineer");
     // A replica's own certificate is no person's.
     fs::copy(home.join("ca.pem"), home.join("issued/ca.pem")).expect("it was made");
     check(&ridectl_afar(home, "issued/replica-1", &all, &["status"]), 3, "is no person's");
