@@ -16,10 +16,15 @@ pub(crate) const LIMIT: i64 = 24_000;
 pub(crate) const HOLD: i64 = 22_800;
 
 pub(crate) fn site() -> Arc<Site> {
-    let mut text = String::from(
+    row_of(150_000)
+}
+
+/// The same with a feeder that carries so much.
+pub(crate) fn row_of(row_limit: i64) -> Arc<Site> {
+    let mut text = format!(
         "name = 'row'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
          stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n[[feed]]\nid = 'u'\nlimit_watts = 200000\n\
-         [[row]]\nid = 'A'\nfeed = 'u'\nlimit_watts = 150000\nbus_volts = 800\n",
+         [[row]]\nid = 'A'\nfeed = 'u'\nlimit_watts = {row_limit}\nbus_volts = 800\n",
     );
     for rack in 0..6 {
         text += &format!("[[rack]]\nid = 'R{rack}'\nrow = 'A'\nlimit_watts = {LIMIT}\n");

@@ -1,7 +1,7 @@
 //! One row: which transfers end, which stay, and what those that must be made anew become.
 
 use super::assign::{Assigner, Given, LEAST_LEG, Means, RowWant, Want};
-use super::draft::{Draft, delivered};
+use super::draft::{Draft, Standing, delivered};
 use super::lasting::Lasting;
 use super::risk::{RowVerdict, Verdict, judge_row};
 use super::topology::RowMembers;
@@ -244,10 +244,8 @@ impl<'v> Planning<'_, '_, 'v> {
         let (mut coming, mut present) = (self.judged.excess, self.judged.excess_now);
         for verdict in self.of_row.iter().filter(|verdict| !anew.contains(&verdict.rack)) {
             let Some(standing) = self.draft.standing(verdict.rack) else { continue };
-            let level = standing.help_above;
-            let (held, now) = (verdict.held_peak(), verdict.risk.present.min(verdict.hold));
-            coming = coming.saturating_sub(held.saturating_sub(level).or_zero());
-            present = present.saturating_sub(now.saturating_sub(level).or_zero());
+            coming = coming.saturating_sub(relief_of(verdict, standing, verdict.peak));
+            present = present.saturating_sub(relief_of(verdict, standing, verdict.risk.present));
         }
         let present = present.or_zero();
         RowWant { coming: coming.saturating_sub(present).or_zero(), present }
@@ -285,6 +283,14 @@ impl<'v> Planning<'_, '_, 'v> {
 fn must_change(verdict: &Verdict, transfer: &Transfer) -> bool {
     let wanted = verdict.peak.saturating_sub(transfer.grant.help_above).or_zero();
     wanted > delivered(&transfer.grant.legs) && verdict.need > Watts::ZERO
+}
+
+/// What a transfer that stands relieves its row of when the rack takes so much: what lies above its level, as far as what it
+/// delivers goes beyond the rack's own need.
+fn relief_of(verdict: &Verdict, standing: &Standing, load: Watts) -> Watts {
+    let own_need = load.saturating_sub(verdict.hold).or_zero();
+    let left = delivered(&standing.legs).saturating_sub(own_need).or_zero();
+    load.min(verdict.hold).saturating_sub(standing.help_above).or_zero().min(left)
 }
 
 /// What an attempt comes to.
@@ -330,3 +336,6 @@ fn ask(need: Watts) -> Watts {
     let need = need.saturating_add(need.permille(SLACK_PERMILLE));
     Watts::new(need.get().saturating_add(STEP_WATTS - 1) / STEP_WATTS * STEP_WATTS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+use super::*;
+use crate::command::{Action, Command, Operation, Plan};
+use crate::device::Direction;
+use crate::example::{World, forecast, row_of};
+use crate::planner::Planner;
+use crate::site::{KesmId, TieId};
+
+/// The example's six racks behind a feeder that carries 100 kW and is held at 95 kW. What one rack takes is told for all of
+/// them, as is what it may come to take.
+fn row(load: i64, peak: i64) -> World {
+    let mut world = World::of(&row_of(100_000));
+    (0..6).for_each(|rack| world.load(rack, load));
+    world.forecasts.fill(forecast(peak));
+    world
+}
+
+/// Transfers of a plan and its ends, in words: `R1 above 22800: K0>T0 9500`.
+fn words(plan: &Plan) -> Vec<String> {
+    let hop = |hop: &crate::command::Hop| match hop.direction {
+        Direction::Forward => format!(">T{}", hop.tie.0),
+        Direction::Backward => format!("<T{}", hop.tie.0),
+    };
+    let leg = |leg: &Leg| {
+        let path: String = leg.path.iter().map(hop).collect();
+        format!("K{}{path} {}", leg.kesm.0, leg.delivered)
+    };
+    let grants = plan.grants.iter().map(|grant| {
+        let legs: Vec<String> = grant.legs.iter().map(leg).collect();
+        format!("R{} above {}: {}", grant.rack.0, grant.help_above, legs.join(", "))
+    });
+    let ends = plan.releases.iter().map(|end| format!("R{} ends: {:?}", end.rack.0, end.reason));
+    let mut told: Vec<String> = grants.chain(ends).collect();
+    told.sort();
+    told
+}
+
+/// A tick in which these devices are not to be relied on: what it says, once it is committed.
+fn tick_without(world: &mut World, fault: &dyn Fn(DeviceId) -> Option<Fault>) -> Vec<String> {
+    let mut planner: Planner = world.planner.clone();
+    let plan = world.with_inputs(fault, |inputs| planner.plan(*inputs));
+    world.planner = planner;
+    let told = words(&plan);
+    if !plan.is_empty() {
+        let effect = world.commit(Command::Plan(plan));
+        assert!(matches!(effect, crate::ledger::Effect::Admitted { .. }), "{effect:?}");
+    }
+    told
+}
+
+fn tick(world: &mut World) -> Vec<String> {
+    tick_without(world, &|_| None)
+}
+
+/// Ticks for so long; what they say, with the milliseconds since they began.
+fn run(world: &mut World, span: i64) -> Vec<String> {
+    let begun = world.now;
+    let mut told = Vec::new();
+    while world.now.saturating_sub(begun).get() < span {
+        world.pass(100);
+        let at = world.now.saturating_sub(begun);
+        told.extend(tick(world).iter().map(|words| format!("{}: {words}", at.get())));
+    }
+    told
+}
+
+fn hold(world: &mut World, device: DeviceId) {
+    let action = Action::Hold(device);
+    let operation = Operation { request: None, actor: "anna".into(), reason: "inspection".into(), action };
+    world.commit(Command::Operation(operation));
+}
+
+#[test]
+fn a_row_is_relieved_in_advance_of_what_racks_may_come_to_draw_and_else_of_what_they_draw() {
+    let check = |load, peak, expected: &[&str]| assert_eq!(tick(&mut row(load, peak)), expected, "{load} up to {peak}");
+    check(10_000, 16_666, &[]);
+    check(10_000, 16_667, &["R0 above 11665 W: K0 5002 W"]);
+    // Each rack keeps its 10 kW and a margin of 1.2 kW on its own breaker; what that leaves comes over the nearest tie.
+    let in_advance = ["R0 above 11200 W: K0 8800 W", "R1 above 12600 W: K0>T0 7400 W", "R5 above 11200 W: K1 8800 W"];
+    check(10_000, 20_000, &in_advance);
+    // Of what it draws now, a rack keeps a twentieth: R0 gives up 19 kW of its 20 kW.
+    check(20_000, 20_000, &["R0 above 1000 W: K0 19000 W", "R5 above 14000 W: K1 6000 W"]);
+    // 700 W more than the row is held at are worth a leg, 400 W are not.
+    check(15_950, 15_950, &["R0 above 15250 W: K0 700 W"]);
+    check(15_900, 15_900, &[]);
+}
+
+#[test]
+fn a_rack_in_want_is_served_beside_the_relief_of_its_row() {
+    let mut world = row(10_000, 20_000);
+    world.forecasts[0] = forecast(30_000);
+    let told = tick(&mut world);
+    // 7.2 kW that it may take above its hold, with slack 8 kW, and the row's relief of what it may take below it.
+    assert_eq!(told[0], "R0 above 11200 W: K0 19600 W");
+}
+
+#[test]
+fn transfers_that_relieve_a_row_stay_until_the_row_needs_no_relief() {
+    let mut world = row(10_000, 20_000);
+    assert_eq!(tick(&mut world).len(), 3);
+    let told = run(&mut world, 6_000);
+    assert!(told.iter().all(|words| words.contains("above")), "every rack is calm by itself, and none ends: {told:?}");
+    assert_eq!(told.len(), 3, "each is renewed once: {told:?}");
+    world.forecasts.fill(forecast(12_000));
+    let told = run(&mut world, 3_500);
+    let ends = |rack| format!("3100: R{rack} ends: ForecastFell");
+    assert_eq!(told.last_chunk(), Some(&[ends(0), ends(1), ends(5)]), "{told:?}");
+}
+
+/// What a row may come to draw once it is helped: each rack what it may come to take, at least its level, less what it is
+/// given.
+fn helped_draw(world: &World, peak: i64) -> i64 {
+    let draw = |rack: u16| {
+        let transfer = world.ledger.transfer(RackId(rack));
+        transfer
+            .map_or(peak, |transfer| (peak - world.granted(rack).get()).max(transfer.grant.help_above.get().min(peak)))
+    };
+    (0..6).map(draw).sum()
+}
+
+#[test]
+fn a_relieved_row_stays_within_its_hold_while_what_it_may_come_to_draw_rises() {
+    let mut world = row(10_000, 20_000);
+    for peak in (20_000..=22_800).step_by(350) {
+        world.forecasts.fill(forecast(peak));
+        world.pass(100);
+        tick(&mut world);
+        let drawn = helped_draw(&world, peak);
+        assert!(drawn <= 95_000 + LEAST_LEG.get(), "at {peak} W each: {drawn} W");
+    }
+}
+
+#[test]
+fn a_rack_whose_pdu_is_held_relieves_nobody() {
+    let mut world = row(10_000, 20_000);
+    hold(&mut world, DeviceId::Pdu(RackId(0)));
+    let told = tick(&mut world);
+    assert!(!told.is_empty() && told.iter().all(|words| !words.starts_with("R0 ")), "{told:?}");
+}
+
+#[test]
+fn racks_that_are_all_at_risk_at_once_are_all_helped() {
+    let mut world = World::new();
+    world.forecasts.fill(forecast(25_000));
+    let told = tick(&mut world);
+    assert_eq!(told.len(), 6, "{told:?}");
+}
+
+#[test]
+fn what_has_failed_is_replaced_or_where_nothing_else_is_found_ended_for_that_reason() {
+    let failed = |fault: Fault, bad: &'static [DeviceId], peak: i64| {
+        let mut world = World::new();
+        world.forecasts[1] = forecast(32_000);
+        assert_eq!(tick(&mut world), ["R1 above 22800 W: K0>T0 10500 W"]);
+        world.forecasts[1] = forecast(peak);
+        world.pass(100);
+        tick_without(&mut world, &|device| bad.contains(&device).then_some(fault))
+    };
+    const K0: DeviceId = DeviceId::Kesm(KesmId(0));
+    const K1: DeviceId = DeviceId::Kesm(KesmId(1));
+    assert_eq!(failed(Fault::Refused, &[K0], 32_000), ["R1 above 22800 W: K1<T4<T3<T2<T1 10500 W"]);
+    assert_eq!(failed(Fault::Refused, &[K0, K1], 32_000), ["R1 ends: DeviceFailed"]);
+    assert_eq!(failed(Fault::Silent, &[K0, K1], 32_000), ["R1 ends: AckMissing"]);
+    assert_eq!(failed(Fault::Silent, &[DeviceId::Tie(TieId(0)), K1], 32_000), ["R1 ends: AckMissing"]);
+    assert_eq!(failed(Fault::Refused, &[K0], 12_000), ["R1 ends: DeviceFailed"], "it can do without at once");
+    assert_eq!(failed(Fault::Refused, &[K1], 32_000), [""; 0], "nothing rests on K1");
+}
+
+#[test]
+fn a_transfer_is_changed_when_it_no_longer_covers_what_the_rack_may_take() {
+    let told = |peak| {
+        let mut world = World::new();
+        world.forecasts[1] = forecast(32_000);
+        assert_eq!(tick(&mut world), ["R1 above 22800 W: K0>T0 10500 W"]);
+        world.forecasts[1] = forecast(peak);
+        world.pass(100);
+        tick(&mut world)
+    };
+    assert_eq!(told(22_800 + 10_500), [""; 0]);
+    assert_eq!(told(22_800 + 10_501), ["R1 above 22800 W: K0>T0 12000 W"]);
+    assert_eq!(told(22_800 + 9_000), [""; 0], "less is not news");
+}
+
+#[test]
+fn a_transfer_is_renewed_in_the_second_half_of_its_hold() {
+    let mut world = World::new();
+    world.forecasts[1] = forecast(32_000);
+    tick(&mut world);
+    assert_eq!(
+        run(&mut world, 8_300),
+        ["4100: R1 above 22800 W: K0>T0 10500 W", "8200: R1 above 22800 W: K0>T0 10500 W"]
+    );
+}
+
+/// K0 serves R1, and has then hardly anything left for its own rack.
+fn one_module_for_two(own_peak: i64) -> World {
+    let mut world = World::new();
+    world.stored(0, 600_000 + 140_000);
+    world.forecasts[1] = forecast(32_000);
+    assert_eq!(tick(&mut world), ["R1 above 22800 W: K0>T0 10500 W"]);
+    world.forecasts[0] = forecast(own_peak);
+    world.pass(100);
+    world
+}
+
+#[test]
+fn who_could_be_served_from_elsewhere_makes_room_for_a_neighbour_when_its_transfer_is_renewed() {
+    let mut world = one_module_for_two(32_000);
+    assert_eq!(tick(&mut world), ["R0 above 22800 W: K0 2969 W"]);
+    run(&mut world, 4_200);
+    assert!(world.granted(0).get() >= 9_200 && world.granted(1).get() >= 9_200);
+}
+
+#[test]
+fn what_stands_stays_where_planning_anew_leaves_no_less_uncovered() {
+    let mut world = World::new();
+    world.stored(0, 600_000 + 140_000);
+    world.stored(1, 600_000);
+    world.forecasts[1] = forecast(32_000);
+    assert_eq!(tick(&mut world), ["R1 above 22800 W: K0>T0 10500 W"]);
+    world.forecasts[0] = forecast(32_000);
+    world.pass(100);
+    let told = tick(&mut world);
+    assert!(told.iter().all(|words| words.starts_with("R0 ")), "one rack's gain is not another's loss: {told:?}");
+}
+
+#[test]
+fn a_shortfall_is_news_when_it_is_new_has_changed_by_a_tenth_or_was_told_ten_seconds_ago() {
+    let mut patience = Patience::new(World::new().ledger.site());
+    let mut news = |uncovered, at| patience.is_news(RackId(1), Watts::new(uncovered), Millis::new(at));
+    assert!(!news(499, 0), "what is less than a leg is nobody's news");
+    assert!(news(500, 100));
+    assert!(!news(500, 200) && !news(549, 200) && news(550, 300) && !news(550, 400));
+    assert!(!news(550, 10_299) && news(550, 10_300));
+    assert!(!news(499, 10_400) && news(550, 10_500), "it was over for a moment");
+    assert!(news(1_100, 10_600) && !news(1_000, 10_700) && news(990, 10_800));
+}
+
+#[test]
+fn what_is_asked_for_is_a_tenth_more_in_steps_of_half_a_kilowatt() {
+    let asked = [1, 454, 455, 4_545, 4_546, 9_200].map(|need| ask(Watts::new(need)).get());
+    assert_eq!(asked, [500, 500, 1_000, 5_000, 5_500, 10_500]);
+}
+
+/// A rack of the example that takes so much and may come to take so much; it is held at 22.8 kW, 1.2 kW below its limit.
+fn verdict(present: i64, peak: i64) -> Verdict {
+    let mut world = World::new();
+    world.load(1, present);
+    world.forecasts[1] = forecast(peak);
+    world.with_inputs(&|_| None, |inputs| super::super::judge(inputs, RackId(1)))
+}
+
+#[test]
+fn help_begins_so_low_that_the_rack_relieves_its_row_of_what_was_found() {
+    let level = |present, peak, coming, now| {
+        let (relief_coming, relief_present) = (Watts::new(coming), Watts::new(now));
+        level(&verdict(present, peak), &Given { legs: Vec::new(), relief_coming, relief_present }).get()
+    };
+    assert_eq!(level(20_000, 30_000, 0, 0), 22_800);
+    assert_eq!(level(20_000, 21_000, 0, 0), 22_800);
+    assert_eq!(level(20_000, 30_000, 1, 0), 22_799);
+    assert_eq!(level(20_000, 30_000, 1_000, 0), 21_800);
+    assert_eq!(level(20_000, 21_000, 900, 0), 20_100, "from what it may come to take, where that is less");
+    assert_eq!(level(20_000, 30_000, 0, 3_000), 17_000, "from what it draws");
+    assert_eq!(level(20_000, 30_000, 0, 1), 19_999);
+    assert_eq!(level(20_000, 30_000, 1_000, 3_000), 17_000);
+    assert_eq!(level(30_000, 30_000, 0, 1_000), 21_800, "it draws no more than its hold once it is helped");
+    assert_eq!(level(20_000, 30_000, 0, 25_000), 0);
+}
+
+#[test]
+fn a_rack_wants_its_need_when_it_is_planned_for_and_can_always_relieve_its_row() {
+    let told = |present, peak, planned: &[RackId]| {
+        let want = want(&verdict(present, peak), planned);
+        [want.need, want.slack, want.relief_coming, want.relief_present].map(Watts::get)
+    };
+    assert_eq!(told(20_000, 30_000, &[RackId(1)]), [7_200, 800, 1_600, 19_000]);
+    assert_eq!(told(20_000, 30_000, &[RackId(0)]), [0, 0, 1_600, 19_000]);
+    assert_eq!(told(20_000, 22_000, &[RackId(1)]), [0, 0, 800, 19_000], "no need, no slack");
+    assert_eq!(told(22_000, 22_500, &[]), [0, 0, 0, 20_900], "a margin above what it draws is its own");
+}
+
+#[test]
+fn a_transfer_relieves_its_row_of_what_lies_above_its_level_and_is_left_of_what_it_delivers() {
+    let relief = |level: i64, gives: i64, load: i64| {
+        let gives = Watts::new(gives);
+        let leg = Leg { kesm: KesmId(0), path: Vec::new(), supplied: gives, delivered: gives };
+        let standing = Standing { legs: vec![leg], help_above: Watts::new(level), left: Millis::seconds(8) };
+        relief_of(&verdict(10_000, 20_000), &standing, Watts::new(load)).get()
+    };
+    assert_eq!(relief(12_000, 9_000, 20_000), 8_000, "all above the level");
+    assert_eq!(relief(12_000, 9_000, 22_000), 9_000, "no more than it delivers");
+    assert_eq!(relief(12_000, 9_000, 24_000), 7_800, "of which the rack needs 1 200 W itself");
+    assert_eq!(relief(12_000, 9_000, 40_000), 0);
+    assert_eq!(relief(12_000, 9_000, 11_000), 0);
+}
+
+#[test]
+fn what_is_for_the_row_is_not_for_the_rack_itself() {
+    let leg = Leg { kesm: KesmId(0), path: Vec::new(), supplied: Watts::new(10_000), delivered: Watts::new(10_000) };
+    let given = |coming, present| Given {
+        legs: vec![leg.clone()],
+        relief_coming: Watts::new(coming),
+        relief_present: Watts::new(present),
+    };
+    assert_eq!(own(&given(0, 0)).get(), 10_000);
+    assert_eq!(own(&given(2_000, 3_000)).get(), 5_000);
+}
