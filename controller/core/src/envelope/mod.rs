@@ -4,6 +4,8 @@
 pub mod device;
 mod refusal;
 pub mod security;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -224,3 +224,6 @@ impl Effect {
         self.orphaned = self.orphaned.saturating_add(flow);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+mod state;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -451,3 +451,6 @@ pub(super) fn by_energy(site: &Site, kesm: KesmId, energy: Joules) -> Watts {
     let kept_back = module.rated.get() / 20;
     share.saturating_sub(Watts::new(kept_back)).or_zero()
 }
+
+#[cfg(test)]
+mod tests;

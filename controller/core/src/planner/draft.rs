@@ -172,3 +172,6 @@ const UNKNOWN_HEAT_PERMILLE: u16 = 500;
 pub(super) fn delivered(legs: &[Leg]) -> Watts {
     legs.iter().map(|leg| leg.delivered).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,6 +117,7 @@ mod tests {
         assert!(!judged(22_800, 0, 0).at_risk);
         assert!(judged(22_801, 0, 0).at_risk);
         assert!(!judged(10_000, 23_999, 42_000).at_risk, "more likely than not it stays below");
+        assert!(!judged(22_800, 0, 42_000).at_risk && judged(22_801, 0, 42_000).at_risk);
     }
 
     #[test]
@@ -136,10 +137,10 @@ mod tests {
         assert!(!judged(21_601, 0, 0).calm);
     }
 
-    /// Six racks in a row of 150 kW, held at 142.5 kW, with this forecast of its own.
-    fn row(each: i64, told: Option<(i64, i64)>) -> RowVerdict {
-        let mut world = World::new();
-        (0..6).for_each(|rack| world.load(rack, each));
+    /// Six racks that may all come to take 42 kW in a row that carries so much, with this forecast of its own.
+    fn row_of(limit: i64, loads: [i64; 6], told: Option<(i64, i64)>) -> RowVerdict {
+        let mut world = World::of(&crate::example::row_of(limit));
+        (0..6).zip(loads).for_each(|(rack, load)| world.load(rack, load));
         let own = told.map(|(p50, p99)| {
             let mut own = forecast(p50);
             own.peak_p99 = Watts::new(p99);
@@ -154,6 +155,10 @@ mod tests {
         })
     }
 
+    fn row(each: i64, told: Option<(i64, i64)>) -> RowVerdict {
+        row_of(150_000, [each; 6], told)
+    }
+
     #[test]
     fn a_row_is_judged_by_its_own_forecast_and_its_racks_held() {
         // Held, six racks take no more than 136.8 kW, whatever is foreseen.
@@ -161,5 +166,22 @@ mod tests {
         assert_eq!(row(10_000, None), calm);
         assert_eq!(row(10_000, Some((200_000, 250_000))), calm);
         assert_eq!(row(22_000, None), calm);
+    }
+
+    #[test]
+    fn a_row_is_at_risk_when_it_is_likely_to_pass_its_limit_by_more_than_the_margin_or_is_past_its_hold() {
+        let told = |loads: [i64; 6], p50, p99| {
+            let judged = row_of(100_000, loads, Some((p50, p99)));
+            (judged.at_risk, judged.excess.get(), judged.excess_now.get())
+        };
+        assert_eq!(told([10_000; 6], 100_000, 120_000), (false, 0, 0), "more likely than not it stays below");
+        assert_eq!(told([10_000; 6], 100_001, 120_000), (true, 25_000, 0), "above its hold of 95 kW");
+        assert_eq!(told([10_000; 6], 200_000, 200_000), (true, 41_800, 0), "held racks draw 136.8 kW at the most");
+        assert_eq!(told([16_000; 6], 0, 0), (true, 1_000, 1_000), "whatever is foreseen");
+        assert_eq!(told([16_000; 6], 100_001, 120_000), (true, 25_000, 1_000));
+        // Racks take 96 kW, but no more than 57.6 kW of it may come through their breakers once they are held.
+        let two_large = [42_000, 42_000, 3_000, 3_000, 3_000, 3_000];
+        assert_eq!(told(two_large, 101_000, 120_000), (false, 25_000, 0), "no rise beyond the margin of 5 kW");
+        assert_eq!(told(two_large, 101_001, 120_000), (true, 25_000, 0));
     }
 }

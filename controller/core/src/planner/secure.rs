@@ -66,3 +66,6 @@ fn rests_on(draft: &Draft<'_>, lost: Contingency) -> Vec<RackId> {
         |rack: &RackId| draft.standing(*rack).is_some_and(|standing| standing.legs.iter().any(|leg| leg.uses(device)));
     draft.site().rack_ids().filter(touched).collect()
 }
+
+#[cfg(test)]
+mod tests;

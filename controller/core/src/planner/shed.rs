@@ -213,3 +213,6 @@ fn say(draft: &mut Draft<'_>, rack: RackId, wanted: Wanted) {
     let cap = wanted.cap.min(most).max(least);
     draft.plan.caps.push(CapGrant { rack, cap, keep_tiers: wanted.keep_tiers, reason: wanted.reason, hold: HOLD });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,398 @@
+use std::sync::Arc;
+
+use super::super::topology::Topology;
+use super::*;
+
+const HOLD: Millis = Millis::seconds(8);
+
+/// Three racks in a ring of ties (R0 –T0– R1 –T1– R2 –T2– R0), modules on R0 and R2. T1 is a little better than T0.
+fn ring() -> Arc<Site> {
+    let mut text = String::from(
+        "name = 'ring'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
+         stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n[[feed]]\nid = 'u'\nlimit_watts = 200000\n\
+         [[row]]\nid = 'A'\nfeed = 'u'\nlimit_watts = 150000\nbus_volts = 800\n",
+    );
+    for rack in 0..3 {
+        text += &format!("[[rack]]\nid = 'R{rack}'\nrow = 'A'\nlimit_watts = 24000\n");
+        text += &format!("[[server]]\nid = 'S{rack}'\nrack = 'R{rack}'\nrated_watts = 24000\n");
+    }
+    for (kesm, rack) in [(0, 0), (1, 2)] {
+        text += &format!(
+            "[[kesm]]\nid = 'K{kesm}'\nrack = 'R{rack}'\nrated_watts = 50000\ncharge_rated_watts = 15000\n\
+             capacity_joules = 2000000\nreserve_joules = 600000\n"
+        );
+    }
+    for (tie, microohm, mm) in [(0, 9_000, 10_000), (1, 4_000, 10_000), (2, 50_000, 40_000)] {
+        text += &format!(
+            "[[tie]]\nid = 'T{tie}'\nbetween = ['R{tie}', 'R{}']\nlength_mm = {mm}\nresistance_microohm = {microohm}\n\
+             rated_watts = 25000\n",
+            (tie + 1) % 3
+        );
+    }
+    Arc::new(Site::parse("ring.toml", &text).expect("a good site"))
+}
+
+/// What modules may give, each of them, and what is against it.
+struct Store<'a> {
+    supply: [i64; 2],
+    promise: i64,
+    stored_permille: [i64; 2],
+    excluded: &'a [DeviceId],
+    before: Vec<Leg>,
+    usage: Usage,
+}
+
+impl Default for Store<'_> {
+    fn default() -> Self {
+        let (before, usage) = (Vec::new(), Usage::default());
+        Self { supply: [50_000; 2], promise: 1_400_000, stored_permille: [1_000; 2], excluded: &[], before, usage }
+    }
+}
+
+impl Store<'_> {
+    fn with_means<T>(self, work: impl FnOnce(&mut Means<'_>) -> T) -> T {
+        let site = ring();
+        let topology = Topology::new(&site);
+        work(&mut Means {
+            site: &site,
+            members: &topology.rows[0],
+            usage: self.usage,
+            can_supply: &|kesm, _| Watts::new(self.supply[kesm.index()]),
+            can_promise: &|_, _| Joules::new(self.promise),
+            stored_permille: &|kesm| self.stored_permille[kesm.index()],
+            excluded: &|device| self.excluded.contains(&device),
+            before: self.before,
+            hold: HOLD,
+        })
+    }
+
+    /// The legs to a rack that needs so much, and would take so much more.
+    fn legs(self, rack: u16, need: i64, slack: i64) -> Vec<String> {
+        let want = Want {
+            rack: RackId(rack),
+            need: Watts::new(need),
+            slack: Watts::new(slack),
+            relief_coming: Watts::ZERO,
+            relief_present: Watts::ZERO,
+        };
+        let given = self.with_means(|means| Assigner::default().assign(means, &[want], RowWant::default()));
+        given[0].legs.iter().map(words).collect()
+    }
+}
+
+fn words(leg: &Leg) -> String {
+    let hop = |hop: &Hop| match hop.direction {
+        Direction::Forward => format!(">T{}", hop.tie.0),
+        Direction::Backward => format!("<T{}", hop.tie.0),
+    };
+    let path: String = leg.path.iter().map(hop).collect();
+    format!("K{}{path} {}", leg.kesm.0, leg.delivered.get())
+}
+
+fn hop(tie: u16, direction: Direction) -> Hop {
+    Hop { tie: TieId(tie), direction }
+}
+
+/// A leg as it is with exact losses.
+fn leg(kesm: u16, path: &[Hop], delivered: i64) -> Leg {
+    let (rack, amount) = (RackId(1), Watts::ZERO);
+    let way = Way { rack, kesm: KesmId(kesm), path: path.to_vec(), amount, purpose: Purpose::Own };
+    exact(&ring(), &way, Watts::new(delivered))
+}
+
+#[test]
+fn the_way_that_loses_least_is_taken_and_a_fuller_module_only_decides_between_equals() {
+    assert_eq!(Store::default().legs(1, 9_000, 0), ["K1<T1 9000"], "T1 loses a little less than T0");
+    assert_eq!(Store { stored_permille: [1_000, 0], ..Store::default() }.legs(1, 9_000, 0), ["K1<T1 9000"]);
+    assert_eq!(Store::default().legs(0, 9_000, 0), ["K0 9000"]);
+    assert_eq!(Store::default().legs(2, 9_000, 0), ["K1 9000"]);
+}
+
+#[test]
+fn a_way_in_use_is_kept_although_another_would_lose_a_little_less() {
+    let before = vec![leg(0, &[hop(0, Direction::Forward)], 9_000)];
+    assert_eq!(Store { before, ..Store::default() }.legs(1, 9_000, 0), ["K0>T0 9000"]);
+    // But not where the other loses much less.
+    let before = vec![leg(1, &[hop(2, Direction::Forward), hop(0, Direction::Forward)], 9_000)];
+    assert_eq!(Store { before, ..Store::default() }.legs(1, 9_000, 0), ["K1<T1 9000"]);
+}
+
+#[test]
+fn neither_a_device_that_is_excluded_nor_a_tie_in_use_the_other_way_is_planned_with() {
+    let check = |excluded: &[DeviceId], expected: &[&str]| {
+        assert_eq!(Store { excluded, ..Store::default() }.legs(1, 9_000, 0), expected, "without {excluded:?}");
+    };
+    let (k0, k1) = (DeviceId::Kesm(KesmId(0)), DeviceId::Kesm(KesmId(1)));
+    let (t0, t1) = (DeviceId::Tie(TieId(0)), DeviceId::Tie(TieId(1)));
+    check(&[k1], &["K0>T0 9000"]);
+    check(&[t1], &["K0>T0 9000"]);
+    check(&[k0], &["K1<T1 9000"]);
+    check(&[k0, k1], &[]);
+    check(&[t0, t1], &[]);
+    let mut usage = Usage::default();
+    usage.add(&ring(), &[leg(0, &[hop(0, Direction::Forward), hop(1, Direction::Forward)], 2_000)], HOLD);
+    assert_eq!(Store { usage, ..Store::default() }.legs(1, 9_000, 0), ["K0>T0 9000"]);
+}
+
+#[test]
+fn a_leg_of_less_than_half_a_kilowatt_is_left_to_the_margin() {
+    assert_eq!(Store::default().legs(0, 499, 0), [""; 0]);
+    assert_eq!(Store::default().legs(0, 500, 0), ["K0 500"]);
+    assert_eq!(Store::default().legs(0, 0, 0), [""; 0]);
+    assert_eq!(Store { supply: [500, 0], ..Store::default() }.legs(0, 9_000, 0), ["K0 500"]);
+    assert_eq!(Store { supply: [499, 0], ..Store::default() }.legs(0, 9_000, 0), [""; 0]);
+    assert_eq!(Store::default().legs(0, 400, 600), ["K0 1000"], "what follows on the same way is no leg of its own");
+    assert_eq!(Store::default().legs(0, 499, 499), [""; 0]);
+}
+
+#[test]
+fn slack_is_given_after_every_need() {
+    let want = |rack, need, slack| Want {
+        rack: RackId(rack),
+        need: Watts::new(need),
+        slack: Watts::new(slack),
+        relief_coming: Watts::ZERO,
+        relief_present: Watts::ZERO,
+    };
+    let store = Store { supply: [10_000, 0], ..Store::default() };
+    let given = store.with_means(|means| {
+        let wants = [want(0, 3_000, 9_000), want(1, 6_000, 9_000)];
+        Assigner::default().assign(means, &wants, RowWant::default())
+    });
+    let delivered: Vec<i64> =
+        given.iter().map(|given| given.legs.iter().map(|leg| leg.delivered.get()).sum()).collect();
+    assert!(delivered[0] >= 3_000 && delivered[1] >= 6_000, "{delivered:?}");
+}
+
+/// What a lone module on R0 makes of the row's want, when R0 can relieve it and R1 can.
+fn relief(supply: i64, row: [i64; 2], r0: [i64; 2], r1: [i64; 2]) -> Vec<[i64; 2]> {
+    let want = |rack, [coming, present]: [i64; 2]| Want {
+        rack: RackId(rack),
+        need: Watts::ZERO,
+        slack: Watts::ZERO,
+        relief_coming: Watts::new(coming),
+        relief_present: Watts::new(present),
+    };
+    let row = RowWant { coming: Watts::new(row[0]), present: Watts::new(row[1]) };
+    let store = Store { supply: [supply, 0], ..Store::default() };
+    let given = store.with_means(|means| Assigner::default().assign(means, &[want(0, r0), want(1, r1)], row));
+    given.iter().map(|given| [given.relief_coming.get(), given.relief_present.get()]).collect()
+}
+
+#[test]
+fn a_row_is_relieved_of_each_kind_by_racks_that_have_it() {
+    assert_eq!(relief(50_000, [4_000, 0], [9_000, 9_000], [9_000, 9_000]), [[4_000, 0], [0, 0]]);
+    assert_eq!(relief(50_000, [0, 4_000], [9_000, 9_000], [9_000, 9_000]), [[0, 4_000], [0, 0]]);
+    assert_eq!(relief(50_000, [4_000, 3_000], [9_000, 9_000], [9_000, 9_000]), [[4_000, 3_000], [0, 0]]);
+    assert_eq!(relief(50_000, [4_000, 3_000], [1_000, 0], [9_000, 9_000]), [[1_000, 0], [3_000, 3_000]]);
+    assert_eq!(relief(50_000, [500, 0], [9_000, 0], [0, 0]), [[500, 0], [0, 0]]);
+    assert_eq!(relief(50_000, [499, 499], [9_000, 9_000], [0, 0]), [[0, 0], [0, 0]]);
+    assert_eq!(relief(50_000, [0, 0], [9_000, 9_000], [9_000, 9_000]), [[0, 0], [0, 0]]);
+}
+
+#[test]
+fn a_flow_that_lasts_costs_energy_so_what_may_come_is_relieved_first_even_over_a_tie() {
+    // Both cannot be had of 8 kW.
+    let given = relief(8_000, [8_000, 8_000], [0, 8_000], [8_000, 0]);
+    assert!(given[1][0] > 4_000, "{given:?}");
+}
+
+#[test]
+fn what_was_given_is_wanted_no_longer() {
+    let all = Want {
+        rack: RackId(0),
+        need: Watts::new(5_000),
+        slack: Watts::new(1_000),
+        relief_coming: Watts::new(3_000),
+        relief_present: Watts::new(2_000),
+    };
+    let left = |purpose, delivered| {
+        let (mut want, mut given) = (all, Given::default());
+        let mut row = RowWant { coming: Watts::new(4_000), present: Watts::new(4_000) };
+        want.book(purpose, Watts::new(delivered));
+        row.book(purpose, Watts::new(delivered));
+        given.book(purpose, Watts::new(delivered));
+        let rack = [want.need, want.slack, want.relief_coming, want.relief_present].map(Watts::get);
+        let (row, given) = ([row.coming, row.present], [given.relief_coming, given.relief_present]);
+        (rack, row.map(Watts::get), given.map(Watts::get))
+    };
+    assert_eq!(left(Purpose::Own, 4_000), ([1_000, 1_000, 3_000, 2_000], [4_000, 4_000], [0, 0]));
+    assert_eq!(left(Purpose::Own, 5_400), ([0, 600, 3_000, 2_000], [4_000, 4_000], [0, 0]));
+    assert_eq!(left(Purpose::ReliefComing, 2_000), ([5_000, 1_000, 1_000, 2_000], [2_000, 4_000], [2_000, 0]));
+    assert_eq!(left(Purpose::ReliefPresent, 1_500), ([5_000, 1_000, 3_000, 500], [4_000, 2_500], [0, 1_500]));
+    assert_eq!(left(Purpose::ReliefPresent, 9_000), ([5_000, 1_000, 3_000, 0], [4_000, 0], [0, 9_000]));
+}
+
+#[test]
+fn a_cost_rises_in_equal_parts_that_add_up() {
+    let told = segments(Watts::new(10_003), 7, |from, to| from.get() + to.get());
+    let parts: Vec<(i64, i64)> = told.iter().map(|part| (part.capacity, part.cost)).collect();
+    assert_eq!(parts, [(2_500, 2_500_007), (2_501, 7_501_007), (2_501, 12_503_007), (2_501, 17_505_007)]);
+    // Where a later part would come out cheaper, by a fixed loss or by rounding, it costs what the one before it does.
+    let falling = segments(Watts::new(4_000), 0, |from, _| 9_000 - from.get());
+    assert!(falling.iter().all(|part| part.cost == 9_000_000));
+}
+
+#[test]
+fn a_tie_costs_what_it_loses_half_of_its_drop_and_its_length() {
+    let site = ring();
+    let mut tie = site.tie(TieId(0)).clone();
+    tie.converter = crate::site::ConverterLoss { fixed_ppm: 0, linear_ppm: 10_000, quadratic_ppm: 0 };
+    // At the rating the converter loses 250 W and the cable 18 W, which leaves four parts of 6 183 W. The first loses 62 W and
+    // 2 W, the whole of it drops less than a thousandth, which counts as one, and the tie is 10 m long.
+    let told = tie_segments(&site, &tie, Watts::ZERO);
+    assert_eq!(told.iter().map(|part| part.capacity).sum::<i64>(), 25_000 - 250 - 18);
+    assert_eq!(told[0].cost, (64 * 1_000_000 / 6_183 + 500) * 1_000 + 10);
+    let told = tie_segments(&site, &tie, Watts::new(24_000));
+    assert_eq!(told.iter().map(|part| part.capacity).sum::<i64>(), 732);
+    tie.length = crate::units::Millimetres::new(2_000_000);
+    assert_eq!(tie_segments(&site, &tie, Watts::ZERO)[0].cost % 1_000, 999, "length never outweighs a loss");
+}
+
+#[test]
+fn a_leg_fits_up_to_every_rating_and_promise_and_no_further() {
+    let forward = [hop(0, Direction::Forward)];
+    let fits = |store: Store<'_>, leg: &Leg| store.with_means(|means| super::fits(means, leg));
+    let most = |path: &[Hop]| (1..30_000).take_while(|watts| fits(Store::default(), &leg(0, path, *watts))).last();
+    let over_tie = most(&forward).expect("some");
+    assert_eq!(leg(0, &forward, over_tie).supplied.get(), 25_000, "its rating");
+    let half = leg(0, &forward, 12_000);
+    let other = |delivered| {
+        let mut usage = Usage::default();
+        usage.add(&ring(), &[leg(0, &forward, delivered)], HOLD);
+        Store { usage, ..Store::default() }
+    };
+    assert!(fits(other(12_000), &half) && !fits(other(13_000), &half), "beside what is in use");
+    let supply = |watts| Store { supply: [watts, 0], ..Store::default() };
+    assert!(fits(supply(half.supplied.get()), &half) && !fits(supply(half.supplied.get() - 1), &half));
+    let energy = electrical::stored_for(ring().kesm(KesmId(0)), half.supplied, HOLD).get();
+    let promise = |joules| Store { promise: joules, ..Store::default() };
+    assert!(fits(promise(energy), &half) && !fits(promise(energy - 1), &half));
+}
+
+#[test]
+fn the_voltage_drops_no_further_than_is_allowed_on_a_tie_and_over_a_path() {
+    let mut site = Site::clone(&ring());
+    site.ties.iter_mut().for_each(|tie| tie.resistance = crate::units::Microohms::new(500_000));
+    let topology = Topology::new(&site);
+    let (t0, t1) = (hop(0, Direction::Forward), hop(1, Direction::Forward));
+    let most = |path: &[Hop]| {
+        let means = Means {
+            site: &site,
+            members: &topology.rows[0],
+            usage: Usage::default(),
+            can_supply: &|_, _| Watts::new(50_000),
+            can_promise: &|_, _| Joules::new(2_000_000),
+            stored_permille: &|_| 1_000,
+            excluded: &|_| false,
+            before: Vec::new(),
+            hold: HOLD,
+        };
+        let way = |path: &[Hop]| {
+            let (rack, kesm, amount) = (RackId(1), KesmId(0), Watts::ZERO);
+            Way { rack, kesm, path: path.to_vec(), amount, purpose: Purpose::Own }
+        };
+        let fitting = |watts: &i64| super::fits(&means, &exact(&site, &way(path), Watts::new(*watts)));
+        (1..30_000).take_while(fitting).last().map(Watts::new).unwrap_or_default()
+    };
+    let drops = |path: &[Hop], delivered: Watts| -> Vec<u32> {
+        let flows = electrical::path_flows(&site, path, delivered);
+        let drop =
+            |(hop, flow): (&Hop, &Watts)| electrical::drop_permille(site.tie(hop.tie), site.bus(RackId(0)), *flow);
+        path.iter().zip(&flows).map(drop).collect()
+    };
+    let one_more = Watts::new(1);
+    let tie = most(&[t0]);
+    assert_eq!((drops(&[t0], tie), drops(&[t0], tie.saturating_add(one_more))), (vec![30], vec![31]));
+    let path = most(&[t0, t1]);
+    let sum = |delivered| drops(&[t0, t1], delivered).iter().sum::<u32>();
+    assert_eq!((sum(path), sum(path.saturating_add(one_more))), (50, 51));
+}
+
+#[test]
+fn power_is_never_sent_round_in_a_ring() {
+    let used = |legs: &[Leg]| {
+        let mut usage = Usage::default();
+        usage.add(&ring(), legs, HOLD);
+        Store { usage, ..Store::default() }
+    };
+    let (t0, t1, t2) = (hop(0, Direction::Forward), hop(1, Direction::Forward), hop(2, Direction::Forward));
+    let closes = |legs: &[Leg], path: &[Hop]| used(legs).with_means(|means| closes_a_ring(means, path));
+    let two = [leg(0, &[t0, t1], 1_000)];
+    assert!(closes(&two, &[t2]));
+    assert!(closes(&[leg(0, &[t0], 1_000)], &[t1, t2]));
+    assert!(!closes(&two, &[hop(2, Direction::Backward)]), "it goes along with the others");
+    assert!(!closes(&two, &[t0, t1]) && !closes(&two, &[]) && !closes(&[], &[t0]));
+    assert!(!closes(&[leg(0, &[t0], 1_000)], &[t2]), "R1 passes nothing on");
+    let used = used(&two);
+    assert!(!used.with_means(|means| super::fits(means, &leg(1, &[t2], 1_000))));
+}
+
+/// Places ways on R1 one after the other; the legs that it has then.
+fn placed(store: Store<'_>, ways: &[(u16, &[Hop], i64)]) -> (Vec<String>, Vec<i64>) {
+    store.with_means(|means| {
+        let mut legs = Vec::new();
+        let more = ways.iter().map(|(kesm, path, amount)| {
+            let (rack, kesm, amount) = (RackId(1), KesmId(*kesm), Watts::new(*amount));
+            let way = Way { rack, kesm, path: path.to_vec(), amount, purpose: Purpose::Own };
+            place_leg(means, &mut legs, &way).get()
+        });
+        let more = more.collect();
+        (legs.iter().map(words).collect(), more)
+    })
+}
+
+#[test]
+fn a_way_is_placed_as_far_as_it_fits_and_added_to_the_leg_that_goes_the_same_way() {
+    let (t0, t1): (&[Hop], &[Hop]) = (&[hop(0, Direction::Forward)], &[hop(1, Direction::Backward)]);
+    let check = |ways: &[(u16, &[Hop], i64)], legs: &[&str], more: &[i64]| {
+        let (told, got) = placed(Store::default(), ways);
+        assert_eq!((told, got.as_slice()), (legs.iter().map(ToString::to_string).collect(), more), "{ways:?}");
+    };
+    check(&[(0, t0, 5_000)], &["K0>T0 5000"], &[5_000]);
+    check(&[(0, t0, 5_000), (0, t0, 400)], &["K0>T0 5400"], &[5_000, 400]);
+    check(&[(0, t0, 5_000), (1, t1, 3_000)], &["K0>T0 5000", "K1<T1 3000"], &[5_000, 3_000]);
+    check(&[(0, t0, 499)], &[], &[0]);
+    check(&[(0, t0, 500)], &["K0>T0 500"], &[500]);
+    // 25 kW do not fit through a tie of 25 kW with what it loses: seven eighths of it do.
+    check(&[(0, t0, 25_000)], &["K0>T0 21875"], &[21_875]);
+    check(&[(0, t0, 20_000), (0, t0, 20_000)], &["K0>T0 24025"], &[20_000, 4_025]);
+    check(&[(0, t0, 24_000), (0, t0, 25_000)], &["K0>T0 24000"], &[24_000, 0]);
+}
+
+#[test]
+fn a_path_of_nine_ties_and_a_ninth_leg_are_not_placed() {
+    let t0 = hop(0, Direction::Forward);
+    let there_and_back = |hops: usize| -> Vec<Hop> {
+        let way = [t0, hop(0, Direction::Backward)];
+        way.into_iter().cycle().take(hops).collect()
+    };
+    assert_eq!(placed(Store::default(), &[(0, &there_and_back(HOPS_MAX + 1), 600)]).1, [0]);
+    let full: Vec<Leg> = vec![leg(1, &[], 600); LEGS_MAX];
+    let more = Store::default().with_means(|means| {
+        let mut legs = full;
+        let amount = Watts::new(5_000);
+        let way = Way { rack: RackId(1), kesm: KesmId(0), path: vec![t0], amount, purpose: Purpose::Own };
+        let more = place_leg(means, &mut legs, &way);
+        legs.pop();
+        (more.get(), place_leg(means, &mut legs, &way).get(), legs.len())
+    });
+    assert_eq!(more, (0, 5_000, LEGS_MAX));
+}
+
+#[test]
+fn what_a_store_allows_can_be_held_and_a_tenth_of_the_rating_more_cannot() {
+    let site = ring();
+    let module = site.kesm(KesmId(0));
+    let whole = electrical::stored_for(module, module.rated, HOLD);
+    let allows = |joules| by_energy(&site, KesmId(0), Joules::new(joules)).get();
+    assert_eq!(allows(whole.get()), 50_000);
+    assert!((47_400..=47_500).contains(&allows(whole.get() - 1)), "a twentieth is kept back");
+    assert_eq!((allows(0), allows(-1), allows(whole.get() / 20)), (0, 0, 0));
+    for joules in (0..whole.get()).step_by(1_000) {
+        let most = allows(joules);
+        let needs = |watts| electrical::stored_for(module, Watts::new(watts), HOLD).get();
+        assert!(most == 0 || needs(most) <= joules, "{most} W of {joules} J");
+        assert!(needs(most + 5_000) > joules, "{most} W of {joules} J");
+    }
+}
