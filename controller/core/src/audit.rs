@@ -414,4 +414,31 @@ mod tests {
         assert!(replay.outcome(id).is_some());
         assert!(replay.outcome(TransferId { nth: 9, ..id }).is_none());
     }
+
+    #[test]
+    fn states_are_compared_that_the_log_has() {
+        let (world, _) = with_transfer();
+        assert_eq!(replay(site(), world.entries.clone()).states_compared, world.entries.len() - 1);
+        let mut entries = world.entries;
+        entries.last_mut().expect("some").1.seen.index = 77;
+        assert_eq!(replay(site(), entries.clone()).states_compared, entries.len() - 2, "nobody knows that one");
+    }
+
+    #[test]
+    fn an_entry_tells_its_grants_its_steps_and_whether_it_was_carried_out() {
+        let (mut world, id) = with_transfer();
+        let grant = world.ledger.transfer(RackId(2)).expect("granted").grant.clone();
+        operate(&mut world, Action::Resume(DeviceId::Pdu(RackId(0))));
+        let asked = Action::Transfer(grant.clone(), Vec::new(), Vec::new());
+        operate(&mut world, asked);
+        let replay = replay(site(), world.entries.clone());
+        let record = |index| replay.record(index).expect("there");
+        assert_eq!(record(id.index).grants(), std::slice::from_ref(&grant));
+        assert!(record(id.index).admitted());
+        assert!(record(id.index + 1).grants().is_empty() && !record(id.index + 1).admitted(), "nobody held it");
+        assert_eq!(record(id.index + 2).grants(), [grant], "what an operator asked for, carried out or not");
+        let steps = |index| replay.steps_of(index).map(|(of, step)| (of, step.state)).collect::<Vec<_>>();
+        assert_eq!(steps(id.index), [(id, State::Phase(Phase::Supplying))]);
+        assert_eq!(steps(id.index + 1), []);
+    }
 }

@@ -83,4 +83,12 @@ mod tests {
             assert!(more.is_some_and(|bears| bears.get() < span), "{heat} {span}: {most}, and {more:?} above it");
         }
     }
+
+    #[test]
+    fn a_load_at_a_point_of_the_table_is_taken_for_the_next() {
+        let rating = Watts::new(10_300);
+        let bears = |load| bears_for(Watts::new(load), rating, 0).map(Millis::get);
+        assert_eq!((bears(10_990), bears(11_000)), (Some(1_020_000), Some(605_062)), "1.1 times its rating and a sag");
+        assert_eq!(bearable(rating, 0, Millis::new(1_020_000)), Watts::new(10_990));
+    }
 }

@@ -170,4 +170,17 @@ mod tests {
         check(index - 1, more, true);
         check(index, flow_max, true);
     }
+
+    #[test]
+    fn an_order_lowers_when_less_is_given_than_before() {
+        let hold = Watts::new(9_000);
+        let setpoint = |watts| Setpoint::Kesm { supply_max: Watts::new(watts), charge_max: Watts::ZERO, hold };
+        let lowers = |before: Option<i64>, watts| {
+            let device = DeviceId::Kesm(KesmId(0));
+            let order = Order { device, index: 2, term: 1, setpoint: setpoint(watts), until: Millis::seconds(8) };
+            lowers(&order, InForce { index: 1, setpoint: before.map(setpoint) })
+        };
+        assert!(lowers(Some(5_000), 4_999) && !lowers(Some(5_000), 5_000) && !lowers(Some(5_000), 5_001));
+        assert!(lowers(None, 0) && !lowers(None, 1), "of a device that was not heard, only nothing at all is less");
+    }
 }

@@ -325,4 +325,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_model_is_named_by_the_first_eight_bytes_of_its_hash() {
+        let mut sha256 = [0; 32];
+        sha256.iter_mut().zip(1..).for_each(|(byte, nth)| *byte = nth);
+        assert_eq!(ModelId { sha256, version: 3 }.hash8(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
 }

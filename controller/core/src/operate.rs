@@ -378,4 +378,67 @@ mod tests {
         assert_eq!(found(1_000, 1), (1, true));
         assert_eq!(found(1_000, 0), (0, false));
     }
+
+    #[test]
+    fn words_are_there_and_no_longer_than_a_log_takes() {
+        use crate::drill::{DrillNote, DrillStage};
+        let mut world = World::new();
+        let device = DeviceId::Kesm(KesmId(0));
+        assert_eq!(asked(&mut world, 1, "anna", Action::Lock(device)), Ok(()));
+        let mut number = 1;
+        let mut said = |action: Action| {
+            number += 1;
+            asked(&mut world, number, "anna", action).err()
+        };
+        let bad = |what| Some(format!("the {what} must have 1 to 256 bytes"));
+        let drill = |drill: String| Action::Drill(DrillNote { drill, seed: 1, stage: DrillStage::Begun });
+        let (longest, longer, blank) = ("x".repeat(256), "x".repeat(257), "  ".to_owned());
+        assert_eq!(said(drill(longest.clone())), None);
+        assert_eq!([said(drill(longer.clone())), said(drill(blank.clone()))], [bad("drill"), bad("drill")]);
+        assert_eq!(said(Action::Denied(longest)), None);
+        assert_eq!(
+            [said(Action::Denied(longer.clone())), said(Action::Denied(blank.clone()))],
+            [bad("request"), bad("request")]
+        );
+        for of in [longer, blank] {
+            assert_eq!(said(Action::Unlock { device, of }), bad("owner of a lock"));
+        }
+        assert_eq!(said(Action::Unlock { device, of: "anna".into() }), None);
+    }
+
+    #[test]
+    fn a_rack_that_is_not_there_has_no_transfer_to_end() {
+        let refused =
+            |rack| asked(&mut World::new(), 1, "anna", Action::End(RackId(rack))).expect_err("nothing to end");
+        assert_eq!(refused(5), "rack R5 has no transfer");
+        assert_eq!(refused(6), "the site has no rack #6");
+    }
+
+    #[test]
+    fn what_single_failures_allow_is_offered_where_more_could_be_delivered() {
+        use crate::device::Reading;
+        use crate::units::Millivolts;
+        let hot = |world: &mut World| {
+            let (load, bus) = (Watts::new(24_000), Millivolts::new(800_000));
+            let reading = Reading::Pdu { load, draw: load, bus, breaker_permille: 900, tripped: false };
+            world.view.observe(world.ledger.site(), DeviceId::Pdu(RackId(0)), reading, world.now);
+        };
+        let expected = "without K0, rack R0 would draw 44.7 kW of 24.0 kW, which its breaker bears for 1500 ms; \
+                        at most 12.9 kW";
+        check(hot, &request("R1", Some("K0"), 20_000), None, expected);
+    }
+
+    #[test]
+    fn a_request_replaces_the_racks_own_transfer_and_leaves_the_others() {
+        let helped = |rack: usize| {
+            move |world: &mut World| {
+                world.forecasts[rack] = crate::example::forecast(42_000);
+                world.tick();
+            }
+        };
+        check(helped(1), &request("R1", Some("K0"), 20_000), None, "admitted: K0 via T0");
+        // T0 passes on to R2 what it is helped with.
+        let expected = "tie T0 at 39.9 kW, rated 25.0 kW; at most 4.8 kW";
+        check(helped(2), &request("R1", Some("K0"), 20_000), None, expected);
+    }
 }

@@ -38,3 +38,17 @@ impl Fault {
         matches!(self, Self::NotAddingUp | Self::Still)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_meter_says_of_itself_makes_it_unbelievable() {
+        let of_the_meter: Vec<bool> =
+            [Fault::Refused, Fault::Unable, Fault::Silent, Fault::NotFollowing, Fault::NotAddingUp, Fault::Still]
+                .map(Fault::is_of_the_meter)
+                .into();
+        assert_eq!(of_the_meter, [false, false, false, false, true, true]);
+    }
+}

@@ -298,4 +298,21 @@ mod tests {
         assert_eq!(view.heat_permille(RACK, at(90_000)), Some(321), "heat does not go so fast");
         assert_eq!(view.supply(FeedId(0), at(0)), None);
     }
+
+    #[test]
+    fn a_supply_is_heard_in_its_own_slot() {
+        let site = site();
+        let mut view = View::new(&site);
+        let reading = Reading::Supply {
+            utility_a_permille: 1_000,
+            utility_b_permille: 0,
+            source: crate::device::SupplySource::UtilityA,
+            generator: crate::device::GeneratorPhase::Absent,
+            drawn: Watts::new(60_000),
+        };
+        assert_eq!(view.supply(FeedId(0), Millis::ZERO), None);
+        assert!(view.observe(&site, DeviceId::Supply(FeedId(0)), reading, Millis::ZERO));
+        assert_eq!(view.supply(FeedId(0), Millis::ZERO), Some(reading));
+        assert_eq!(view.supply(FeedId(1), Millis::ZERO), None);
+    }
 }

@@ -205,3 +205,109 @@ fn what_was_seen_and_is_gone_is_kept_only_while_it_may_be_found_to_chatter() {
     let kept = |after: i64| world.ledger.at(raised_at.saturating_add(Millis::new(after))).alarms().rows().count();
     assert_eq!((kept(table::CHATTER_SPAN.get()), kept(table::CHATTER_SPAN.get() + 1)), (1, 0));
 }
+
+#[test]
+fn every_alarm_has_its_page_and_what_follows_an_outage_shares_its_own() {
+    let pages: Vec<&str> = AlarmKind::ALL.iter().map(|kind| kind.runbook()).collect();
+    let shared = pages.iter().filter(|page| **page == AlarmKind::UtilityOutage.as_str()).count();
+    assert_eq!(shared, 3, "the outage, the shutdown and the generator");
+    for (kind, page) in AlarmKind::ALL.iter().zip(pages) {
+        assert!(page == kind.as_str() || matches!(kind, AlarmKind::OrderlyShutdown | AlarmKind::OnGenerator));
+    }
+}
+
+#[test]
+fn an_alarm_is_about_what_the_site_has() {
+    let world = World::new();
+    let is_of = |subject: Subject| subject.is_of(world.ledger.site());
+    assert!(is_of(Subject::Feed(FeedId(0))) && !is_of(Subject::Feed(FeedId(1))));
+    assert!(is_of(Subject::Rack(RackId(5))) && !is_of(Subject::Rack(RackId(6))));
+    assert!(is_of(Subject::Site) && is_of(Subject::Replica(ReplicaId(9))));
+}
+
+/// What is wrong with feed and racks.
+fn stands(world: &World) -> Vec<AlarmKey> {
+    let about = |key: &AlarmKey| matches!(key.subject, Subject::Feed(_) | Subject::Rack(_));
+    world.with_inputs(&|_| None, |inputs| standing(inputs)).into_iter().filter(about).collect()
+}
+
+#[test]
+fn a_feed_without_its_utility_a_rack_over_its_limit_and_servers_that_are_capped_are_wrong() {
+    use crate::command::{CapGrant, CapReason, ModeChange, Plan};
+    use crate::mode::{Mode, ModeReason};
+    let mut world = World::new();
+    world.load(1, LIMIT);
+    assert_eq!(stands(&world), [], "at its limit it may stay for ever");
+    world.load(1, LIMIT + 1);
+    assert_eq!(stands(&world), [OVER]);
+    world.load(1, 10_000);
+    let cap = |rack, reason| CapGrant {
+        rack: RackId(rack),
+        cap: crate::units::Watts::new(30_000),
+        keep_tiers: crate::site::TIER_MAX,
+        reason,
+        hold: Millis::seconds(8),
+    };
+    let caps = vec![cap(2, CapReason::Operator), cap(3, CapReason::RowUncovered)];
+    world.commit(Command::Plan(Plan { caps, ..Plan::default() }));
+    let capped = AlarmKey { kind: AlarmKind::ServersCapped, subject: Subject::Rack(RackId(3)) };
+    assert_eq!(stands(&world), [capped], "what an operator asked for is no news to him");
+    let mut world = World::new();
+    let feed = |kind| AlarmKey { kind, subject: Subject::Feed(FeedId(0)) };
+    let mut becomes = |to| {
+        let change = ModeChange { feed: FeedId(0), to, reason: ModeReason::UtilityBack, time_left: None };
+        world.commit(Command::Plan(Plan { modes: vec![change], ..Plan::default() }));
+        stands(&world)
+    };
+    assert_eq!(becomes(Mode::RideThrough), [LOST]);
+    assert_eq!(becomes(Mode::OrderlyShutdown), [LOST, feed(AlarmKind::OrderlyShutdown)]);
+    assert_eq!(becomes(Mode::Generator), [feed(AlarmKind::OnGenerator)]);
+    assert_eq!(becomes(Mode::Recovery), []);
+}
+
+#[test]
+fn a_shelf_is_for_a_millisecond_at_least_and_ends_at_its_time() {
+    let mut world = World::new();
+    world.commit(raised(&[OVER]));
+    let alarms = world.ledger.alarms();
+    let fits = |hold| alarms.may_shelve(OVER, hold).is_ok();
+    assert!(!fits(Millis::ZERO) && fits(Millis::new(1)));
+    assert!(fits(SHELF_MAX) && !fits(SHELF_MAX.saturating_add(Millis::new(1))));
+    assert!(!alarms.is_empty() && Alarms::default().is_empty());
+    world.commit(operation(Action::Shelve(OVER, Millis::seconds(600))));
+    let shelved = |after: i64| {
+        let ledger = world.ledger.at(world.now.saturating_add(Millis::new(after)));
+        ledger.alarms().get(OVER).is_some_and(|alarm| alarm.shelved_until.is_some())
+    };
+    assert!(shelved(599_999) && !shelved(600_000));
+}
+
+#[test]
+fn what_is_put_aside_is_kept_after_it_was_seen_and_has_gone() {
+    let mut world = World::new();
+    let hold = Millis::seconds(600);
+    for command in [raised(&[OVER]), operation(Action::Shelve(OVER, hold)), operation(Action::Acknowledge(OVER))] {
+        world.commit(command);
+    }
+    world.commit(cleared(&[OVER]));
+    let kept = |after: i64| world.ledger.at(world.now.saturating_add(Millis::seconds(after))).alarms().rows().count();
+    assert_eq!((kept(599), kept(600)), (1, 0));
+}
+
+#[test]
+fn a_watch_tells_every_second_and_one_that_forgets_looks_anew() {
+    let world = World::new();
+    let alarms = world.ledger.alarms();
+    let urgency = |kind: AlarmKind| kind.priority() == Priority::Urgent;
+    assert!(!urgency(RULE.kind) && urgency(LOST.kind));
+    let stands = BTreeSet::from([RULE]);
+    let mut watch = AlarmWatch::default();
+    let late = RULE.kind.raised_after().get();
+    let look = |watch: &mut AlarmWatch, ms| watch.look(Millis::new(ms), Millis::new(ms), alarms, &stands).is_some();
+    assert!(!look(&mut watch, 0));
+    assert!(look(&mut watch, late), "it has stood for as long as its kind must");
+    assert!(!look(&mut watch, late + 999) && look(&mut watch, late + 1_000), "what was lost is told again");
+    watch.forget();
+    assert!(!look(&mut watch, late + 2_000), "whoever leads anew has not seen it yet");
+    assert!(look(&mut watch, 2 * late + 2_000));
+}

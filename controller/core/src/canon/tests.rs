@@ -441,3 +441,24 @@ fn outcomes() {
         ],
     );
 }
+
+#[test]
+fn a_forecasts_trigger_counts_where_it_is_not_its_bound() {
+    let named = |peak_p50: i64| {
+        let mut forecast = forecast(20_000);
+        forecast.peak_p50 = watts(peak_p50);
+        let mut canon = Canon::new(b"forecast");
+        canon.forecast(&forecast);
+        canon.finish()
+    };
+    all_differ("forecasts", vec![named(10_000), named(11_000), named(20_000)]);
+    // As it was hashed when trigger and bound were one.
+    let old = forecast(20_000);
+    let mut canon = Canon::new(b"forecast");
+    for watts in [old.p50, old.p90, old.p99, old.peak_p99] {
+        canon.signed(watts.get());
+    }
+    canon.signed(old.horizon.get());
+    canon.unsigned(rule_number(RuleReason::NoModel));
+    assert_eq!(canon.finish(), named(20_000));
+}

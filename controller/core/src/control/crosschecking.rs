@@ -306,4 +306,55 @@ mod tests {
         both.hears_of_it();
         assert!(both.follower.disputed().next().is_none() && !both.withholds());
     }
+
+    #[test]
+    fn what_is_heard_of_just_in_time_is_judged() {
+        let mut both = Both::new();
+        both.world.pass(LATE_AFTER.get());
+        both.hears_of_it();
+        assert!(both.withholds());
+    }
+
+    /// A row of so many racks, each with a module of its own.
+    fn large_site(racks: usize) -> std::sync::Arc<Site> {
+        let mut text = String::from(
+            "name = 'large'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
+             stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n\
+             [[feed]]\nid = 'u'\nlimit_watts = 9000000\n\
+             [[row]]\nid = 'A'\nfeed = 'u'\nlimit_watts = 9000000\nbus_volts = 800\n",
+        );
+        for rack in 0..racks {
+            text += &format!(
+                "[[rack]]\nid = 'R{rack}'\nrow = 'A'\nlimit_watts = 24000\n\
+                 [[server]]\nid = 'S{rack}'\nrack = 'R{rack}'\nrated_watts = 21000\n\
+                 [[server]]\nid = 'Z{rack}'\nrack = 'R{rack}'\nrated_watts = 21000\n\
+                 [[kesm]]\nid = 'K{rack}'\nrack = 'R{rack}'\nrated_watts = 50000\ncharge_rated_watts = 15000\n\
+                 capacity_joules = 2000000\nreserve_joules = 600000\n"
+            );
+        }
+        std::sync::Arc::new(Site::parse("large.toml", &text).expect("a good site"))
+    }
+
+    #[test]
+    fn what_one_turn_does_not_judge_is_withheld_until_the_next_does() {
+        let mut world = World::of(&large_site(JUDGED_PER_TURN_MAX + 1));
+        let mut follower = CrossChecking::new(&world.ledger);
+        world.forecasts.fill(forecast(30_000));
+        assert!(matches!(world.tick(), Some(Effect::Admitted { .. })));
+        assert_eq!(world.ledger.transfers().count(), JUDGED_PER_TURN_MAX + 1);
+        let last = u16::try_from(JUDGED_PER_TURN_MAX).expect("few");
+        let withheld = |follower: &CrossChecking, kesm| follower.withholds(&world.ledger, DeviceId::Kesm(KesmId(kesm)));
+        follower.judge_new(&known(&world));
+        assert!(follower.has_more() && withheld(&follower, last) && !withheld(&follower, 0));
+        assert_eq!(follower.judgements().unjudged, 256);
+        follower.judge_new(&known(&world));
+        assert!(!follower.has_more() && !withheld(&follower, last));
+        assert_eq!(follower.judgements().unjudged, 257);
+        let mut world = World::of(&large_site(JUDGED_PER_TURN_MAX));
+        let mut follower = CrossChecking::new(&world.ledger);
+        world.forecasts.fill(forecast(30_000));
+        world.tick();
+        follower.judge_new(&known(&world));
+        assert!(!follower.has_more(), "all fit into one turn");
+    }
 }

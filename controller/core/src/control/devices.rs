@@ -229,4 +229,11 @@ mod tests {
         assert_eq!(devices.fault(KESM, Millis::new(1)), Some(Fault::Refused));
         assert_eq!(devices.fault(KESM, SHUNNED), None);
     }
+
+    #[test]
+    fn an_order_has_waited_since_it_was_held_back_and_another_begins_anew() {
+        let mut devices = devices();
+        let mut waited = |index, at| devices.waited(&order(index), Millis::new(at)).get();
+        assert_eq!([waited(5, 1_000), waited(5, 1_300), waited(6, 1_400), waited(6, 1_500)], [0, 300, 0, 100]);
+    }
 }

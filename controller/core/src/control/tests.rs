@@ -299,3 +299,77 @@ fn the_log_is_told_of_what_is_wrong_once() {
     run.commit(Command::Alarms(note));
     assert_eq!(run.control.alarm_note(run.world.now, [lost]), None);
 }
+
+#[test]
+fn what_is_foreseen_is_what_was_told_of_racks_and_rows() {
+    let mut run = Run::new();
+    assert!(run.control.forecasts().is_empty() && run.control.row_forecasts().is_empty());
+    run.control.set_forecasts(run.world.forecasts.clone());
+    run.control.set_row_forecasts(vec![forecast(90_000)]);
+    assert_eq!((run.control.forecasts(), run.control.row_forecasts().len()), (run.world.forecasts.as_slice(), 1));
+    let seen = run.control.with_inputs(run.world.now, |inputs| inputs.row_forecasts.to_vec());
+    assert_eq!(seen, Some(vec![forecast(90_000)]));
+}
+
+#[test]
+fn an_outcome_that_is_on_its_way_is_remembered_as_long_as_its_transfer_lives() {
+    let mut run = Run::in_force();
+    let [outcome] = &run.control.outcomes(run.world.now)[..] else { panic!("one transfer") };
+    let transfer = outcome.transfer;
+    run.control.outcome_sent(transfer);
+    run.commit(Command::Plan(Plan::default()));
+    assert!(run.control.noted.contains(&transfer), "it is still to be noted");
+    run.world.forecasts[RACK] = forecast(12_000);
+    run.tick();
+    run.pass(3_100);
+    assert_eq!(run.tick(), Some(Effect::Admitted { orders: 3 }));
+    assert_eq!(run.control.ledger().closings().len(), 1);
+    assert!(run.control.noted.contains(&transfer), "its end is still to be noted");
+    run.commit(Command::Outcome(outcome.clone()));
+    assert!(!run.control.noted.contains(&transfer));
+    let mut run = Run::in_force();
+    let [outcome] = &run.control.outcomes(run.world.now)[..] else { panic!("one transfer") };
+    run.control.outcome_sent(outcome.transfer);
+    run.commit(Command::Outcome(outcome.clone()));
+    assert!(run.control.noted.is_empty(), "it is noted");
+}
+
+#[test]
+fn a_device_in_quarantine_is_named_with_its_reason() {
+    let mut run = Run::new();
+    assert_eq!(run.control.quarantined(run.world.now), []);
+    // A meter that repeats itself at 10 kW for six seconds stands still.
+    let meter = DeviceId::Pdu(RackId(1));
+    for _ in 0..70 {
+        run.pass(100);
+        run.tick();
+    }
+    let found = run.control.quarantined(run.world.now);
+    assert!(found.contains(&(meter, Fault::Still)), "{found:?}");
+}
+
+#[test]
+fn an_order_is_endorsed_once_and_only_while_it_is_valid() {
+    let mut run = Run::surging();
+    let mut follower = Control::new(Arc::clone(run.control.ledger()));
+    assert_eq!(run.tick(), Some(Effect::Admitted { orders: 3 }));
+    let until = run.control.ledger().orders().map(|order| order.get().until).min().expect("ordered");
+    let standing =
+        Standing { term: 1, leads: false, last_index: Some(2), applied_index: Some(2), confirmed_for: Millis::ZERO };
+    follower.follow_standing(standing);
+    follower.follow(Arc::new(run.world.ledger.clone()), run.world.now);
+    follower.cross_check(false, run.world.now);
+    assert!(!follower.cross_check_goes_on());
+    let endorsed = |follower: &mut Control, now| {
+        let mut count = 0;
+        follower.endorse_orders(now, &mut |_, valid_for| {
+            assert!(valid_for > Millis::ZERO);
+            count += 1;
+            true
+        });
+        count
+    };
+    assert_eq!(endorsed(&mut follower.clone(), until), 0, "its time is over");
+    assert_eq!(endorsed(&mut follower.clone(), until.saturating_sub(Millis::new(1))), 3);
+    assert_eq!((endorsed(&mut follower, run.world.now), endorsed(&mut follower, run.world.now)), (3, 0));
+}

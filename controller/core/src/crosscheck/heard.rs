@@ -182,4 +182,29 @@ mod tests {
         assert_eq!(at(8, 2_000), (7, 8), "and no longer");
         assert_eq!(at(3, 9_000), (3, 3), "what is older is gone after a silence, too");
     }
+
+    #[test]
+    fn what_is_exactly_two_spans_old_is_gone() {
+        let mut window = Window::default();
+        let mut at = |value: i64, now: i64| {
+            window.note(value, LATELY, Millis::new(now));
+            window.range().expect("noted")
+        };
+        assert_eq!(at(5, 0), (5, 5));
+        assert_eq!(at(6, 1_999), (5, 6));
+        assert_eq!(at(7, 3_999), (7, 7));
+    }
+
+    #[test]
+    fn a_meter_is_doubted_for_an_hour() {
+        let site = crate::example::site();
+        let mut heard = Heard::new(&site);
+        let begun = Millis::new(1_000);
+        heard.note_doubt(RackId(1), begun);
+        let mut doubts = |after: i64, rack| {
+            heard.now = begun.saturating_add(Millis::new(after));
+            heard.doubts(RackId(rack))
+        };
+        assert!(doubts(3_599_999, 1) && !doubts(3_600_000, 1) && !doubts(0, 2));
+    }
 }

@@ -164,3 +164,29 @@ fn what_is_not_known_is_not_judged() {
     row.heard.note_doubt(RackId(RACK), row.world.now);
     assert_eq!(judge(&ledger, &[&grant], &row.heard), [Opinion::Unjudged(Gap::MeterDoubted)]);
 }
+
+#[test]
+fn a_broken_limit_concerns_the_grants_that_have_to_do_with_it() {
+    use crate::envelope::{Contingency, Insecurity};
+    use crate::site::TieId;
+    use crate::units::{Joules, Millis};
+    let row = Row::new();
+    let site = row.world.ledger.site();
+    let grant = &row.world.ledger.transfer(RackId(RACK)).expect("granted").grant;
+    let below = |kesm| Violation::BelowReserve { kesm: KesmId(kesm), stored: Joules::ZERO, needed: Joules::ZERO };
+    assert!(concerns(site, &below(0), grant) && !concerns(site, &below(1), grant));
+    let insecure = |rack| {
+        Violation::NotSecure(Insecurity {
+            lost: Contingency::Tie(TieId(0)),
+            rack: RackId(rack),
+            draw: Watts::ZERO,
+            limit: Watts::ZERO,
+            bears: Some(Millis::ZERO),
+            bearable_peak: Watts::ZERO,
+            can_be_taken_back: true,
+        })
+    };
+    let concerned: Vec<u16> = (0..6).filter(|rack| concerns(site, &insecure(*rack), grant)).collect();
+    assert_eq!(concerned, [0, 1, 2], "the source, the rack between, and the one that is helped");
+    assert!(!concerns(site, &Violation::Manual, grant));
+}

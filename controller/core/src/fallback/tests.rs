@@ -124,3 +124,20 @@ fn a_row_concerns_its_own_racks() {
         concerns(Part::Row(RowId(0)), 1) && !concerns(Part::Row(RowId(1)), 1) && !concerns(Part::Row(RowId(0)), 99)
     );
 }
+
+#[test]
+fn a_line_names_those_that_one_reason_concerns_and_counts_the_rest() {
+    let change = |rack, rule| Change { part: Part::Rack(RackId(rack)), rule };
+    let (cold, frozen) = (Some(RuleReason::ColdStart), Some(RuleReason::FrozenMeter));
+    let note = ForecastNote {
+        engine: None,
+        changes: vec![change(0, cold), change(1, frozen), change(2, cold)],
+        more: vec![Tally { rule: frozen, parts: 7 }, Tally { rule: None, parts: 3 }],
+    };
+    let expected = [
+        "R0, R2 forecast by the rule (cold start)",
+        "R1, 7 more forecast by the rule (meter frozen)",
+        "3 more forecast by the model again",
+    ];
+    assert_eq!(note.lines(&site()), expected);
+}

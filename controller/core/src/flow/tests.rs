@@ -7,7 +7,7 @@ mod problem;
 
 use proptest::prelude::*;
 
-use super::network::{AMOUNT_MAX, COST_MAX, NODES_MAX, VALUE_MAX};
+use super::network::{AMOUNT_MAX, COST_MAX, LINKS_MAX, NODES_MAX, Network, SEGMENTS_MAX, VALUE_MAX};
 use super::{Ended, Refusal, Segment, Solver};
 use crate::cases;
 use certificate::Covered;
@@ -197,5 +197,41 @@ proptest! {
             problem.flows(&mut solver.solve());
         }
         prop_assert_eq!(solver.held(), held, "both problems fitted already");
+    }
+}
+
+#[test]
+fn a_network_takes_links_and_segments_up_to_its_limits() {
+    let mut network = Network::default();
+    let (a, b) = (network.add_node().expect("room"), network.add_node().expect("room"));
+    for _ in 0..LINKS_MAX {
+        network.add_demand(a, 1, 1).expect("room");
+    }
+    assert_eq!(network.add_demand(a, 1, 1), Err(Refusal::Full));
+    assert_eq!(network.add_arc(a, b, &[]), Err(Refusal::Full));
+    assert_eq!(network.add_source(a, &[]), Err(Refusal::Full));
+    network.clear();
+    let (a, b) = (network.add_node().expect("room"), network.add_node().expect("room"));
+    let half = vec![Segment { capacity: 1, cost: 1 }; SEGMENTS_MAX / 2];
+    assert_eq!(network.add_source(a, &half).expect("room").index(), 0);
+    assert_eq!(network.add_source(b, &half).expect("room").index(), 1);
+    assert_eq!(network.add_arc(a, b, &half[..1]), Err(Refusal::Full));
+    assert!(network.add_arc(a, b, &[]).is_ok(), "which carries nothing");
+}
+
+#[test]
+fn a_refusal_says_what_is_wrong_with_which_number() {
+    let node = super::NodeId::new(7);
+    let told = [
+        Refusal::Full,
+        Refusal::Loop(node),
+        Refusal::Amount(-1),
+        Refusal::Cost(-2),
+        Refusal::Value(-3),
+        Refusal::NotConvex { before: 9, after: 8 },
+    ]
+    .map(|refusal| refusal.to_string());
+    for (words, part) in told.iter().zip(["full", "node 7", "-1", "-2", "-3", "8 follows one of 9"]) {
+        assert!(words.contains(part), "{words}");
     }
 }

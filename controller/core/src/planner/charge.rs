@@ -240,4 +240,28 @@ mod tests {
         world.commit(crate::command::Command::Operation(operation));
         assert_eq!(charges(&mut world, 1), []);
     }
+
+    #[test]
+    fn a_row_that_draws_more_than_it_is_held_at_charges_nothing() {
+        let full = |draw| {
+            let mut world = World::new();
+            (0..6).for_each(|rack| world.pdu(rack, 10_000, draw));
+            let racks: Vec<RackId> = world.ledger.site().rack_ids().collect();
+            let mut charging = Charging::new(world.ledger.site());
+            let room = world.with_inputs(&|_| None, |inputs| {
+                charging.row_room(&Draft::new(*inputs), &racks, &[Watts::new(60_000)], RowId(0))
+            });
+            room == Watts::ZERO
+        };
+        assert!(!full(23_750) && full(23_751), "six of them are held at 142.5 kW");
+    }
+
+    #[test]
+    fn a_module_that_has_reached_its_target_is_given_no_longer_leave() {
+        let mut world = World::new();
+        world.stored(0, 1_000_000);
+        assert_eq!(charges(&mut world, 1).len(), 1);
+        world.stored(0, 1_990_000);
+        assert_eq!(charges(&mut world, 200), [], "the leave that it has runs out");
+    }
 }

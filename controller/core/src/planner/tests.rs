@@ -272,3 +272,14 @@ fn a_wheel_at_its_target_is_left_alone() {
     world.stored(1, 1_700_000);
     assert!(world.plan().is_empty());
 }
+
+#[test]
+fn while_modules_bridge_nothing_is_granted() {
+    use crate::command::{ModeChange, Plan};
+    use crate::mode::{Mode, ModeReason};
+    let mut world = surging(1, 32_000);
+    let (feed, reason) = (crate::site::FeedId(0), ModeReason::UtilityBack);
+    let change = ModeChange { feed, to: Mode::RideThrough, reason, time_left: None };
+    world.commit(Command::Plan(Plan { modes: vec![change], ..Plan::default() }));
+    assert_eq!(world.plan().grants, [], "what is stored is for that");
+}

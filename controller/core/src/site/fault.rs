@@ -42,3 +42,19 @@ impl fmt::Display for Fault {
 pub(super) fn line_of(text: &str, span: &Range<usize>) -> usize {
     text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count() + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_toml_is_told_with_the_line_that_is_at_fault() {
+        let told = |text: &str| {
+            let error = toml::from_str::<toml::Table>(text).expect_err("no TOML");
+            let fault = Fault::syntax(text, &error);
+            (fault.line, fault.field)
+        };
+        assert_eq!(told("a = 1\n  b = = 2\nc = 3\n"), (2, "b = = 2".into()));
+        assert_eq!(told("a = = 1"), (1, "a = = 1".into()));
+    }
+}

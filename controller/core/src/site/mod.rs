@@ -304,3 +304,20 @@ impl Site {
 fn ids(count: usize) -> impl Iterator<Item = u16> {
     0..u16::try_from(count).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::site;
+
+    #[test]
+    fn a_tie_gives_from_either_end_and_from_nowhere_else() {
+        let site = site();
+        let tie = site.tie(TieId(2));
+        for rack in site.rack_ids() {
+            let direction = tie.direction_from(rack);
+            assert_eq!(direction.is_some(), rack == RackId(2) || rack == RackId(3));
+            assert!(direction.is_none_or(|direction| tie.source(direction) == rack && tie.sink(direction) != rack));
+        }
+    }
+}

@@ -318,3 +318,32 @@ fn a_meter_that_repeats_itself_stands_still() {
     assert_eq!(quarantines(K0, 6_500, 100, |_| Scene::new().kesm(400_000, 0)), [(6_000, Some(Fault::Still))]);
     assert_eq!(quarantines(K0, 6_500, 100, |_| Scene::new().kesm(399_999, 0)), []);
 }
+
+#[test]
+fn meters_of_ties_and_supplies_that_repeat_themselves_stand_still_too() {
+    let supply = DeviceId::Supply(FeedId(0));
+    let still = [(6_000, Some(Fault::Still))];
+    let passes = |direction, watts| {
+        let told = Setpoint::Tie { direction, flow_max: Watts::new(5_000), hold: Watts::new(HOLD) };
+        quarantines(T0, 6_500, 100, |_| Scene::new().told(T0, told).tie(0, watts))
+    };
+    assert_eq!(passes(Direction::Forward, 5_000), still);
+    assert_eq!(passes(Direction::Backward, -5_000), still);
+    assert_eq!(passes(Direction::Forward, 4_999), []);
+    assert_eq!(quarantines(supply, 6_500, 100, |_| Scene::new().supply(5_000)), still);
+    assert_eq!(quarantines(supply, 6_500, 100, |_| Scene::new().supply(4_999)), []);
+}
+
+#[test]
+fn what_is_held_against_a_device_makes_it_suspect_before_its_quarantine() {
+    let scene = Scene::new();
+    let site = scene.world.ledger.site();
+    let mut supervision = Supervision::new(site);
+    assert!(!supervision.suspects(site, K0, Millis::ZERO));
+    let slot = site.device_slot(K0).expect("there");
+    supervision.hold_against(slot, Some(Fault::NotFollowing), Millis::ZERO);
+    assert!(supervision.suspects(site, K0, Millis::ZERO) && !supervision.suspects(site, T0, Millis::ZERO));
+    assert_eq!(supervision.quarantined(site, K0, Millis::ZERO), None);
+    supervision.hold_against(slot, None, Millis::ZERO);
+    assert!(!supervision.suspects(site, K0, Millis::ZERO));
+}

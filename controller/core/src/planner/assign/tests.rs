@@ -252,7 +252,7 @@ fn a_tie_costs_what_it_loses_half_of_its_drop_and_its_length() {
 #[test]
 fn a_leg_fits_up_to_every_rating_and_promise_and_no_further() {
     let forward = [hop(0, Direction::Forward)];
-    let fits = |store: Store<'_>, leg: &Leg| store.with_means(|means| super::fits(means, leg));
+    let fits = |store: Store<'_>, leg: &Leg| store.with_means(|means| fits(means, leg));
     let most = |path: &[Hop]| (1..30_000).take_while(|watts| fits(Store::default(), &leg(0, path, *watts))).last();
     let over_tie = most(&forward).expect("some");
     assert_eq!(leg(0, &forward, over_tie).supplied.get(), 25_000, "its rating");
@@ -292,7 +292,7 @@ fn the_voltage_drops_no_further_than_is_allowed_on_a_tie_and_over_a_path() {
             let (rack, kesm, amount) = (RackId(1), KesmId(0), Watts::ZERO);
             Way { rack, kesm, path: path.to_vec(), amount, purpose: Purpose::Own }
         };
-        let fitting = |watts: &i64| super::fits(&means, &exact(&site, &way(path), Watts::new(*watts)));
+        let fitting = |watts: &i64| fits(&means, &exact(&site, &way(path), Watts::new(*watts)));
         (1..30_000).take_while(fitting).last().map(Watts::new).unwrap_or_default()
     };
     let drops = |path: &[Hop], delivered: Watts| -> Vec<u32> {
@@ -325,7 +325,7 @@ fn power_is_never_sent_round_in_a_ring() {
     assert!(!closes(&two, &[t0, t1]) && !closes(&two, &[]) && !closes(&[], &[t0]));
     assert!(!closes(&[leg(0, &[t0], 1_000)], &[t2]), "R1 passes nothing on");
     let used = used(&two);
-    assert!(!used.with_means(|means| super::fits(means, &leg(1, &[t2], 1_000))));
+    assert!(!used.with_means(|means| fits(means, &leg(1, &[t2], 1_000))));
 }
 
 /// Places ways on R1 one after the other; the legs that it has then.

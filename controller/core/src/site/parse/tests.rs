@@ -113,3 +113,39 @@ fn all_faults_are_told_at_once() {
     let bad = GOOD.replace("tick_ms = 100", "tick_ms = 0").replace("length_mm = 12000", "length_mm = 0");
     assert_eq!(Site::parse("site.toml", &bad).expect_err("two bad quantities").faults.len(), 2);
 }
+
+#[test]
+fn names_have_one_to_sixty_four_characters_and_a_file_has_its_end() {
+    let named = |length: usize| {
+        let text = GOOD.replace("\"A1-A2\"\nbetween", &format!("\"{}\"\nbetween", "ä".repeat(length)));
+        Site::parse("site.toml", &text).is_ok()
+    };
+    assert!(named(1) && named(64) && !named(65) && !named(0));
+    let long = |bytes: usize| {
+        let text = format!("{GOOD}#{}", " ".repeat(bytes - GOOD.len() - 1));
+        Site::parse("site.toml", &text).is_ok()
+    };
+    assert!(long(FILE_BYTES_MAX) && !long(FILE_BYTES_MAX + 1));
+}
+
+#[test]
+fn a_lease_has_three_ticks_at_least() {
+    let leased =
+        |ms: i64| Site::parse("site.toml", &GOOD.replace("lease_ms = 1500", &format!("lease_ms = {ms}"))).is_ok();
+    assert!(leased(300) && !leased(299));
+}
+
+#[test]
+fn a_tie_joins_racks_of_one_row_wherever_they_stand_in_the_file() {
+    let two_rows = GOOD.replace(
+        "[[rack]]\nid = \"A2\"\nrow = \"A\"",
+        "[[row]]\nid = \"B\"\nfeed = \"utility\"\nlimit_watts = 60000\nbus_volts = 800\n[[rack]]\nid = \"A2\"\nrow = \"B\"",
+    );
+    let told = |text: &str| Site::parse("site.toml", text).expect_err("two rows").to_string();
+    assert!(told(&two_rows).contains("`A1` and `A2` stand in different rows"));
+    let back = two_rows.replace("[\"A1\", \"A2\"]", "[\"A2\", \"A1\"]");
+    assert!(told(&back).contains("`A2` and `A1` stand in different rows"));
+    // Of a rack that is not there nobody can say where it stands.
+    let nowhere = two_rows.replace("[\"A1\", \"A2\"]", "[\"A1\", \"A9\"]");
+    assert!(!told(&nowhere).contains("different rows"));
+}
