@@ -48,6 +48,26 @@ pub(crate) fn row_of(row_limit: i64) -> Arc<Site> {
     Arc::new(Site::parse("row.toml", &text).expect("the example is a good site"))
 }
 
+/// Two rows, of which the first carries twice as much as the second, behind a feed with a generator of 45 kW. Racks R0 to
+/// R2 stand in the first, and what R0 does matters most; R3 stands in the second.
+pub(crate) fn two_rows() -> Arc<Site> {
+    let mut text = String::from(
+        "name = 'two rows'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
+         stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n\
+         [[feed]]\nid = 'u'\nlimit_watts = 200000\ngenerator_watts = 45000\n",
+    );
+    for (row, limit) in [("A", 100_000), ("B", 50_000)] {
+        text += &format!("[[row]]\nid = '{row}'\nfeed = 'u'\nlimit_watts = {limit}\nbus_volts = 800\n");
+    }
+    for (rack, row, tier) in [(0, "A", 1), (1, "A", 3), (2, "A", 3), (3, "B", 1)] {
+        text += &format!("[[rack]]\nid = 'R{rack}'\nrow = '{row}'\nlimit_watts = 24000\n");
+        text += &format!(
+            "[[server]]\nid = 'S{rack}'\nrack = 'R{rack}'\nrated_watts = 24000\ntier = {tier}\nfloor_watts = 4000\n"
+        );
+    }
+    Arc::new(Site::parse("rows.toml", &text).expect("a good site"))
+}
+
 /// A ledger with what it needs to be driven: the next index and the clock.
 pub(crate) struct World {
     pub(crate) ledger: Ledger,

@@ -339,17 +339,24 @@ mod tests {
     fn what_one_turn_does_not_judge_is_withheld_until_the_next_does() {
         let mut world = World::of(&large_site(JUDGED_PER_TURN_MAX + 1));
         let mut follower = CrossChecking::new(&world.ledger);
+        let mut replica = super::super::Control::new(std::sync::Arc::new(world.ledger.clone()));
         world.forecasts.fill(forecast(30_000));
         assert!(matches!(world.tick(), Some(Effect::Admitted { .. })));
         assert_eq!(world.ledger.transfers().count(), JUDGED_PER_TURN_MAX + 1);
         let last = u16::try_from(JUDGED_PER_TURN_MAX).expect("few");
         let withheld = |follower: &CrossChecking, kesm| follower.withholds(&world.ledger, DeviceId::Kesm(KesmId(kesm)));
+        assert!(!withheld(&follower, 0), "what was not looked at yet is nobody's doubt");
         follower.judge_new(&known(&world));
         assert!(follower.has_more() && withheld(&follower, last) && !withheld(&follower, 0));
         assert_eq!(follower.judgements().unjudged, 256);
         follower.judge_new(&known(&world));
         assert!(!follower.has_more() && !withheld(&follower, last));
         assert_eq!(follower.judgements().unjudged, 257);
+        replica.follow(std::sync::Arc::new(world.ledger.clone()), world.now);
+        replica.cross_check(false, world.now);
+        assert!(replica.cross_check_goes_on(), "whoever turns is told to turn again at once");
+        replica.cross_check(false, world.now);
+        assert!(!replica.cross_check_goes_on());
         let mut world = World::of(&large_site(JUDGED_PER_TURN_MAX));
         let mut follower = CrossChecking::new(&world.ledger);
         world.forecasts.fill(forecast(30_000));

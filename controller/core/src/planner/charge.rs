@@ -264,4 +264,19 @@ mod tests {
         world.stored(0, 1_990_000);
         assert_eq!(charges(&mut world, 200), [], "the leave that it has runs out");
     }
+
+    #[test]
+    fn rows_share_what_their_feed_has_left() {
+        let room = |other: i64| {
+            let world = World::of(&crate::example::two_rows());
+            let racks: Vec<RackId> = (0..3).map(RackId).collect();
+            world.with_inputs(&|_| None, |inputs| {
+                let taken = [Watts::new(30_000), Watts::new(other)];
+                Charging::new(world.ledger.site()).row_room(&Draft::new(*inputs), &racks, &taken, RowId(0)).get()
+            })
+        };
+        assert_eq!(room(30_000), 30_000, "three fifths of the row's 100 kW");
+        assert_eq!(room(150_000), 10_000, "half of the 20 kW that the feed has left");
+        assert_eq!(room(170_000), 0);
+    }
 }

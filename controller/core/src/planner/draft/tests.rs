@@ -51,6 +51,12 @@ fn a_transfer_counts_until_it_ends() {
     assert_eq!(counts(&world), (true, true, 10_500));
     world.now = until;
     assert_eq!(counts(&world), (false, false, 0));
+    // Also for whoever has not told his ledger the time.
+    let counts = world.with_inputs(&|_| None, |inputs| {
+        let draft = Draft::new(Inputs { ledger: &world.ledger, ..*inputs });
+        (draft.in_ledger(RackId(1)).is_some(), draft.standing(RackId(1)).is_some())
+    });
+    assert_eq!(counts, (false, false));
 }
 
 #[test]

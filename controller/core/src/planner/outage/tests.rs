@@ -406,3 +406,27 @@ fn modules_of_other_feeds_and_silent_ones_hold_nobody_up() {
     assert!(recharged(&scene));
     assert_eq!(scene.world.ledger.site().kesm(KesmId(1)).rack, RackId(4));
 }
+
+#[test]
+fn a_rack_that_is_not_heard_comes_back_to_nothing_while_its_utility_is_there() {
+    let mut world = World::new();
+    let mut outages = Outages::new(world.ledger.site());
+    let mut comes_back_to =
+        |world: &World| world.with_inputs(&|_| None, |inputs| outages.comes_back_to(inputs, RackId(1)).get());
+    assert_eq!(comes_back_to(&world), 0);
+    world.now = world.now.saturating_add(Millis::seconds(5));
+    assert_eq!(comes_back_to(&world), 0, "unknown is not lost");
+}
+
+#[test]
+fn the_modules_of_a_row_share_its_load() {
+    let world = World::new();
+    let topology = Topology::new(world.ledger.site());
+    let lasts = world.with_inputs(&|_| None, |inputs| {
+        let verdicts: Vec<Verdict> =
+            world.ledger.site().rack_ids().map(|rack| crate::planner::judge(inputs, rack)).collect();
+        Bridge::of(&Draft::new(*inputs), &topology.rows[0], &verdicts).time_with(TIER_MAX)
+    });
+    // Twice 1.99 MJ less what is unsure are 3.66 MJ, and 60 kW take some 65 kW out of two wheels at 30 kW each.
+    assert!((55_000..58_500).contains(&lasts.get()), "{lasts}");
+}

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::command::{Command, ModeChange, Plan};
-use crate::example::{World, forecast, row_of};
+use crate::example::{World, forecast, row_of, two_rows};
 use crate::mode::ModeReason;
 use crate::planner::judge;
 use crate::site::FeedId;
@@ -79,29 +77,10 @@ fn a_row_of_which_one_rack_is_not_heard_is_not_shed() {
     }
 }
 
-/// Two rows, of which the first carries twice as much as the second, behind a feed with a generator of 45 kW.
-fn generator_site() -> Arc<Site> {
-    let mut text = String::from(
-        "name = 'two rows'\n[policy]\ntick_ms = 100\nmargin_permille = 50\ntransfer_hold_ms = 8000\nlease_ms = 1500\n\
-         stale_after_ms = 500\nbranch_drop_permille = 30\npath_drop_permille = 50\n\
-         [[feed]]\nid = 'u'\nlimit_watts = 200000\ngenerator_watts = 45000\n",
-    );
-    for (row, limit) in [("A", 100_000), ("B", 50_000)] {
-        text += &format!("[[row]]\nid = '{row}'\nfeed = 'u'\nlimit_watts = {limit}\nbus_volts = 800\n");
-    }
-    for (rack, row, tier) in [(0, "A", 1), (1, "A", 3), (2, "A", 3), (3, "B", 1)] {
-        text += &format!("[[rack]]\nid = 'R{rack}'\nrow = '{row}'\nlimit_watts = 24000\n");
-        text += &format!(
-            "[[server]]\nid = 'S{rack}'\nrack = 'R{rack}'\nrated_watts = 24000\ntier = {tier}\nfloor_watts = 4000\n"
-        );
-    }
-    Arc::new(Site::parse("rows.toml", &text).expect("a good site"))
-}
-
 #[test]
 fn each_row_gets_its_share_of_a_generator_that_does_not_carry_all() {
     let told = |loads: [i64; 4], modes: &[Mode]| {
-        let mut world = World::of(&generator_site());
+        let mut world = World::of(&two_rows());
         for &to in modes {
             let reason = ModeReason::GeneratorCarries;
             let change = ModeChange { feed: FeedId(0), to, reason, time_left: None };
@@ -123,7 +102,7 @@ fn each_row_gets_its_share_of_a_generator_that_does_not_carry_all() {
 
 #[test]
 fn what_matters_least_is_cut_first_and_no_cut_is_smaller_than_a_step() {
-    let site = generator_site();
+    let site = two_rows();
     let mut world = World::of(&site);
     [12_000, 10_000, 11_000, 0].into_iter().zip(0..).for_each(|(load, rack)| world.load(rack, load));
     let verdicts: Vec<Verdict> =

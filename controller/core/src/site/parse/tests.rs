@@ -149,3 +149,11 @@ fn a_tie_joins_racks_of_one_row_wherever_they_stand_in_the_file() {
     let nowhere = two_rows.replace("[\"A1\", \"A2\"]", "[\"A1\", \"A9\"]");
     assert!(!told(&nowhere).contains("different rows"));
 }
+
+#[test]
+fn a_tie_in_a_file_without_racks_is_a_fault_and_no_panic() {
+    let racks = GOOD.find("[[rack]]").expect("there");
+    let tie = GOOD.find("[[tie]]").expect("there");
+    let text = format!("{}{}", &GOOD[..racks], &GOOD[tie..]);
+    assert!(Site::parse("site.toml", &text).expect_err("no racks").to_string().contains("no rack `A1`"));
+}
