@@ -313,6 +313,11 @@ mod tests {
         assert_eq!(view.supply(FeedId(0), Millis::ZERO), None);
         assert!(view.observe(&site, DeviceId::Supply(FeedId(0)), reading, Millis::ZERO));
         assert_eq!(view.supply(FeedId(0), Millis::ZERO), Some(reading));
-        assert_eq!(view.supply(FeedId(1), Millis::ZERO), None);
+        for rack in 0..6 {
+            assert!(view.observe(&site, DeviceId::Pdu(RackId(rack)), pdu(10_000), Millis::ZERO));
+        }
+        let flow = Reading::Tie { flow: Watts::ZERO, available: true };
+        (0..5).for_each(|tie| assert!(view.observe(&site, DeviceId::Tie(crate::site::TieId(tie)), flow, Millis::ZERO)));
+        assert_eq!(view.supply(FeedId(1), Millis::ZERO), None, "there is none, and nobody else's is taken for it");
     }
 }

@@ -228,7 +228,7 @@ fn an_alarm_is_about_what_the_site_has() {
 /// What is wrong with feed and racks.
 fn stands(world: &World) -> Vec<AlarmKey> {
     let about = |key: &AlarmKey| matches!(key.subject, Subject::Feed(_) | Subject::Rack(_));
-    world.with_inputs(&|_| None, |inputs| standing(inputs)).into_iter().filter(about).collect()
+    world.with_inputs(&|_| None, standing).into_iter().filter(about).collect()
 }
 
 #[test]

@@ -236,4 +236,16 @@ mod tests {
         let mut waited = |index, at| devices.waited(&order(index), Millis::new(at)).get();
         assert_eq!([waited(5, 1_000), waited(5, 1_300), waited(6, 1_400), waited(6, 1_500)], [0, 300, 0, 100]);
     }
+
+    #[test]
+    fn who_is_ordered_again_when_the_last_order_is_void_has_its_time_again() {
+        let silent_after = |again: i64| {
+            let mut devices = devices();
+            devices.submitted(&order(5), VALID, Millis::ZERO);
+            devices.submitted(&order(6), VALID, Millis::new(again));
+            devices.fault(KESM, Millis::new(again).saturating_add(Millis::new(1)))
+        };
+        assert_eq!(silent_after(VALID.get() - 1), Some(Fault::Silent));
+        assert_eq!(silent_after(VALID.get()), None);
+    }
 }

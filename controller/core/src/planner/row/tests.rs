@@ -145,6 +145,9 @@ fn racks_that_are_all_at_risk_at_once_are_all_helped() {
     assert_eq!(told.len(), 6, "{told:?}");
 }
 
+const K0: DeviceId = DeviceId::Kesm(KesmId(0));
+const K1: DeviceId = DeviceId::Kesm(KesmId(1));
+
 #[test]
 fn what_has_failed_is_replaced_or_where_nothing_else_is_found_ended_for_that_reason() {
     let failed = |fault: Fault, bad: &'static [DeviceId], peak: i64| {
@@ -155,8 +158,6 @@ fn what_has_failed_is_replaced_or_where_nothing_else_is_found_ended_for_that_rea
         world.pass(100);
         tick_without(&mut world, &|device| bad.contains(&device).then_some(fault))
     };
-    const K0: DeviceId = DeviceId::Kesm(KesmId(0));
-    const K1: DeviceId = DeviceId::Kesm(KesmId(1));
     assert_eq!(failed(Fault::Refused, &[K0], 32_000), ["R1 above 22800 W: K1<T4<T3<T2<T1 10500 W"]);
     assert_eq!(failed(Fault::Refused, &[K0, K1], 32_000), ["R1 ends: DeviceFailed"]);
     assert_eq!(failed(Fault::Silent, &[K0, K1], 32_000), ["R1 ends: AckMissing"]);
@@ -178,6 +179,64 @@ fn a_transfer_is_changed_when_it_no_longer_covers_what_the_rack_may_take() {
     assert_eq!(told(22_800 + 10_500), [""; 0]);
     assert_eq!(told(22_800 + 10_501), ["R1 above 22800 W: K0>T0 12000 W"]);
     assert_eq!(told(22_800 + 9_000), [""; 0], "less is not news");
+}
+
+#[test]
+fn more_or_help_from_a_level_lower_by_more_than_a_step_is_worth_an_entry() {
+    let mut world = World::new();
+    world.forecasts[1] = forecast(32_000);
+    tick(&mut world);
+    let legs = world.ledger.transfer(RackId(1)).expect("granted").grant.legs.clone();
+    let worth = |legs: &[Leg], level| {
+        let topology = super::super::topology::Topology::new(world.ledger.site());
+        world.with_inputs(&|_| None, |inputs| {
+            let judged = RowVerdict { excess: Watts::ZERO, excess_now: Watts::ZERO, at_risk: false };
+            let (mut draft, members) = (Draft::new(*inputs), &topology.rows[0]);
+            let planning = Planning { draft: &mut draft, members, of_row: Vec::new(), judged, wanting: Vec::new() };
+            planning.is_worth_an_entry(&verdict(10_000, 32_000), legs, Watts::new(level))
+        })
+    };
+    assert!(!worth(&legs, 22_800) && !worth(&legs, 22_300) && worth(&legs, 22_299));
+    assert!(!worth(&[], 10_000), "nothing at all is no better");
+    let mut more = legs.clone();
+    more[0].delivered = more[0].delivered.saturating_add(Watts::new(1));
+    assert!(worth(&more, 22_800));
+}
+
+#[test]
+fn a_transfer_that_only_relieves_its_row_need_not_cover_all_above_its_level() {
+    let mut world = World::new();
+    world.forecasts[1] = forecast(32_000);
+    tick(&mut world);
+    let mut transfer = world.ledger.transfer(RackId(1)).expect("granted").clone();
+    transfer.grant.help_above = Watts::new(11_000);
+    assert!(!must_change(&verdict(10_000, 22_800), &transfer), "the rack needs nothing itself");
+    assert!(must_change(&verdict(10_000, 22_801), &transfer));
+    assert!(!must_change(&verdict(10_000, 21_500), &transfer), "10.5 kW cover it");
+}
+
+#[test]
+fn a_row_that_is_relieved_goes_on_wanting_what_it_may_come_to_draw_too_much() {
+    let wants = |world: &World, at_risk| {
+        let topology = super::super::topology::Topology::new(world.ledger.site());
+        world.with_inputs(&|_| None, |inputs| {
+            let all: Vec<Verdict> = (0..6).map(|rack| super::super::judge(inputs, RackId(rack))).collect();
+            let judged = RowVerdict { excess: Watts::new(30_000), excess_now: Watts::ZERO, at_risk };
+            let (mut draft, members) = (Draft::new(*inputs), &topology.rows[0]);
+            let of_row = all.iter().collect();
+            let planning = Planning { draft: &mut draft, members, of_row, judged, wanting: Vec::new() };
+            let want = planning.row_want(&[]);
+            (want.coming.get(), want.present.get())
+        })
+    };
+    let mut world = row(10_000, 20_000);
+    assert_eq!((wants(&world, false), wants(&world, true)), ((0, 0), (30_000, 0)));
+    tick(&mut world);
+    assert_eq!((wants(&world, false), wants(&world, true)), ((5_000, 0), (5_000, 0)), "25 kW are found");
+    let mut world = row(10_000, 10_000);
+    world.forecasts[1] = forecast(32_000);
+    assert_eq!(tick(&mut world), ["R1 above 22800 W: K0>T0 10500 W"]);
+    assert_eq!(wants(&world, false), (0, 0), "what a rack gets for itself is no relief");
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn mended(planned: &Plan, fault: Option<Fault>, found: &[Insecurity]) -> Vec<Str
     world.with_inputs(&|device| fault.filter(|_| device == DeviceId::Pdu(RACK)), |inputs| {
         let mut draft = Draft::new(*inputs);
         draft.plan = planned.clone();
-        found.iter().for_each(|insecurity| mend(&mut draft, insecurity));
+        for insecurity in found {
+            mend(&mut draft, insecurity);
+        }
         let plan = draft.finish();
         let caps = plan.caps.iter().map(|cap| format!("R{} at {}, {:?}", cap.rack.0, cap.cap.get(), cap.reason));
         let lifts = plan.lifts.iter().map(|rack| format!("R{} free", rack.0));

@@ -183,15 +183,15 @@ fn said(standing: Option<Standing>, load: i64, want: Option<Wanted>) -> Vec<Stri
     said_with(standing, load, want, None, false)
 }
 
-const fn standing(cap: i64, keep_tiers: u8, reason: CapReason, age_ms: i64) -> Option<Standing> {
-    Some(Standing { cap: Wanted { cap: Watts::new(cap), keep_tiers, reason }, age_ms })
+const fn standing(cap: i64, keep_tiers: u8, reason: CapReason, age_ms: i64) -> Standing {
+    Standing { cap: Wanted { cap: Watts::new(cap), keep_tiers, reason }, age_ms }
 }
 
 #[test]
 fn a_cap_is_moved_down_at_once_by_more_than_a_step_and_renewed_in_the_second_half_of_its_hold() {
     let reason = CapReason::RackUncovered;
     let check = |age_ms, want: Wanted, expected: &[&str]| {
-        let told = said(standing(30_000, 4, reason, age_ms), 30_000, Some(want));
+        let told = said(Some(standing(30_000, 4, reason, age_ms)), 30_000, Some(want));
         assert_eq!(told, expected, "{want:?} after {age_ms} ms");
     };
     assert_eq!(said(None, 30_000, Some(wanted(30_000, 4, reason))), ["R1 at 30000, RackUncovered"]);
@@ -209,7 +209,7 @@ fn a_cap_is_moved_down_at_once_by_more_than_a_step_and_renewed_in_the_second_hal
 #[test]
 fn what_an_operator_asked_for_is_changed_at_once_either_way() {
     let check = |want: Wanted, expected: &[&str]| {
-        assert_eq!(said(standing(30_000, 4, CapReason::Operator, 0), 30_000, Some(want)), expected, "{want:?}");
+        assert_eq!(said(Some(standing(30_000, 4, CapReason::Operator, 0)), 30_000, Some(want)), expected, "{want:?}");
     };
     check(wanted(30_000, 4, CapReason::Operator), &[]);
     check(wanted(30_001, 4, CapReason::Operator), &["R1 at 30001, Operator"]);
@@ -218,7 +218,7 @@ fn what_an_operator_asked_for_is_changed_at_once_either_way() {
 
 #[test]
 fn a_cap_that_nothing_asks_for_is_lifted_or_eased() {
-    let check = |stands, load, expected: &[&str]| assert_eq!(said(stands, load, None), expected, "at {load} W");
+    let check = |stands, load, expected: &[&str]| assert_eq!(said(Some(stands), load, None), expected, "at {load} W");
     let (rack, row) = (CapReason::RackUncovered, CapReason::RowUncovered);
     // A margin of 1.2 kW below the cap it is free; at the cap it gets what its breaker carries, or a margin more.
     check(standing(21_500, 4, rack, 0), 20_299, &["R1 free"]);
@@ -236,7 +236,7 @@ fn a_cap_that_nothing_asks_for_is_lifted_or_eased() {
 #[test]
 fn what_storage_has_come_to_cover_frees_a_rack() {
     let stands = standing(30_000, 4, CapReason::RackUncovered, 0);
-    assert_eq!(said_with(stands, 30_000, None, None, true), ["R1 free"]);
+    assert_eq!(said_with(Some(stands), 30_000, None, None, true), ["R1 free"]);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_pdu_that_is_not_to_be_relied_on_is_told_nothing() {
     let want = Some(wanted(20_000, 4, CapReason::RackUncovered));
     assert_eq!(said_with(None, 30_000, want, Some(Fault::Silent), false), [""; 0]);
     let stands = standing(30_000, 4, CapReason::Operator, 0);
-    assert_eq!(said_with(stands, 10_000, None, Some(Fault::Silent), false), [""; 0]);
+    assert_eq!(said_with(Some(stands), 10_000, None, Some(Fault::Silent), false), [""; 0]);
 }
 
 #[test]
