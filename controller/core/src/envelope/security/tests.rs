@@ -72,12 +72,14 @@ fn what_stands_is_judged_with_what_is_planned_until_it_is_replaced_or_ends() {
     let (mut world, plan) = planned();
     let mut loads = plan.loads.clone();
     world.commit(crate::command::Command::Plan(plan));
-    loads.iter_mut().for_each(|load| load.heat_permille = 999);
+    for load in &mut loads {
+        load.heat_permille = 999;
+    }
     let found = |plan: &Plan| insecurities(&world.ledger, plan).expect("known").len();
     assert!(found(&Plan { loads: loads.clone(), ..Plan::default() }) > 0);
     let reason = crate::command::ReleaseReason::ForecastFell;
     let releases = vec![crate::command::Release { rack: RackId(2), reason }];
-    assert_eq!(found(&Plan { loads, releases, ..Plan::default() }), 0);
+    assert_eq!(found(&Plan { releases, loads, ..Plan::default() }), 0);
 }
 
 #[test]
