@@ -33,8 +33,13 @@ pub fn short_failover(programs: &Path) -> Result<()> {
     step("short failovers", drill.args(["failover", "--quick", "--pace", "steady"]).current_dir(root()))
 }
 
-/// Every drill that there is, one after the other, as released; the first that does not hold ends it.
+/// Names another build of `ridethroughd` for the drills that mix two: which one it should be, a release says, not we.
+const OTHER_PROGRAM: &str = "RIDETHROUGH_OTHER_PROGRAM";
+
+/// Every drill that there is, one after the other, as released; the first that does not hold ends it. Those that mix two programs
+/// are left out, and said to be, unless another one is named.
 pub fn all_drills() -> Result<()> {
+    let other = std::env::var_os(OTHER_PROGRAM);
     let folder = root().join("fault-injection/scenarios/drills");
     let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
@@ -42,7 +47,15 @@ pub fn all_drills() -> Result<()> {
     for file in files {
         let mut drill = Command::new(target().join("release/drill"));
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        step(&format!("drill {name}"), drill.args(["run", &name]).current_dir(root()))?;
+        drill.args(["run", &name]).current_dir(root());
+        if std::fs::read_to_string(&file)?.contains("\"other_program\"") {
+            let Some(other) = &other else {
+                eprintln!("xtask: drill {name} is left out: {OTHER_PROGRAM} names no other build of ridethroughd");
+                continue;
+            };
+            drill.arg("--with").arg(other);
+        }
+        step(&format!("drill {name}"), &mut drill)?;
     }
     Ok(())
 }

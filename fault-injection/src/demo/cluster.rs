@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +23,8 @@ use ridethrough_witness::{SigningKey, WitnessKey};
 
 use super::{Orders, certificates, ports};
 
+/// What a replica runs, in the folder of programs.
+const PROGRAM: &str = "ridethroughd";
 /// How many replicas the demo runs.
 pub const REPLICAS: u16 = 3;
 /// How long a replica that was told to stop may take.
@@ -93,11 +95,14 @@ pub struct Node {
     pub dpcn_b: SocketAddr,
     /// Where it tells hosts that they have to shut down; none where somebody else's does not.
     pub nut: Option<SocketAddr>,
+    /// What it runs; nothing where somebody else starts it.
+    pub program: PathBuf,
     /// What is in its environment besides ours.
     pub environment: Vec<(OsString, OsString)>,
     /// The public half of the key that it signs checkpoints of its log with.
     pub witness: WitnessKey,
-    http: SocketAddr,
+    /// Where its page is.
+    pub http: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
     /// Whether somebody else started it and will start it again.
@@ -111,7 +116,6 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// File with the site's DPCN secret, which the plant's devices are commissioned from.
     pub secret: PathBuf,
-    program: PathBuf,
     agent: ureq::Agent,
 }
 
@@ -127,7 +131,7 @@ impl Cluster {
         setup: &Setup,
         mut over: impl FnMut(u16, u16, SocketAddr) -> Result<SocketAddr>,
     ) -> Result<Self> {
-        let program = setup.programs.join("ridethroughd");
+        let program = setup.programs.join(PROGRAM);
         if !program.exists() {
             bail!("{} is missing: `cargo demo` builds it", program.display());
         }
@@ -138,7 +142,7 @@ impl Cluster {
         let ports = free_ports()?;
         let nodes =
             (1..=REPLICAS).map(|id| Node::prepare(setup, id, &ports, &keyring, &mut over)).collect::<Result<_>>()?;
-        Ok(Self { nodes, secret, program, agent: agent() })
+        Ok(Self { nodes, secret, agent: agent() })
     }
 
     /// Replicas of somebody else that run on this machine, by their configurations. Whoever started them starts them again.
@@ -147,22 +151,21 @@ impl Cluster {
         if let Some(node) = nodes.iter().find(|node| nodes.iter().filter(|other| other.id == node.id).count() > 1) {
             bail!("replica n{} is named twice", node.id);
         }
-        Ok(Self { nodes, secret: PathBuf::new(), program: PathBuf::new(), agent: agent() })
+        Ok(Self { nodes, secret: PathBuf::new(), agent: agent() })
     }
 
     /// Starts a replica, or starts it again; one that somebody else started is left to him.
     pub fn start(&mut self, id: u16) -> Result<()> {
-        let program = self.program.clone();
         let node = self.node_mut(id)?;
         if node.attached {
             return Ok(());
         }
         let log = OpenOptions::new().create(true).append(true).open(&node.log)?;
-        let mut command = Command::new(&program);
+        let mut command = Command::new(&node.program);
         command.args(["run", "--config"]).arg(&node.config).envs(node.environment.iter().cloned());
         // A process group of its own: Ctrl-C in the terminal is for the demo, which then ends its children in order.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
-        node.child = Some(command.spawn().with_context(|| format!("cannot start {}", program.display()))?);
+        node.child = Some(command.spawn().with_context(|| format!("cannot start {}", node.program.display()))?);
         Ok(())
     }
 
@@ -215,7 +218,7 @@ impl Cluster {
     pub fn ended(&mut self) -> Result<Vec<(u16, String)>> {
         let mut ended = Vec::new();
         for node in &mut self.nodes {
-            if node.child.as_mut().map(Child::try_wait).transpose()?.flatten().is_some() {
+            if node.end()?.is_some() {
                 ended.push((node.id, tail(&node.log)));
             }
         }
@@ -230,7 +233,7 @@ impl Cluster {
     /// An error when a replica that should run has ended.
     pub fn check_alive(&mut self) -> Result<()> {
         for node in &mut self.nodes {
-            if let Some(status) = node.child.as_mut().map(Child::try_wait).transpose()?.flatten() {
+            if let Some(status) = node.end()? {
                 bail!("replica n{} ended by itself ({status}); its words:\n{}", node.id, tail(&node.log));
             }
         }
@@ -265,7 +268,8 @@ impl Cluster {
         self.nodes.iter().find(|node| node.id == id && (node.child.is_some() || node.attached))
     }
 
-    fn node_mut(&mut self, id: u16) -> Result<&mut Node> {
+    /// The same, to be changed before it is started.
+    pub fn node_mut(&mut self, id: u16) -> Result<&mut Node> {
         self.nodes.iter_mut().find(|node| node.id == id).with_context(|| format!("there is no replica n{id}"))
     }
 }
@@ -386,6 +390,7 @@ impl Node {
             dpcn,
             dpcn_b: address("dpcn", "listen_b").unwrap_or(dpcn),
             nut: address("nut", "listen").ok(),
+            program: PathBuf::new(),
             environment: Vec::new(),
             witness: SigningKey::parse(&key)?.public(),
             http: address("http", "listen")?,
@@ -427,11 +432,17 @@ impl Node {
             dpcn: SocketAddr::new(LAN_A.into(), own.dpcn),
             dpcn_b: SocketAddr::new(LAN_B.into(), own.dpcn_b),
             nut: Some(local(own.nut)),
+            program: setup.programs.join(PROGRAM),
             environment: Vec::new(),
             http: local(own.http),
             child: None,
             attached: false,
         })
+    }
+
+    /// How it ended, if it should run and has ended by itself.
+    pub fn end(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
     }
 
     /// Waits for the end of a replica that was told to stop, if it runs; kills it when it does not end in time.

@@ -44,6 +44,10 @@ pub(super) struct Measured {
     pub(super) refused: u64,
     /// Control periods that the leader missed meanwhile; none where the leader changed.
     pub(super) ticks_skipped: Option<u64>,
+    /// What replicas were left to run, and whether they do; none where there is one program.
+    pub(super) programs: Option<(String, bool)>,
+    /// Entries that were committed while both programs ran; none where there is one program.
+    pub(super) mixed_entries: Option<u64>,
     /// Replicas that ended by themselves, with whether a fault had touched them.
     pub(super) ended: Vec<(u16, bool)>,
     /// Two that acted in one term.
@@ -137,6 +141,15 @@ fn expected(expect: &Expect, measured: &Measured) -> Vec<Check> {
         let ok = measured.ticks_skipped.is_some_and(|skipped| skipped <= most);
         checks.push(check("control periods missed", shown, format!("at most {most}"), ok));
     }
+    if let Some(least) = expect.mixed_entries_min {
+        let shown = measured.mixed_entries.unwrap_or(0);
+        checks.push(check(
+            "entries committed while both programs ran",
+            shown,
+            format!("at least {least}"),
+            shown >= least,
+        ));
+    }
     if expect.same_leader {
         let shown =
             measured.leaders.map_or_else(|| "nobody".into(), |(before, after)| format!("n{before}, then n{after}"));
@@ -174,6 +187,9 @@ fn always(expect: &Expect, measured: &Measured) -> Vec<Check> {
             ),
         ]);
     }
+    if let Some((told, run)) = &measured.programs {
+        checks.push(check("programs at the end", told, "as the drill left them", *run));
+    }
     if expect.ends_by_itself || !own.is_empty() {
         let budget = if expect.ends_by_itself { "it ends" } else { "it does not" };
         let ok = expect.ends_by_itself != own.is_empty();
@@ -198,4 +214,54 @@ fn audited(measured: &Measured) -> [Check; 4] {
         none("orders executed twice", "executed_twice"),
         none("fences that fell", "fences_not_rising"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const MIXED: &str = r#"name = "x"
+about = ""
+row = ""
+plant = "demo"
+[[fault]]
+at_s = 2
+kind = "other_program"
+target = "n3"
+[expect]
+mixed_entries_min = 20
+"#;
+
+    /// What does not hold of a run that measured this.
+    fn missed(measured: &Measured) -> Vec<String> {
+        let plants = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let drill = Drill::parse("x.toml", MIXED, &plants).expect("good");
+        live(&drill, measured).into_iter().filter(|check| !check.ok).map(|check| check.name).collect()
+    }
+
+    #[test]
+    fn a_mix_of_programs_counts_only_where_it_was_seen_and_committed() {
+        let steady = || Some(Ok(Duration::ZERO));
+        let effects = vec![("n3".to_owned(), Some("seen".to_owned()))];
+        let programs = Some(("n1 x".to_owned(), true));
+        let good = Measured {
+            steady: steady(),
+            effects,
+            recovered: steady(),
+            programs,
+            mixed_entries: Some(20),
+            ..Measured::default()
+        };
+        assert!(missed(&good).is_empty(), "{:?}", missed(&good));
+        let few = Measured { mixed_entries: Some(19), ..good.clone() };
+        let unseen = Measured { effects: vec![("n3".into(), None)], ..good.clone() };
+        let others = Measured { programs: Some((String::new(), false)), ..good.clone() };
+        let ended = Measured { ended: vec![(3, true)], ..good };
+        assert_eq!(missed(&few), ["entries committed while both programs ran"]);
+        assert_eq!(missed(&unseen), ["took effect: n3"]);
+        assert_eq!(missed(&others), ["programs at the end"]);
+        assert_eq!(missed(&ended), ["touched replicas that ended by themselves"]);
+    }
 }

@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use ridethrough_core::site::Site as SiteFile;
 use ridethrough_dashboard::Snapshot;
 
-use super::file::{Drill, Kind, Target};
+use super::builds::TwoBuilds;
+use super::file::{Drill, Kind, Program, Target};
 use super::wires::Wires;
 use crate::demo::SITE_FILE;
-use crate::demo::cluster::{Cluster, Pace, REPLICAS, Setup};
+use crate::demo::cluster::{Cluster, Node, Pace, REPLICAS, Setup};
 use crate::failover::programs;
 use crate::plant::random::mix;
 use crate::realtime::{Networks, Plant, PlantThread, Site};
@@ -27,6 +28,8 @@ pub(super) struct Stage {
     /// The files of the model that replicas run with, if they do.
     pub(super) model: Option<[PathBuf; 3]>,
     pub(super) seed: u64,
+    /// The programs of a drill that mixes two.
+    pub(super) builds: Option<TwoBuilds>,
     /// Replicas that a fault keeps from answering.
     pub(super) silenced: BTreeSet<u16>,
     /// The module in use that a fault has chosen.
@@ -43,6 +46,7 @@ impl Stage {
         seed: u64,
         pace: Pace,
         model: Option<&[PathBuf; 3]>,
+        builds: Option<TwoBuilds>,
     ) -> Result<Self> {
         let mut scenario = Scenario::load_seeded(&drill.plant, Some(seed))?;
         // What happens is the drill's.
@@ -71,12 +75,15 @@ impl Stage {
         if drill.faults.iter().any(|fault| matches!(fault.kind, Kind::ClockStep { .. })) {
             super::faults::own_clocks(&mut cluster)?;
         }
+        if let Some(builds) = &builds {
+            begin_with(drill.begins_with, builds, &mut cluster)?;
+        }
         let setting =
             Site { scenario: &scenario, cluster: &cluster, home, orders: drill.orders, networks: Networks::Two };
         let field = Some(PlantThread::start(&setting, Plant::eavesdrop)?);
         let site = scenario.site.clone();
         let (silenced, touched) = (BTreeSet::new(), BTreeSet::new());
-        let mut stage = Self { cluster, field, wires, site, model, seed, silenced, chosen: None, touched };
+        let mut stage = Self { cluster, field, wires, site, model, seed, builds, silenced, chosen: None, touched };
         (1..=REPLICAS).try_for_each(|id| stage.cluster.start(id))?;
         Ok(stage)
     }
@@ -103,6 +110,7 @@ impl Stage {
             site,
             model: None,
             seed,
+            builds: None,
             silenced,
             chosen: None,
             touched,
@@ -141,6 +149,31 @@ impl Stage {
         self.snapshots().into_iter().flatten().filter(|one| one.acting).max_by_key(|one| one.term)
     }
 
+    /// The two programs; an error in a drill of one.
+    pub(super) fn builds(&self) -> Result<&TwoBuilds> {
+        self.builds.as_ref().context("there is one program only")
+    }
+
+    /// What replicas were left to run, and whether they do, by the system's word; none where there is one program.
+    pub(super) fn programs_run(&self) -> Option<(String, bool)> {
+        let builds = self.builds.as_ref()?;
+        let runs = |node: &Node| {
+            let build = builds.at(&node.program);
+            (node.id, build, self.cluster.process(node.id).is_some_and(|process| build.is_run_by(process)))
+        };
+        let all: Vec<_> = self.cluster.nodes.iter().map(runs).collect();
+        let told = all.iter().map(|(id, build, runs)| format!("n{id} {}{build}", if *runs { "" } else { "NOT " }));
+        Some((told.collect::<Vec<_>>().join(", "), all.iter().all(|(_, _, runs)| *runs)))
+    }
+
+    /// Whether, by the system's word, replicas of both programs are among those that answer.
+    pub(super) fn runs_both(&self, answers: &[Option<Snapshot>]) -> bool {
+        let Some(TwoBuilds { own, other }) = &self.builds else { return false };
+        let answering = self.cluster.nodes.iter().zip(answers).filter(|(_, answer)| answer.is_some());
+        let running: Vec<u32> = answering.filter_map(|(node, _)| self.cluster.process(node.id)).collect();
+        [own, other].into_iter().all(|build| running.iter().any(|process| build.is_run_by(*process)))
+    }
+
     /// The name of a module that a transfer draws on now.
     pub(super) fn module_in_use(&self) -> Result<String> {
         let leader = self.leader().context("nobody leads just now")?;
@@ -166,6 +199,19 @@ impl Stage {
             }
         })
     }
+}
+
+/// Gives every replica the program that it runs at first. Both must understand what is configured.
+fn begin_with(first: Program, builds: &TwoBuilds, cluster: &mut Cluster) -> Result<()> {
+    let (first, next) = match first {
+        Program::Own => (&builds.own, &builds.other),
+        Program::Other => (&builds.other, &builds.own),
+    };
+    for node in &mut cluster.nodes {
+        [first, next].into_iter().try_for_each(|build| build.check(&node.config))?;
+        node.program.clone_from(&first.program);
+    }
+    Ok(())
 }
 
 /// The plant's site file, which its scenario names.

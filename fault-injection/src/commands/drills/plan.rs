@@ -47,6 +47,9 @@ fn text(drill: &Drill, scenario: &Scenario) -> String {
             site.kesms.len()
         ),
     );
+    if drill.runs_two_programs() {
+        line("programs", format!("two, of which one is named with `--with FILE`; all begin as {}", drill.begins_with));
+    }
     line("touches", format!("at most {} of 3 replicas at once", drill.replicas_touched()));
     let steady = match drill.steady.transfers {
         0 => String::new(),

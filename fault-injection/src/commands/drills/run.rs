@@ -36,6 +36,9 @@ struct How {
     /// ONNX Runtime's shared library.
     #[arg(long, value_name = "FILE", default_value = ".runtime/onnxruntime/libonnxruntime.so.1.28.0")]
     runtime: PathBuf,
+    /// Another build of `ridethroughd`, such as that of the release before, for drills that mix two.
+    #[arg(long, value_name = "FILE")]
+    with: Option<PathBuf>,
 }
 
 /// Runs a drill: on a cluster of its own, three replicas as processes and the emulated plant, or on one that runs on this
@@ -136,8 +139,10 @@ impl How {
         let model = if drill.model { model_files(&self.model, &self.runtime)? } else { None };
         let journals = self.journals.clone();
         let (on, cluster) = on.unzip();
-        let (keep, pace, cluster) = (self.keep, Pace::STEADY, cluster.flatten());
-        let options = Options { drill, seed, journals, keep, pace, model, on, cluster, command, interrupted };
+        let (keep, pace, cluster, other) = (self.keep, Pace::STEADY, cluster.flatten(), self.with.clone());
+        let with = self.with.as_ref().map_or_else(String::new, |file| format!(" --with {}", file.display()));
+        let command = command + &with;
+        let options = Options { drill, seed, journals, keep, pace, model, on, cluster, other, command, interrupted };
         let (outcome, folder) = drill::run(&options, &mut |line| eprintln!("{line}"))?;
         let short = json!({
             "drill": outcome.drill, "verdict": outcome.verdict, "seed": outcome.seed, "checks": outcome.checks,

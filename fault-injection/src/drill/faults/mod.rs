@@ -5,9 +5,11 @@ mod clock;
 mod device;
 mod disk;
 mod field;
+mod memory;
 mod model;
 mod peers;
 mod process;
+mod program;
 mod syncs;
 
 use anyhow::{Result, bail};
@@ -48,6 +50,10 @@ pub(super) fn prepare(spec: &FaultSpec, stage: &mut Stage) -> Result<(Box<dyn Fa
         (Kind::Replay {}, _) => Box::new(attack::Replay::default()),
         (Kind::Kill { .. }, _) => Box::new(process::Kill::new(whom.clone())),
         (Kind::Pause { .. }, _) => Box::new(process::Pause::new(whom.clone())),
+        (Kind::OtherProgram { .. }, Some(id)) => {
+            let at_the_end = spec.for_s.map_or(program::AtTheEnd::Stays, |_| program::AtTheEnd::Back);
+            Box::new(program::OtherProgram::new(id, at_the_end))
+        }
         (kind, Some(id)) => to_one(kind, id)?,
         (kind, None) => bail!("{}: nobody is meant", kind.describe()),
     };
@@ -58,6 +64,7 @@ fn to_one(kind: &Kind, id: u16) -> Result<Box<dyn Fault>> {
     Ok(match kind {
         Kind::Restart { .. } => Box::new(process::Restart::new(id)),
         Kind::HandOver { .. } => Box::new(process::HandOver::new(id)),
+        Kind::OutOfMemory { .. } => Box::new(memory::Out::new(id)),
         Kind::Partition { way, .. } => Box::new(peers::Peers::partition(id, *way)),
         Kind::PeerDelay { ms, .. } => Box::new(peers::Peers::delay(id, *ms)),
         Kind::PeerDamage { permille, .. } => Box::new(peers::Peers::damage(id, *permille)),

@@ -27,6 +27,8 @@ pub struct Expect {
     pub refused_min: Option<u64>,
     /// The leader misses at most so many of its control periods.
     pub ticks_skipped_max: Option<u64>,
+    /// At least so many entries are committed while replicas of both programs run.
+    pub mixed_entries_min: Option<u64>,
     /// The replica that was touched ends by itself.
     #[serde(default)]
     pub ends_by_itself: bool,
@@ -52,6 +54,8 @@ impl Expect {
             self.forecast.as_ref().map(|source| format!("forecasts come from the {source}")),
             self.refused_min.map(|least| format!("devices refuse at least {least} frames")),
             self.ticks_skipped_max.map(|most| format!("the leader misses at most {most} control periods")),
+            self.mixed_entries_min
+                .map(|least| format!("at least {least} entries are committed while both programs run")),
             self.ends_by_itself.then(|| "the replica that is touched ends by itself".into()),
             self.same_leader.then(|| "the leader stays the same".into()),
             Some(format!("at most {} racks go dark", self.trips_max)),
@@ -72,6 +76,7 @@ impl Default for Expect {
             forecast: None,
             refused_min: None,
             ticks_skipped_max: None,
+            mixed_entries_min: None,
             ends_by_itself: false,
             same_leader: false,
         }

@@ -1,14 +1,11 @@
 //! `[[fault]]`: what is done, when, to whom.
 
-use std::fmt;
-
 use ridethrough_core::device::DeviceId;
 use ridethrough_core::site::Site;
-use ridethrough_protocol::Lan;
 use serde::Deserialize;
 
 use super::SECONDS_MAX;
-use crate::plant::fault::DeviceFault;
+use super::names::{DeviceFaultName, LanName, Target, WayName};
 use crate::realtime::{Impairment, Way};
 
 /// A wall clock is off by at most so many seconds: a day.
@@ -27,100 +24,6 @@ pub struct FaultSpec {
     pub kind: Kind,
 }
 
-/// A replica, or all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// Whoever acts when the fault begins.
-    Leader,
-    /// Some follower, drawn by the seed.
-    Follower,
-    /// Every one.
-    All,
-    /// The first.
-    N1,
-    /// The second.
-    N2,
-    /// The third.
-    N3,
-}
-
-impl Target {
-    /// How many that are.
-    pub const fn replicas(self) -> usize {
-        match self {
-            Self::All => 3,
-            _ => 1,
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Leader => "the leader",
-            Self::Follower => "a follower",
-            Self::All => "every replica",
-            Self::N1 => "n1",
-            Self::N2 => "n2",
-            Self::N3 => "n3",
-        })
-    }
-}
-
-/// One of two ways, seen from the replica that is touched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WayName {
-    /// What it is told.
-    In,
-    /// What it tells.
-    Out,
-}
-
-/// One of the two field networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LanName {
-    /// The first.
-    A,
-    /// The second.
-    B,
-}
-
-/// What is lost of a replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
-    /// One bit in the middle of its log.
-    Bit,
-    /// Its whole data folder.
-    Disk,
-}
-
-/// What is wrong with a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceFaultName {
-    /// It does not work.
-    Broken,
-    /// It says yes and does nothing.
-    Stuck,
-    /// Somebody at it has locked it.
-    LockedOut,
-    /// Its meter repeats its last word.
-    Frozen,
-    /// It says nothing.
-    Mute,
-    /// Its meter tells this share of the truth.
-    Lying,
-    /// It talks so many times as often.
-    Babbling,
-    /// It is off, then boots with its memory.
-    Reboot,
-    /// It is off, then boots without its memory.
-    RebootForgetful,
-}
-
 /// What is done.
 #[allow(missing_docs, reason = "what a fault is says what its fields are")]
 #[derive(Clone, Debug, Deserialize)]
@@ -132,8 +35,13 @@ pub enum Kind {
     Pause { target: Target },
     /// SIGTERM, and started again at once: as an upgrade does.
     Restart { target: Target },
+    /// It is stopped in good order and started again as the other of two builds of the program; as the one before at the end,
+    /// where there is one.
+    OtherProgram { target: Target },
     /// It is asked to hand over.
     HandOver { target: Target },
+    /// It may take no more memory than it has, so that what it asks for next is refused; started again at the end.
+    OutOfMemory { target: Target },
     /// What goes between it and its peers stalls, both ways or one.
     Partition { target: Target, way: Option<WayName> },
     /// What goes between it and its peers comes later.
@@ -189,7 +97,9 @@ impl Kind {
             Self::Kill { target }
             | Self::Pause { target }
             | Self::Restart { target }
+            | Self::OtherProgram { target }
             | Self::HandOver { target }
+            | Self::OutOfMemory { target }
             | Self::Partition { target, .. }
             | Self::PeerDelay { target, .. }
             | Self::PeerDamage { target, .. }
@@ -211,116 +121,14 @@ impl Kind {
         matches!(self, Self::Kill { .. } | Self::Pause { .. } | Self::Restart { .. } | Self::HandOver { .. })
     }
 
+    /// Whether it needs another build of the program.
+    pub const fn is_of_two_programs(&self) -> bool {
+        matches!(self, Self::OtherProgram { .. })
+    }
+
     /// Whether it lies on the way between replicas.
     pub const fn is_between_replicas(&self) -> bool {
         matches!(self, Self::Partition { .. } | Self::PeerDelay { .. } | Self::PeerDamage { .. })
-    }
-
-    /// What is done, for people.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Kill { target } => format!("SIGKILL to {target}"),
-            Self::Pause { target } => format!("SIGSTOP to {target}"),
-            Self::Restart { target } => format!("SIGTERM to {target}, which is started again at once"),
-            Self::HandOver { target } => format!("{target} is asked to hand over"),
-            Self::Partition { target, way: None } => format!("{target} and its peers do not hear each other"),
-            Self::Partition { target, way: Some(WayName::In) } => format!("{target} does not hear its peers"),
-            Self::Partition { target, way: Some(WayName::Out) } => format!("the peers of {target} do not hear it"),
-            Self::PeerDelay { target, ms } => format!("{target} and its peers hear each other {ms} ms later"),
-            Self::PeerDamage { target, permille } => {
-                format!("{permille} ‰ of what goes between {target} and its peers is damaged")
-            }
-            Self::FieldNetwork { .. } => self.describe_field(),
-            Self::Device { device, fault, .. } => format!("{device} is {fault}"),
-            Self::Utility { feed, share } => format!("the utility of {feed} gives {:.0} %", share * 100.0),
-            Self::GeneratorRefuses { feed } => format!("the generator of {feed} does not start"),
-            Self::BitRot { target } => format!("one bit in the log of {target} flips while it is down"),
-            Self::LostDisk { target } => format!("{target} comes back with an empty disk"),
-            Self::DiskFull { target } => format!("nothing more fits on the disk of {target}"),
-            Self::SlowSyncs { target, ms } => format!("every sync of the log of {target} begins {ms} ms late"),
-            Self::FailedSyncs { target } => format!("every sync of the log of {target} fails"),
-            Self::ClockStep { target, by_s } => format!("the wall clock of {target} is off by {by_s:+} s"),
-            Self::ModelSwapped { target } => format!("the model of {target} is another file after a restart"),
-            Self::Flood { target, per_second } => {
-                format!("somebody without a key sends {per_second} datagrams a second to {target}")
-            }
-            Self::Replay {} => "somebody sends devices what they were sent before, and the same damaged".into(),
-        }
-    }
-
-    fn describe_field(&self) -> String {
-        let Self::FieldNetwork {
-            lan,
-            target,
-            lost_permille,
-            doubled_permille,
-            damaged_permille,
-            late_permille,
-            late_ms,
-            ..
-        } = self
-        else {
-            return String::new();
-        };
-        let lan = match lan {
-            Some(LanName::A) => "network A",
-            Some(LanName::B) => "network B",
-            None => "both networks",
-        };
-        let with = target.map_or_else(String::new, |target| format!(" with {target}"));
-        format!(
-            "{lan}{with}: {lost_permille} ‰ lost, {doubled_permille} ‰ doubled, {damaged_permille} ‰ damaged, {late_permille} ‰ \
-             {late_ms} ms late"
-        )
-    }
-}
-
-impl fmt::Display for DeviceFaultName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Broken => "broken",
-            Self::Stuck => "stuck",
-            Self::LockedOut => "locked",
-            Self::Frozen => "frozen",
-            Self::Mute => "mute",
-            Self::Lying => "lying",
-            Self::Babbling => "babbling",
-            Self::Reboot => "rebooting",
-            Self::RebootForgetful => "rebooting without its memory",
-        })
-    }
-}
-
-impl DeviceFaultName {
-    /// The fault with its parameter; an error that says which one it lacks.
-    pub fn with(self, share: Option<f64>, times: Option<u32>) -> Result<DeviceFault, String> {
-        let lacks = |what: &str| format!("`{what}` is missing: a {self} device needs it");
-        if let (Some(_), false) = (share, self == Self::Lying) {
-            return Err(format!("`share`: a {self} device has none"));
-        }
-        if let (Some(_), false) = (times, self == Self::Babbling) {
-            return Err(format!("`times`: a {self} device has none"));
-        }
-        Ok(match self {
-            Self::Broken => DeviceFault::Broken,
-            Self::Stuck => DeviceFault::Stuck,
-            Self::LockedOut => DeviceFault::LockedOut,
-            Self::Frozen => DeviceFault::Frozen,
-            Self::Mute => DeviceFault::Mute,
-            Self::Lying => DeviceFault::Lying { share: share.ok_or_else(|| lacks("share"))? },
-            Self::Babbling => DeviceFault::Babbling { times: times.ok_or_else(|| lacks("times"))? },
-            Self::Reboot => DeviceFault::Reboot { keeps_memory: true },
-            Self::RebootForgetful => DeviceFault::Reboot { keeps_memory: false },
-        })
-    }
-}
-
-impl LanName {
-    const fn lan(self) -> Lan {
-        match self {
-            Self::A => Lan::A,
-            Self::B => Lan::B,
-        }
     }
 }
 
@@ -350,7 +158,10 @@ impl FaultSpec {
     fn check(&self) -> Result<(), String> {
         let at_once =
             matches!(self.kind, Kind::Restart { .. } | Kind::HandOver { .. } | Kind::LostDisk { .. } | Kind::Replay {});
+        // An upgrade may be taken back or not.
+        let either = matches!(self.kind, Kind::OtherProgram { .. });
         match (at_once, self.for_s) {
+            _ if either => {}
             (true, Some(_)) => return Err("for_s: this is done at once".into()),
             (false, None) => return Err("for_s is missing: this lasts until it is ended".into()),
             _ => {}

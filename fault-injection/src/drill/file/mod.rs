@@ -26,8 +26,11 @@
 //! leaderless_s = 20
 //! ```
 
+mod bounds;
+mod described;
 mod expect;
 mod fault;
+mod names;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -37,8 +40,10 @@ use ridethrough_protocol::Orders;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use self::bounds::{Abort, Steady};
 pub use self::expect::Expect;
-pub use self::fault::{DeviceFaultName, FaultSpec, Kind, Lost, MODULE_IN_USE, Target, WayName, device_called};
+pub use self::fault::{FaultSpec, Kind, MODULE_IN_USE, device_called};
+pub use self::names::{DeviceFaultName, Program, Target, WayName};
 
 /// The longest a drill may take, in s.
 pub const SECONDS_MAX: f64 = 3_600.0;
@@ -64,6 +69,8 @@ pub struct Drill {
     pub orders: Orders,
     /// Whether the model forecasts; otherwise the rule does.
     pub model: bool,
+    /// What every replica runs at first.
+    pub begins_with: Program,
     /// What must be before and after.
     pub steady: Steady,
     /// In the order of time.
@@ -74,58 +81,6 @@ pub struct Drill {
     pub abort: Abort,
     /// The text that it was read from.
     pub text: String,
-}
-
-/// The steady state.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Steady {
-    /// How long it may take to come about, in s.
-    #[serde(default = "Steady::within_s")]
-    pub within_s: f64,
-    /// So many transfers are in force.
-    #[serde(default)]
-    pub transfers: usize,
-}
-
-impl Steady {
-    const fn within_s() -> f64 {
-        90.0
-    }
-}
-
-impl Default for Steady {
-    fn default() -> Self {
-        Self { within_s: Self::within_s(), transfers: 0 }
-    }
-}
-
-/// When a drill is broken off.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Abort {
-    /// Once so many racks are dark.
-    #[serde(default = "Abort::trips")]
-    pub trips: usize,
-    /// Once nobody has led for so long, in s.
-    #[serde(default = "Abort::leaderless_s")]
-    pub leaderless_s: f64,
-}
-
-impl Abort {
-    const fn trips() -> usize {
-        1
-    }
-
-    const fn leaderless_s() -> f64 {
-        20.0
-    }
-}
-
-impl Default for Abort {
-    fn default() -> Self {
-        Self { trips: Self::trips(), leaderless_s: Self::leaderless_s() }
-    }
 }
 
 /// A drill that cannot be used: everything that is wrong with it.
@@ -162,6 +117,8 @@ struct RawDrill {
     two_of_three: bool,
     #[serde(default)]
     model: bool,
+    #[serde(default)]
+    begins_with: Program,
     #[serde(default)]
     steady: Steady,
     #[serde(default)]
@@ -205,6 +162,11 @@ impl Drill {
         self.faults.iter().map(|fault| at(fault.at_s)).max().unwrap_or(0)
     }
 
+    /// Whether it mixes two builds of the program, one of which has to be given.
+    pub fn runs_two_programs(&self) -> bool {
+        self.faults.iter().any(|fault| fault.kind.is_of_two_programs())
+    }
+
     /// When the last fault has been ended, in s after the steady state.
     pub fn seconds(&self) -> f64 {
         self.faults.iter().map(|fault| fault.at_s + fault.for_s.unwrap_or(0.0)).fold(0.0, f64::max)
@@ -240,6 +202,13 @@ impl Checker<'_> {
         self.spans(&raw.steady, &raw.expect, &raw.abort);
         let mut faults: Vec<FaultSpec> = raw.fault.iter().filter_map(|fault| self.fault_spec(fault)).collect();
         faults.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
+        let exchanges = faults.iter().any(|fault| fault.kind.is_of_two_programs());
+        if raw.begins_with == Program::Other && !exchanges {
+            self.fault(
+                0,
+                "begins_with: no fault is of kind `other_program`, so that only one program would run".into(),
+            );
+        }
         Drill {
             name: name.clone(),
             about: raw.about,
@@ -248,6 +217,7 @@ impl Checker<'_> {
             plant,
             orders: if raw.two_of_three { Orders::TwoOfThree } else { Orders::One },
             model: raw.model,
+            begins_with: raw.begins_with,
             steady: raw.steady,
             faults,
             expect: raw.expect,

@@ -60,11 +60,36 @@ fn every_fault_of_a_file_is_told_with_its_line() {
         "\"device\"\ndevice = \"kesm K1\"\nfault = \"mute\"\ntimes = 3",
         "`times`: a mute device has none",
     );
+    check(
+        "\"kill\"\ntarget = \"leader\"",
+        "\"other_program\"\ntarget = \"all\"",
+        "`all` can be killed and paused only",
+    );
+    check(
+        "\"kill\"\ntarget = \"leader\"",
+        "\"out_of_memory\"\ntarget = \"all\"",
+        "`all` can be killed and paused only",
+    );
+    check("for_s = 5\nkind = \"kill\"", "kind = \"out_of_memory\"", "for_s is missing: this lasts until it is ended");
+    check("[[fault]]", "begins_with = \"other\"\n[[fault]]", "begins_with: no fault is of kind `other_program`");
+    check("[[fault]]", "begins_with = \"older\"\n[[fault]]", "unknown variant `older`");
     check("\"kill\"\ntarget = \"leader\"", "\"replay\"", "for_s: this is done at once");
     assert!(told("name = 3").contains("x.toml:1:"));
     assert!(told(&format!("name = \"x\" # {}", "x".repeat(FILE_BYTES_MAX))).contains("bytes, expected at most"));
     let both = GOOD.replace("I1", "I0").replace("at_s = 2\n", "");
     assert_eq!(told(&both).lines().count(), 2, "all at once");
+}
+
+/// An upgrade lasts, or is taken back.
+#[test]
+fn a_drill_of_two_programs_says_which_one_is_first() {
+    let read = |text: &str| Drill::parse("x.toml", text, &plants()).expect("good");
+    let back = GOOD.replace("kill", "other_program");
+    let stays = back.replace("for_s = 5\n", "").replace("[[fault]]", "begins_with = \"other\"\n[[fault]]");
+    let (back, stays) = (read(&back), read(&stays));
+    assert!(back.runs_two_programs() && stays.runs_two_programs() && !read(GOOD).runs_two_programs());
+    assert_eq!((back.begins_with, back.faults[0].for_s), (Program::Own, Some(5.0)));
+    assert_eq!((stays.begins_with, stays.faults[0].for_s), (Program::Other, None));
 }
 
 #[test]

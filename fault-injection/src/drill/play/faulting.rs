@@ -124,6 +124,8 @@ const fn takes_the_leader(kind: &Kind) -> bool {
         Kind::Kill { .. }
             | Kind::Pause { .. }
             | Kind::Restart { .. }
+            | Kind::OtherProgram { .. }
+            | Kind::OutOfMemory { .. }
             | Kind::HandOver { .. }
             | Kind::Partition { .. }
             | Kind::LostDisk { .. }

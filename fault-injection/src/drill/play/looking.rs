@@ -74,6 +74,22 @@ impl Play<'_> {
             wanted.is_some_and(|wanted| leader.quarantined.iter().any(|one| one.name == *wanted));
     }
 
+    /// What is committed while both programs run.
+    pub(super) fn take_down_mix(&mut self, seen: &Seen) {
+        if self.stage.builds.is_none() {
+            return;
+        }
+        let total = self.measured.mixed_entries.get_or_insert(0);
+        let committed = seen.replicas.iter().flatten().map(|one| one.commit_index).max();
+        let now = committed.filter(|_| self.stage.runs_both(&seen.replicas));
+        // One that has just started may know of less for a moment: what was committed stays so.
+        let now = now.max(now.and(self.mixed_at));
+        if let (Some(before), Some(now)) = (self.mixed_at, now) {
+            *total += now - before;
+        }
+        self.mixed_at = now;
+    }
+
     pub(super) fn why_abort(&self, seen: &Seen) -> Option<String> {
         let abort = &self.drill().abort;
         if self.wants_to_end() {

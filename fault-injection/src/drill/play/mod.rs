@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::demo::ask::refusal;
 use crate::demo::cluster::Pace;
 use crate::demo::{Home, audit};
+use crate::drill::builds::TwoBuilds;
 use crate::drill::checks::{self, Measured};
 use crate::drill::faults::Fault;
 use crate::drill::file::Drill;
@@ -52,6 +53,8 @@ pub struct Options {
     pub on: Option<Vec<PathBuf>>,
     /// What that cluster is called, in full.
     pub cluster: Option<String>,
+    /// Another build of `ridethroughd`, for drills that mix two.
+    pub other: Option<PathBuf>,
     /// What to type for the same again.
     pub command: String,
     /// Raised by somebody at the terminal.
@@ -84,12 +87,15 @@ struct Play<'a> {
     last_led: Option<(u16, u64)>,
     refused_before: u64,
     skipped_before: Option<(u16, u64, u64)>,
+    /// What was committed when both programs were last seen to run; none while one runs alone.
+    mixed_at: Option<u64>,
     say: &'a mut dyn FnMut(&str),
 }
 
 /// Runs a drill; what came of it lies in its folder, too.
 pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<(Outcome, RunFolder)> {
     let drill = &options.drill;
+    let builds = TwoBuilds::asked_for(drill, options.other.as_deref())?;
     let began_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let folder = RunFolder::create(&options.journals, drill, began_unix_s)?;
     let kept = folder.path().join("cluster");
@@ -100,7 +106,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<(Outcome, Run
     }
     let stage = match &options.on {
         Some(configurations) => Stage::attach(drill, configurations, options.seed)?,
-        None => Stage::start(drill, home.path(), options.seed, options.pace, model)?,
+        None => Stage::start(drill, home.path(), options.seed, options.pace, model, builds)?,
     };
     let now = Instant::now();
     let mut play = Play {
@@ -115,6 +121,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<(Outcome, Run
         last_led: None,
         refused_before: 0,
         skipped_before: None,
+        mixed_at: None,
         say,
     };
     let verdict = play.all()?;
@@ -162,6 +169,10 @@ impl Play<'_> {
 
     /// From the wait for the steady state to the wait for it to come back. Whatever happens, faults are ended.
     fn all(&mut self) -> Result<Verdict> {
+        if let Some(builds) = &self.stage.builds {
+            let text = format!("{}; all begin as {}", builds.describe(), self.drill().begins_with);
+            self.note(About::Drill, text);
+        }
         self.measured.steady = Some(self.wait_until_steady(self.drill().steady.within_s)?);
         if let Some(Err(missing)) = &self.measured.steady {
             let text = format!("there is no steady state to drill: {missing}");
@@ -233,6 +244,7 @@ impl Play<'_> {
         loop {
             let seen = self.look()?;
             self.take_down(&seen);
+            self.take_down_mix(&seen);
             if let Some(why) = self.why_abort(&seen) {
                 return Ok(Some(why));
             }
@@ -266,6 +278,7 @@ impl Play<'_> {
         }
         let account = self.stage.plant().map(|plant| plant.with(|plant| plant.world().energy_error_share()));
         self.measured.energy_error_share = account.transpose()?;
+        self.measured.programs = self.stage.programs_run();
         self.last_word(verdict)?;
         self.outcome.seconds = self.t_s();
         let records = self.stage.end()?;
