@@ -8,6 +8,7 @@
 //!
 //! Physics is never skipped: when the machine is late, the world takes all its steps later, and the lag is told.
 
+mod commission;
 mod network;
 mod surges;
 mod thread;
@@ -32,6 +33,7 @@ use serde::Serialize;
 use crate::field::{Act, FenceFile, FenceFileError, FieldDevice, Misled, Record, RecordFile, Reply};
 use crate::plant::World;
 use crate::plant::fault::Happening;
+use crate::realtime::commission::Commissioning;
 use crate::realtime::network::{Fate, Network, Passing};
 pub use crate::realtime::network::{Impairment, Touched, Way};
 pub use crate::realtime::surges::Surge;
@@ -140,6 +142,7 @@ pub struct Plant {
     witness: Option<SyncSender<Witnessed>>,
     misled: Option<Misled>,
     surges: Option<Surges>,
+    commissioning: Option<Commissioning>,
     network: Network,
 }
 
@@ -281,6 +284,7 @@ impl Plant {
             witness: None,
             misled: None,
             surges: None,
+            commissioning: None,
             network: Network::default(),
         })
     }
@@ -364,6 +368,7 @@ impl Plant {
     /// One turn: at most a millisecond of waiting, then everything that is due.
     pub fn turn(&mut self) -> Result<(), RealtimeError> {
         self.wait()?;
+        self.commission_next();
         let now_ms = self.elapsed_ms();
         for slot in 0..self.stations.len() {
             for lan in Lan::ALL {

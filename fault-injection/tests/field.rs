@@ -195,6 +195,36 @@ fn committed_orders_hold_a_rack_and_are_on_record() {
     );
 }
 
+/// What a rotation of the secret does to a device: it follows nobody for a moment, and remembers whom it has obeyed.
+#[test]
+fn a_device_that_is_commissioned_anew_boots_with_the_new_keys_and_its_old_fence() {
+    let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());
+    bench.run(500);
+    bench.transfer(8_000);
+    bench.run(1_500);
+    assert!(bench.devices.iter().any(|device| device.in_force().is_some()));
+    let next = || Keyring::new(KeyEpoch::FIRST, SiteSecret::new([8; 32]));
+    for device in &mut bench.devices {
+        device.commission(next().device(device.device(), &[REPLICA]), &mut bench.world);
+    }
+    assert!(bench.devices.iter().all(|device| device.in_force().is_none()), "what was in force is released");
+    // Longer than a device that was heard counts as one that can be told something.
+    bench.run(10_500);
+    assert_eq!(bench.controller.live_devices(), 0, "it hears nobody whose keys it does not know");
+
+    let ids: Vec<DeviceId> = bench.world.site().devices().collect();
+    bench.controller = ControllerEndpoint::new(&next().replica(REPLICA), SessionNonce::new(2), &ids, Orders::One);
+    bench.run(500);
+    assert_eq!(bench.controller.live_devices(), ids.len());
+    bench.verdicts.clear();
+    for order in bench.ledger.orders() {
+        bench.controller.submit(order, 1, Millis::new(8_000), bench.now()).expect("it may be sent");
+    }
+    bench.run(500);
+    assert!(!bench.verdicts.is_empty());
+    assert!(bench.verdicts.iter().all(|(_, verdict)| *verdict != Verdict::Executed), "{:?}", bench.verdicts);
+}
+
 #[test]
 fn orders_expire_and_leases_lapse_into_the_safe_rule() {
     let mut bench = Bench::new(overloaded(), |_| VolatileFence::default());

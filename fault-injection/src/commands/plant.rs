@@ -18,7 +18,7 @@ use serde::Serialize;
 /// The plant in real time.
 ///
 /// Prints `ready` when every device has its socket, then one JSON line per second. Lines on stdin control it: `start`
-/// lets scenario time run, `mislead 1 A3 9000` tells replica 1 of 9 kW more at rack A3 than the others, `stop` (or the end of stdin) ends the run with the verdict of the judges as its last line.
+/// lets scenario time run, `mislead 1 A3 9000` tells replica 1 of 9 kW more at rack A3 than the others, `commission FILE` gives every device the keys that follow from these secrets, `stop` (or the end of stdin) ends the run with the verdict of the judges as its last line.
 #[derive(Args)]
 pub struct PlantCommand {
     /// The folder with the scenario.
@@ -48,6 +48,7 @@ pub struct PlantCommand {
 enum Ask {
     Start,
     Mislead(String),
+    Commission(PathBuf),
     Stop,
 }
 
@@ -82,6 +83,10 @@ fn turn_until_stopped(plant: &mut Plant, asks: &Receiver<Ask>) -> Result<()> {
                 Ok(misled) => plant.mislead(misled),
                 Err(why) => eprintln!("{why}"),
             },
+            Ok(Ask::Commission(file)) => match read_keyring(&file) {
+                Ok(keyring) => plant.commission(keyring),
+                Err(why) => eprintln!("{why:#}"),
+            },
             Ok(Ask::Stop) | Err(TryRecvError::Disconnected) => return Ok(()),
             Err(TryRecvError::Empty) => {}
         }
@@ -101,15 +106,17 @@ fn listen(waker: Waker) -> Receiver<Ask> {
                 Ok("start") => Ask::Start,
                 Ok("stop") | Err(_) => Ask::Stop,
                 Ok("") => continue,
-                Ok(other) => {
-                    let Some(words) = other.strip_prefix("mislead ") else {
+                Ok(other) => match other.split_once(' ') {
+                    Some(("mislead", words)) => Ask::Mislead(words.to_owned()),
+                    Some(("commission", file)) => Ask::Commission(file.into()),
+                    _ => {
                         eprintln!(
-                            "`{other}` means nothing here, expected `start`, `mislead REPLICA RACK WATTS` or `stop`"
+                            "`{other}` means nothing here, expected `start`, `mislead REPLICA RACK WATTS`, `commission FILE` or \
+                             `stop`"
                         );
                         continue;
-                    };
-                    Ask::Mislead(words.to_owned())
-                }
+                    }
+                },
             };
             if sender.send(ask).is_err() || waker.wake().is_err() {
                 return;

@@ -102,6 +102,11 @@ impl Plant {
         writeln!(self.input, "mislead {replica} {rack} {more_watts}").context("the plant does not listen")
     }
 
+    /// Gives every device the keys that follow from the secrets in this file, one device after another.
+    pub fn commission(&mut self, secrets: &Path) -> Result<()> {
+        writeln!(self.input, "commission {}", secrets.display()).context("the plant does not listen")
+    }
+
     /// Reads what the plant has said since the last call.
     pub fn listen(&mut self) -> Result<()> {
         while let Ok(line) = self.lines.try_recv() {

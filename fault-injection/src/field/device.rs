@@ -86,6 +86,20 @@ impl<M: FenceMemory> FieldDevice<M> {
         self.clock = self.clock.at_rate(f64::from(ppm), true_ms);
     }
 
+    /// Gives it other keys, as its maker's tool does: it boots with them and with what its memory has kept, so that what was in
+    /// force is released. Keys of another device change nothing.
+    pub fn commission(&mut self, keys: DeviceKeys, world: &mut World) {
+        if keys.device() != self.device() {
+            return;
+        }
+        self.keys = keys;
+        let is_on = matches!(self.life, Life::On(_));
+        self.switch_off(Off { keeps_memory: true }, world);
+        if is_on {
+            self.switch_on();
+        }
+    }
+
     /// The setpoint in force; nothing while it follows its local safe rule.
     pub fn in_force(&self) -> Option<Setpoint> {
         self.endpoint()?.in_force()
@@ -207,7 +221,13 @@ impl<M: FenceMemory> FieldDevice<M> {
 
     /// What was in force is released, as it is when a device loses its power.
     fn switch_off(&mut self, off: Off, world: &mut World) {
-        let Life::On(endpoint) = std::mem::replace(&mut self.life, Life::Between) else { return };
+        let endpoint = match std::mem::replace(&mut self.life, Life::Between) {
+            Life::On(endpoint) => endpoint,
+            off => {
+                self.life = off;
+                return;
+            }
+        };
         world.release(self.keys.device());
         let mut memory = endpoint.into_memory();
         if !off.keeps_memory {

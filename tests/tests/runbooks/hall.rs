@@ -25,6 +25,9 @@ const AGAIN_PERIOD: Duration = Duration::from_millis(200);
 /// What the service of a replica is called.
 const SERVICE: &str = "ridethroughd";
 
+/// How pages have every device commissioned, with the name of a file with secrets after it.
+const COMMISSION: &str = "commission every device with ";
+
 /// What is said goes one way, a variable that nobody set is an error, and hosts are folders of this machine.
 const PRELUDE: &str = "exec 2>&1\nset -u\nscp() { cp --preserve=mode \"$@\"; }\n";
 
@@ -101,7 +104,8 @@ impl Hall {
         loop {
             self.stage.plant.listen().expect("the plant runs");
             let at = self.place(step.at);
-            let (said, status) = match self.service(at, &command) {
+            let done = self.service(at, &command).or_else(|| self.commission(at, &command));
+            let (said, status) = match done {
                 Some(()) => (String::new(), 0),
                 None => self.say(at, &command)?,
             };
@@ -142,6 +146,19 @@ impl Hall {
             _ => panic!("`{command}`: the hall knows no `{verb}`"),
         };
         done.unwrap_or_else(|error| panic!("`{command}`: {error:#}"));
+        Some(())
+    }
+
+    /// What the tool of the devices' maker does: the plant's devices need none, and are told where the secrets lie.
+    fn commission(&mut self, at: Where, command: &str) -> Option<()> {
+        let file = command.strip_prefix(COMMISSION)?;
+        assert_eq!(at, Where::Desk, "`{command}`: the site's secrets never leave the desk");
+        let secrets = self.desk().join(file);
+        assert!(secrets.is_file(), "`{command}`: there is no {}", secrets.display());
+        // A copy of the tool's own: the page may move the file before the plant has read it.
+        let own = self.home.path().join("commissioned.key");
+        fs::copy(&secrets, &own).expect("there is room");
+        self.stage.plant.commission(&own).expect("the plant listens");
         Some(())
     }
 
