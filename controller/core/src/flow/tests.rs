@@ -45,6 +45,16 @@ fn a_unit_that_costs_what_it_is_worth_is_not_moved() {
 }
 
 #[test]
+fn nor_is_one_for_the_sake_of_fewer_arcs() {
+    // With e's own source in its place, the unit of a would be at home, four arcs shorter, for just what that is worth.
+    check(
+        "source a 1@0; source e 1@5; arc a b 1@0; arc b c 1@0; arc c d 1@0; arc d e 1@0; demand e 1 worth 10; \
+         demand a 1 worth 5",
+        "a gives 1; e gives 0; a>b 1; b>c 1; c>d 1; d>e 1; e gets 1 of 1; a gets 0 of 1; cost 0",
+    );
+}
+
+#[test]
 fn an_earlier_way_is_taken_back_for_a_better_whole() {
     // The cheapest way, a>b>c>d, blocks both of the ways that are needed in the end.
     check(

@@ -347,3 +347,13 @@ fn what_is_held_against_a_device_makes_it_suspect_before_its_quarantine() {
     supervision.hold_against(slot, None, Millis::ZERO);
     assert!(!supervision.suspects(site, K0, Millis::ZERO));
 }
+
+#[test]
+fn a_module_that_is_to_give_nothing_may_charge_whatever_its_rack_draws() {
+    let (supply_max, charge_max, hold) = (Watts::ZERO, Watts::new(15_000), Watts::new(HOLD));
+    let told = |draw| {
+        let scene = Scene::new().told(K0, Setpoint::Kesm { supply_max, charge_max, hold });
+        scene.rack(0, draw, -15_000).kesm(1_000_000, -15_000).fault(K0)
+    };
+    assert_eq!((told(MET), told(MET + 1)), (None, None));
+}

@@ -226,6 +226,25 @@ fn a_row_is_relieved_of_each_kind_by_racks_that_have_it() {
 }
 
 #[test]
+fn where_losses_leave_too_little_the_need_comes_before_the_relief() {
+    let want = Want {
+        rack: RackId(1),
+        need: Watts::new(6_000),
+        slack: Watts::ZERO,
+        relief_coming: Watts::new(4_000),
+        relief_present: Watts::ZERO,
+    };
+    let row = RowWant { coming: Watts::new(4_000), present: Watts::ZERO };
+    // 10 kW of K0 do not deliver 10 kW over T0.
+    let store = Store { supply: [10_000, 0], ..Store::default() };
+    let given = store.with_means(|means| Assigner::default().assign(means, &[want], row));
+    let delivered: i64 = given[0].legs.iter().map(|leg| leg.delivered.get()).sum();
+    let relief = given[0].relief_coming.get();
+    assert!(delivered < 10_000 && relief > 0, "{delivered} W, {relief} W of it for the row");
+    assert_eq!(delivered - relief, 6_000);
+}
+
+#[test]
 fn relief_too_small_for_a_leg_of_its_own_comes_along_with_the_racks_need() {
     let want = Want {
         rack: RackId(0),

@@ -430,3 +430,18 @@ fn the_modules_of_a_row_share_its_load() {
     // Twice 1.99 MJ less what is unsure are 3.66 MJ, and 60 kW take some 65 kW out of two wheels at 30 kW each.
     assert!((55_000..58_500).contains(&lasts.get()), "{lasts}");
 }
+
+#[test]
+fn a_generator_is_not_called_at_once_where_twenty_seconds_are_left() {
+    let mut scene = Scene::new();
+    let change = ModeChange { feed: FEED, to: Mode::RideThrough, reason: ModeReason::TimeIsUp, time_left: None };
+    scene.world.commit(Command::Plan(Plan { modes: vec![change], ..Plan::default() }));
+    let called = |left| {
+        scene.world.with_inputs(&|_| None, |inputs| {
+            let mut draft = Draft::new(*inputs);
+            Outages::new(scene.world.ledger.site()).rule_generator(&mut draft, FEED, Some(Millis::new(left)));
+            draft.plan.generators.len()
+        })
+    };
+    assert_eq!((called(19_999), called(20_000)), (1, 0));
+}

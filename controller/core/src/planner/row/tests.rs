@@ -116,6 +116,18 @@ fn transfers_that_relieve_a_row_stay_until_the_row_needs_no_relief() {
     assert_eq!(told.last_chunk(), Some(&[ends(0), ends(1), ends(5)]), "{told:?}");
 }
 
+#[test]
+fn a_transfer_that_relieves_nobody_ends_with_the_need_of_its_rack() {
+    let mut world = row(10_000, 10_000);
+    world.forecasts[1] = forecast(32_000);
+    assert_eq!(tick(&mut world), ["R1 above 22800 W: K0>T0 10500 W"]);
+    world.forecasts.fill(forecast(20_000));
+    world.forecasts[1] = forecast(12_000);
+    let told = run(&mut world, 3_500);
+    assert!(told[0].starts_with("100: R0 above 11200"), "the row wants relief, and gets it from others: {told:?}");
+    assert!(told.contains(&"3100: R1 ends: ForecastFell".to_owned()), "{told:?}");
+}
+
 /// What a row may come to draw once it is helped: each rack what it may come to take, at least its level, less what it is
 /// given.
 fn helped_draw(world: &World, peak: i64) -> i64 {
@@ -157,6 +169,22 @@ fn racks_that_are_all_at_risk_at_once_are_all_helped() {
 
 const K0: DeviceId = DeviceId::Kesm(KesmId(0));
 const K1: DeviceId = DeviceId::Kesm(KesmId(1));
+
+#[test]
+fn of_two_modules_on_one_bus_the_fuller_gives() {
+    let told = |stored: [i64; 2]| {
+        let mut site = Site::clone(&row_of(150_000));
+        let moved = std::mem::take(&mut site.racks[5].kesms);
+        site.racks[0].kesms.extend(moved);
+        site.kesms[1].rack = RackId(0);
+        let mut world = World::of(&std::sync::Arc::new(site));
+        (0..).zip(stored).for_each(|(kesm, joules)| world.stored(kesm, joules));
+        world.forecasts[0] = forecast(32_000);
+        tick(&mut world)
+    };
+    assert_eq!(told([1_990_000, 1_500_000]), ["R0 above 22800 W: K0 10500 W"]);
+    assert_eq!(told([1_500_000, 1_990_000]), ["R0 above 22800 W: K1 10500 W"]);
+}
 
 #[test]
 fn what_has_failed_is_replaced_or_where_nothing_else_is_found_ended_for_that_reason() {

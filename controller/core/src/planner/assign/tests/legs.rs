@@ -95,6 +95,8 @@ fn a_way_is_placed_as_far_as_it_fits_and_added_to_the_leg_that_goes_the_same_way
     check(&[(0, t0, 5_000)], &["K0>T0 5000"], &[5_000]);
     check(&[(0, t0, 5_000), (0, t0, 400)], &["K0>T0 5400"], &[5_000, 400]);
     check(&[(0, t0, 5_000), (1, t1, 3_000)], &["K0>T0 5000", "K1<T1 3000"], &[5_000, 3_000]);
+    let round: &[Hop] = &[hop(2, Direction::Backward), hop(1, Direction::Backward)];
+    check(&[(0, t0, 5_000), (0, round, 3_000)], &["K0>T0 5000", "K0<T2<T1 3000"], &[5_000, 3_000]);
     check(&[(0, t0, 499)], &[], &[0]);
     check(&[(0, t0, 500)], &["K0>T0 500"], &[500]);
     // 25 kW do not fit through a tie of 25 kW with what it loses: seven eighths of it do.
