@@ -441,4 +441,37 @@ mod tests {
         let expected = "tie T0 at 39.9 kW, rated 25.0 kW; at most 4.8 kW";
         check(helped(2), &request("R1", Some("K0"), 20_000), None, expected);
     }
+
+    #[test]
+    fn what_an_empty_module_would_need_is_told_for_just_what_was_asked() {
+        let empty = |world: &mut World| world.stored(0, 600_000);
+        let expected = "K0 stores 600000 J, its transfers and reserve need 772750 J; at most 0.0 kW";
+        check(empty, &request("R0", Some("K0"), 20_000), None, expected);
+    }
+
+    #[test]
+    fn what_was_found_for_a_request_is_carried_out_by_the_ledger_with_the_evidence_that_it_brings() {
+        let mut world = World::new();
+        let found = world.with_inputs(&|_| None, |inputs| propose_transfer(inputs, &request("R1", None, 8_000)));
+        let action = found.expect("admitted");
+        assert_eq!(asked(&mut world, 1, "anna", action), Ok(()));
+        assert_eq!(world.granted(1).get(), 8_000);
+        assert!(world.ledger.load(RackId(0)).is_some() && world.ledger.load(RackId(1)).is_some());
+    }
+
+    #[test]
+    fn where_others_use_the_way_up_it_is_named() {
+        let full = |world: &mut World| {
+            world.stored(1, 600_000);
+            (world.forecasts[2], world.forecasts[3]) =
+                (crate::example::forecast(42_000), crate::example::forecast(42_000));
+            world.tick();
+        };
+        check(full, &request("R1", Some("K0"), 5_000), None, "tie T0 at 29.8 kW, rated 25.0 kW; at most 0.0 kW");
+    }
+
+    #[test]
+    fn less_than_the_planner_would_give_by_itself_is_found_for_whoever_asks() {
+        check(|_| {}, &request("R1", None, 100), None, "admitted: K0 via T0");
+    }
 }
