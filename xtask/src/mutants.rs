@@ -24,9 +24,6 @@ const MUTANTS: Tool = Tool { name: "mutants", version: "27.1.0", options: &[], t
 const SECONDS_MAX: u32 = 60;
 /// Of a hundred mutants that are caught or missed, so many have to be caught.
 const CAUGHT_PERCENT_MIN: usize = 95;
-/// A night runs one part of so many of the protocol; the part goes on with the date. The core joins when its survivors are
-/// explained (`fault-injection/README.md`).
-const PARTS_NIGHTLY: u64 = 4;
 
 const USAGE: &str = "usage: cargo xtask mutants [--package core|protocol] [--shard K/N]";
 
@@ -36,6 +33,8 @@ struct Package {
     name: &'static str,
     crate_name: &'static str,
     folder: &'static str,
+    /// One of so many parts is tried every night, another one every night.
+    parts_nightly: u64,
     /// Which tests judge, one pass after the other: what one has missed is shown to the next. Unit tests come first, since
     /// they are built and run in half the time.
     passes: &'static [Pass],
@@ -54,6 +53,7 @@ const PACKAGES: [Package; 2] = [
         name: "protocol",
         crate_name: "ridethrough-protocol",
         folder: "io/protocol/",
+        parts_nightly: 4,
         // The random networks of `lossy` take longer than all other tests together.
         passes: &[Pass { built: &["--lib"], run: &["--skip", "lossy"] }, Pass { built: &["--lib"], run: &[] }],
     },
@@ -61,6 +61,7 @@ const PACKAGES: [Package; 2] = [
         name: "core",
         crate_name: "ridethrough-core",
         folder: "controller/core/",
+        parts_nightly: 16,
         passes: &[Pass { built: &["--lib"], run: &[] }, Pass { built: &["--test=properties"], run: &[] }],
     },
 ];
@@ -98,11 +99,19 @@ pub fn run(words: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// One part of the protocol, another one every night.
+/// One part of each package, another one every night; whatever becomes of the first.
 pub fn nightly() -> Result<()> {
     let days = UNIX_EPOCH.elapsed().context("the clock stands before 1970")?.as_secs() / 86_400;
-    let shard = format!("{}/{PARTS_NIGHTLY}", days % PARTS_NIGHTLY);
-    run(&["--package".to_owned(), "protocol".to_owned(), "--shard".to_owned(), shard])
+    let part = |Package { name, parts_nightly, .. }: &Package| {
+        run(&[
+            "--package".into(),
+            (*name).into(),
+            "--shard".into(),
+            format!("{}/{parts_nightly}", days % parts_nightly),
+        ])
+    };
+    let judged: Vec<Result<()>> = PACKAGES.iter().map(part).collect();
+    judged.into_iter().collect()
 }
 
 impl Options {

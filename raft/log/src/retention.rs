@@ -1,7 +1,7 @@
 //! Segments that a log needs no more: which they are, and their removal. Offline or beside a running log.
 //!
 //! A segment is needed until its entries are purged and all that is after it is on the disk. What votes and marks it
-//! held goes into the file [`base`](crate::base) first, which from then on stands for it; so a crash between leaves
+//! held goes into the file `base` first, which from then on stands for it; so a crash between leaves
 //! segments that nothing reads, and the next removal takes them, too. Whether what is removed lies elsewhere is the
 //! caller's question.
 

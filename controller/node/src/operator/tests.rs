@@ -94,7 +94,7 @@ fn what_is_told_of_the_folder_is_the_log_and_nothing_beside_it() {
         std::fs::write(home.join(name), text).expect("room");
     }
     std::fs::create_dir(home.join("log")).expect("room");
-    std::fs::write(home.join("log/log-00000000000000000001.seg"), [7; 2_000_000]).expect("room");
+    std::fs::write(home.join("log/log-00000000000000000001.seg"), vec![7; 2_000_000]).expect("room");
     let listed = socket.told(b"{\"command\":\"evidence\"}\n");
     let names: Vec<&str> =
         listed["files"].as_array().expect("a list").iter().filter_map(|file| file["name"].as_str()).collect();
