@@ -15,6 +15,7 @@ use crate::version::Version;
 use crate::walk::{corrupt, io_error, known_header};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Where a log goes on, and with what.
@@ -56,6 +57,7 @@ impl Base {
     pub(crate) fn write(&self, dir: &Path) -> Result<(), ReadError> {
         let (file, new) = (path(dir), dir.join("base.tmp"));
         let mut out = File::create(&new).map_err(io_error(&new, Operation::Create))?;
+        give_to_owner(&out, dir).map_err(io_error(&new, Operation::Create))?;
         out.write_all(&self.encode()).map_err(io_error(&new, Operation::Write))?;
         out.sync_all().map_err(io_error(&new, Operation::Sync))?;
         fs::rename(&new, &file).map_err(io_error(&file, Operation::Rename))?;
@@ -93,6 +95,15 @@ impl Base {
     }
 }
 
+/// Gives a file to whoever owns `dir`: root may be who prunes, and the replica must be able to read what he leaves.
+pub(crate) fn give_to_owner(file: &File, dir: &Path) -> io::Result<()> {
+    let (owner, made) = (fs::metadata(dir)?, file.metadata()?);
+    if (owner.uid(), owner.gid()) == (made.uid(), made.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(owner.uid()), Some(owner.gid()))
+}
+
 /// Makes renames and removals in `dir` durable.
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), ReadError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir, Operation::SyncDirectory))
@@ -119,6 +130,17 @@ mod tests {
             base.write(dir.path()).expect("written");
             assert_eq!(Base::read(dir.path()).expect("reads"), Some(base));
         }
+    }
+
+    /// As root the folder is given to somebody else first; whoever else runs this owns it anyway.
+    #[test]
+    fn it_belongs_to_whoever_owns_the_log() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let given = std::os::unix::fs::chown(dir.path(), Some(64_001), Some(64_001)).is_ok();
+        base().write(dir.path()).expect("written");
+        let (owner, about) = (fs::metadata(dir.path()).expect("there"), fs::metadata(path(dir.path())).expect("there"));
+        assert_eq!(about.uid(), owner.uid());
+        assert!(!given || about.uid() == 64_001);
     }
 
     #[test]

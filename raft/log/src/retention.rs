@@ -147,6 +147,7 @@ fn lock(dir: &Path) -> Result<File, ReadError> {
     let path = dir.join("PRUNE-LOCK");
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = opened.map_err(io_error(&path, Operation::Open))?;
+    base::give_to_owner(&file, dir).map_err(io_error(&path, Operation::Open))?;
     file.try_lock().map_err(|error| io_error(&path, Operation::Lock)(error.into()))?;
     Ok(file)
 }
