@@ -75,6 +75,21 @@ fn a_truncation_that_reaches_back_keeps_its_segment() {
 }
 
 #[test]
+fn the_files_of_a_log_are_listed_as_they_are_to_be_copied() {
+    let dir = dir();
+    drop(purged(dir.path()));
+    assert_eq!(retention::files(dir.path()).expect("listed"), segments(dir.path()));
+    let oldest = segments(dir.path()).remove(0);
+    let kept = fs::read(&oldest).expect("reads");
+    prune_all(dir.path());
+    let expected: Vec<_> = [retention::base(dir.path())].into_iter().chain(segments(dir.path())).collect();
+    assert!(expected[0].is_file());
+    // A segment that a removal left behind is none of them.
+    fs::write(&oldest, kept).expect("written");
+    assert_eq!(retention::files(dir.path()).expect("listed"), expected);
+}
+
+#[test]
 fn a_crash_before_the_removal_leaves_what_nobody_reads() {
     let dir = dir();
     let before = purged(dir.path()).state();
@@ -111,8 +126,15 @@ fn a_reader_sees_what_stands_for_them_or_all_of_them_from_an_archive() {
     let kept = records(LogReader::open(dir.path()).expect("opens"));
     let (vote, last) = (b"the only vote".to_vec(), next - 1);
     let end = Record::TruncateAfter { index: Some(last) };
+    let first = LogReader::open(dir.path()).expect("opens").next().expect("some").expect("reads").0;
+    assert_eq!(first.file.as_ref(), base::path(dir.path()), "a position says where that stands");
     assert_eq!(kept[..3], [Record::Purge { index: last }, Record::Vote { payload: vote }, end]);
     assert_eq!(kept[3..], whole[whole.len() - kept.len() + 3..]);
+    let joined = LogReader::open_with_archive(dir.path(), archived.path()).expect("opens");
+    assert_eq!(records(joined), whole);
+    // What is in both places is read from the log's own: the archive's copies of those are not looked at.
+    let in_both = segments(dir.path()).remove(0);
+    fs::write(archived.path().join(in_both.file_name().expect("named")), b"damaged").expect("written");
     let joined = LogReader::open_with_archive(dir.path(), archived.path()).expect("opens");
     assert_eq!(records(joined), whole);
     // Half an archive is none.
@@ -134,6 +156,9 @@ fn a_base_that_is_damaged_foreign_or_without_its_segment_is_refused() {
     refused(|error| matches!(error, OpenError::Corrupt { reason: Reason::CutShort, .. }));
     fs::remove_file(&file).expect("removed");
     refused(|error| matches!(error, OpenError::Corrupt { reason: Reason::MissingSegment { first: 1 }, .. }));
+    fs::create_dir(&file).expect("made");
+    refused(|error| matches!(error, OpenError::Io { .. }));
+    fs::remove_dir(&file).expect("removed");
     fs::write(&file, &genuine).expect("written");
     let foreign = crate::LogConfig { cluster: [9; 16], ..config(dir.path()) };
     assert!(matches!(Log::open(foreign), Err(OpenError::ForeignCluster { .. })));
