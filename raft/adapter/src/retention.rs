@@ -36,6 +36,11 @@ pub fn sealed(dir: &Path) -> Result<Vec<Sealed>, ReadError> {
     retention::sealed(&dir.join(LOG_DIR))
 }
 
+/// How many they are, without reading them.
+pub fn sealed_count(dir: &Path) -> Result<usize, ReadError> {
+    retention::sealed_count(&dir.join(LOG_DIR))
+}
+
 /// The oldest of them, as many as the replica itself needs no more: a snapshot holds what they say.
 pub fn prunable(dir: &Path) -> Result<Vec<Sealed>, ReadError> {
     retention::prunable(&dir.join(LOG_DIR))
@@ -52,15 +57,19 @@ pub fn base(dir: &Path) -> Option<PathBuf> {
     file.exists().then_some(file)
 }
 
-/// What proves the log of the replica whose directory is `dir`, as paths below it and in the order in which it is to be
-/// copied: the newest checkpoint, and the log, which then reaches at least as far.
-pub fn evidence(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
+/// The newest checkpoint of the replica whose directory is `dir`, as a path below it; none where none is signed.
+pub fn newest_checkpoint(dir: &Path) -> Option<PathBuf> {
     let audit = Path::new(files::AUDIT_DIR);
     // Where checkpoints cannot be listed, there is none to go by, as where none are signed.
     let newest = files::sizes(&dir.join(audit)).ok().and_then(|sizes| sizes.last().copied());
+    newest.map(|size| files::note(audit, size))
+}
+
+/// The files of its log, as paths below `dir`, in the order in which they are to be copied. Copied after the newest
+/// checkpoint, it reaches at least as far.
+pub fn log_files(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let log = retention::files(&dir.join(LOG_DIR))?;
-    let below = log.iter().filter_map(|file| file.strip_prefix(dir).ok().map(Path::to_path_buf));
-    Ok(newest.map(|size| files::note(audit, size)).into_iter().chain(below).collect())
+    Ok(log.iter().filter_map(|file| file.strip_prefix(dir).ok().map(Path::to_path_buf)).collect())
 }
 
 /// The checkpoints of at most this many entries, and their tiles, as paths below `dir`.

@@ -19,19 +19,19 @@ pub(crate) struct Recovered {
 /// Reads every segment of `dir` and verifies everything in it.
 pub(crate) fn recover(dir: &Path, cluster: [u8; 16]) -> Result<Recovered, ReadError> {
     let mut walk = Walk::new(dir, None, Some(cluster))?;
-    let mut state = begin(&walk);
-    while let Some((place, frame)) = walk.next()? {
-        apply(&mut state, &place, &frame)?;
-    }
-    state.next_sequence = walk.next_sequence();
+    let mut state = read(&mut walk, u64::MAX)?;
     state.torn_bytes = walk.torn_bytes() as u64;
     Ok(Recovered { state, tail: walk.into_current() })
 }
 
 /// The state of the log in `dir` before the record `until`, if `base` stood for all segments before its own.
 pub(crate) fn recover_from(dir: &Path, base: Base, until: u64) -> Result<State, ReadError> {
-    let mut walk = Walk::behind(dir, Some(base), None)?;
-    let mut state = begin(&walk);
+    read(&mut Walk::behind(dir, Some(base), None)?, until)
+}
+
+/// The state before the record `until`, or at the end of the walk.
+fn read(walk: &mut Walk, until: u64) -> Result<State, ReadError> {
+    let mut state = begin(walk);
     while walk.next_sequence() < until
         && let Some((place, frame)) = walk.next()?
     {
@@ -45,12 +45,7 @@ pub(crate) fn recover_from(dir: &Path, base: Base, until: u64) -> Result<State, 
 pub(crate) fn begin(walk: &Walk) -> State {
     let mut state = State::default();
     for record in walk.base().iter().flat_map(|base| &base.records) {
-        match record.as_ref() {
-            RecordRef::Purge { index } => state.index.purge_to(index),
-            RecordRef::Vote { payload } => state.vote = Some(payload.to_vec()),
-            RecordRef::Committed { payload } => state.committed = Some(payload.to_vec()),
-            RecordRef::Entry { .. } | RecordRef::TruncateAfter { .. } => {}
-        }
+        note(&mut state, record.as_ref());
     }
     state
 }
@@ -66,10 +61,18 @@ pub(crate) fn apply(state: &mut State, place: &Place<'_>, frame: &Frame<'_>) -> 
             let payload_bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
             state.index.push(Slot { sequence: frame.sequence, segment: place.segment, offset, payload_bytes });
         }
+        record => note(state, record),
+    }
+    Ok(())
+}
+
+/// What any other record than an entry changes, wherever it lies.
+fn note(state: &mut State, record: RecordRef<'_>) {
+    match record {
         RecordRef::Vote { payload } => state.vote = Some(payload.to_vec()),
         RecordRef::TruncateAfter { index } => drop(state.index.truncate_after(index)),
         RecordRef::Purge { index } => state.index.purge_to(index),
         RecordRef::Committed { payload } => state.committed = Some(payload.to_vec()),
+        RecordRef::Entry { .. } => {}
     }
-    Ok(())
 }

@@ -42,10 +42,19 @@ struct Survey {
 /// and the segments, the newest of which may grow meanwhile.
 pub fn files(dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let base = Base::read(dir)?;
-    let oldest = base.as_ref().map_or(0, |base| base.first_sequence);
-    let segments = segment::list(dir)?.into_iter().filter(|first| *first >= oldest);
-    let segments = segments.map(|first| segment::path(dir, first));
+    let segments = in_use(dir, base.as_ref())?.into_iter().map(|first| segment::path(dir, first));
     Ok(base.map(|_| base::path(dir)).into_iter().chain(segments).collect())
+}
+
+/// How many segments of the log in `dir` are sealed, by their names alone.
+pub fn sealed_count(dir: &Path) -> Result<usize, ReadError> {
+    Ok(in_use(dir, Base::read(dir)?.as_ref())?.len().saturating_sub(1))
+}
+
+/// The segments that no base stands for.
+fn in_use(dir: &Path, base: Option<&Base>) -> Result<Vec<u64>, ReadError> {
+    let oldest = base.map_or(0, |base| base.first_sequence);
+    Ok(segment::list(dir)?.into_iter().filter(|first| *first >= oldest).collect())
 }
 
 /// The file that stands for what was removed from the log in `dir`, if anything was.

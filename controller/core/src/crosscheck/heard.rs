@@ -168,13 +168,18 @@ fn kesm_id(nth: usize) -> KesmId {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_window_keeps_one_to_two_spans() {
+    /// A window that notes a value at a time, and tells its range then.
+    fn noting() -> impl FnMut(i64, i64) -> (i64, i64) {
         let mut window = Window::default();
-        let mut at = |value: i64, now: i64| {
+        move |value, now| {
             window.note(value, LATELY, Millis::new(now));
             window.range().expect("noted")
-        };
+        }
+    }
+
+    #[test]
+    fn a_window_keeps_one_to_two_spans() {
+        let mut at = noting();
         assert_eq!(at(5, 0), (5, 5));
         assert_eq!(at(9, 400), (5, 9));
         assert_eq!(at(7, 1_000), (5, 9), "of the span before");
@@ -185,11 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_exactly_two_spans_old_is_gone() {
-        let mut window = Window::default();
-        let mut at = |value: i64, now: i64| {
-            window.note(value, LATELY, Millis::new(now));
-            window.range().expect("noted")
-        };
+        let mut at = noting();
         assert_eq!(at(5, 0), (5, 5));
         assert_eq!(at(6, 1_999), (5, 6));
         assert_eq!(at(7, 3_999), (7, 7));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ridethrough_raft::retention::evidence;
+use ridethrough_raft::retention::{log_files, newest_checkpoint};
 use serde_json::{Value, json};
 
 use super::failed;
@@ -21,18 +21,20 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// The files, in the order in which they are to be copied, with their lengths.
 pub fn list(folder: &Path) -> Value {
-    let listed = names(folder).and_then(|names| {
-        let about = |name: &PathBuf| Ok(json!({ "name": name, "bytes": folder.join(name).metadata()?.len() }));
-        names.iter().map(about).collect::<io::Result<Vec<Value>>>()
+    let listed = log(folder).and_then(|log| {
+        let names = beside(folder).chain(newest_checkpoint(folder)).chain(log);
+        let about = |name: PathBuf| Ok(json!({ "name": name, "bytes": folder.join(&name).metadata()?.len() }));
+        names.map(about).collect::<io::Result<Vec<Value>>>()
     });
     listed.map_or_else(|error| failed(&format!("the log cannot be listed: {error}")), |files| json!({ "files": files }))
 }
 
 /// A piece of one of them, in Base64; an empty one at its end.
 pub fn piece(folder: &Path, name: &str, offset: u64) -> Value {
-    let read = names(folder).and_then(|names| {
-        // Only what is listed: a name that leads elsewhere is none of them.
-        let known = names.iter().find(|known| known.as_os_str() == name).ok_or(io::ErrorKind::NotFound)?;
+    let read = log(folder).and_then(|log| {
+        // Only what is listed: a name that leads elsewhere is none of them. Checkpoints are many: they are listed last.
+        let mut names = beside(folder).chain(log).chain(std::iter::once_with(|| newest_checkpoint(folder)).flatten());
+        let known = names.find(|known| known.as_os_str() == name).ok_or(io::ErrorKind::NotFound)?;
         read_at(&folder.join(known), offset)
     });
     match read {
@@ -41,10 +43,12 @@ pub fn piece(folder: &Path, name: &str, offset: u64) -> Value {
     }
 }
 
-fn names(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let log = evidence(folder).map_err(io::Error::other)?;
-    let beside = [SITE, REPLICA].map(PathBuf::from).into_iter().filter(|name| folder.join(name).exists());
-    Ok(beside.chain(log).collect())
+fn log(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    log_files(folder).map_err(io::Error::other)
+}
+
+fn beside(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    [SITE, REPLICA].map(PathBuf::from).into_iter().filter(|name| folder.join(name).exists())
 }
 
 fn read_at(file: &Path, offset: u64) -> io::Result<Vec<u8>> {

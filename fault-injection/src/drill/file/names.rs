@@ -25,15 +25,6 @@ pub enum Target {
     N3,
 }
 
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Own => "the own one",
-            Self::Other => "the other one",
-        })
-    }
-}
-
 impl Target {
     /// How many that are.
     pub const fn replicas(self) -> usize {
@@ -66,6 +57,15 @@ pub enum Program {
     Own,
     /// The one that whoever runs the drill has named.
     Other,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "the own one",
+            Self::Other => "the other one",
+        })
+    }
 }
 
 /// One of two ways, seen from the replica that is touched.

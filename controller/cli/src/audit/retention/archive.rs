@@ -14,7 +14,7 @@ use crate::output::Output;
 /// Beside the log: what it was founded on, and whose it is.
 const ABOUT: [&str; 2] = ["site.toml", "replica"];
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Report {
     archive: PathBuf,
     segments: usize,
@@ -74,15 +74,7 @@ fn refuse_inside(data_dir: &Path, to: &Path) -> Result<()> {
 }
 
 fn nothing_yet(data_dir: &Path, to: &Path, output: Output) -> Result<bool> {
-    let report = Report {
-        archive: to.to_path_buf(),
-        segments: 0,
-        segments_copied: 0,
-        bytes_copied: 0,
-        checkpoints_copied: 0,
-        first_index: None,
-        last_index: None,
-    };
+    let report = Report { archive: to.to_path_buf(), ..Report::default() };
     output.print(&report, || format!("nothing   is sealed in {} yet\n", data_dir.display()))?;
     Ok(true)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use ridethrough_raft::audit_tree::verify::verify;
 use ridethrough_raft::contents::contents;
-use ridethrough_raft::retention::{self, ARCHIVE, Sealed, prunable, sealed};
+use ridethrough_raft::retention::{self, ARCHIVE, Sealed, prunable, sealed_count};
 use ridethrough_witness::WitnessKey;
 use serde::Serialize;
 
@@ -84,7 +84,7 @@ fn name(segment: &Sealed) -> String {
 /// What may go, and what keeps the next one.
 fn removable(wanted: &Prune, signed_entries: u64) -> Result<(Vec<Sealed>, Option<&'static str>)> {
     let (data_dir, log) = (&wanted.data_dir, wanted.archive.join(LOG));
-    let all = sealed(data_dir)?.len();
+    let all = sealed_count(data_dir)?;
     let mut may = prunable(data_dir)?;
     // Whatever the log says is purged, the snapshot must be there that holds it.
     let snapshot = contents(data_dir)?.snapshot_index.map_or(0, |last| last.saturating_add(1));
