@@ -11,6 +11,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`replica`] | one replica, put together: the interface for the node |
+//! | [`host`], [`network`] | what a replica stands on, and where simulation puts something else |
 //! | [`handover`] | a leader that hands over on purpose |
 //! | [`status`] | what a replica tells of itself |
 //! | [`error`] | what can go wrong, told so that an operator can act |
@@ -34,14 +35,17 @@ pub mod audit_stream;
 pub mod audit_tree;
 pub mod codec;
 pub mod contents;
+mod dice;
 pub mod error;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 pub mod handover;
+pub mod host;
 mod leader_id;
 mod log_store;
 pub mod members;
 mod membership;
+pub mod network;
 mod peer;
 pub mod replica;
 pub mod retention;
@@ -55,8 +59,10 @@ mod type_config;
 mod vacancy;
 mod voting;
 
+pub use dice::load_dice;
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
 pub use handover::{Ceded, HandedOver, HandoverRefusal};
+pub use host::{Host, LogIo};
 pub use members::{Changed, MembersRefusal};
 pub use peer::person::PersonTls;
 pub use peer::probe::{ProbeError, Prober};

@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::{Stream, TryStreamExt, stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{LogIdOptionExt, OptionalSend};
-use ridethrough_raft_log::{Log, LogConfig, LogEntry as Record, PAYLOAD_BYTES_MAX, Storage, WriteError};
-use tokio::sync::oneshot;
+use ridethrough_raft_log::{Log, LogConfig, LogEntry as Record, OpenError, PAYLOAD_BYTES_MAX, Storage, WriteError};
+use tokio::sync::{Notify, oneshot};
 
 use crate::codec::CodecError;
 use crate::codec::entry::{decode_entry, encode_entry};
 use crate::codec::vote::{Mark, Memory, decode_mark, decode_vote, encode_mark, encode_vote};
 use crate::error::StartError;
+use crate::host::{LogIo, Queue};
 use crate::type_config::{LogEntry, LogId, TypeConfig, Vote};
 
 /// Most payload bytes that one read for a follower gathers, unless the first entry alone is larger.
@@ -45,28 +46,29 @@ pub(crate) struct Found {
 
 impl LogStore {
     /// Opens the log in `dir`, or makes it.
+    ///
+    /// Where a task is to serve it, nothing is written before that runs.
     pub(crate) fn open<S: Storage>(
-        dir: &Path,
-        cluster: [u8; 16],
-        segment_bytes: u64,
+        config: LogConfig,
         storage: S,
-    ) -> Result<(Self, Found), StartError> {
-        let config = LogConfig { dir: dir.to_path_buf(), cluster, segment_bytes };
-        let log = Log::open_with(config, storage).map_err(StartError::Log)?;
+        log_io: LogIo,
+    ) -> Result<(Self, Found, Option<Queue<S>>), StartError> {
+        let dir = config.dir.clone();
+        let (log, queue) = open_log(config, storage, log_io).map_err(StartError::Log)?;
         let state = log.state();
         let undecodable = |what| {
-            let dir = dir.to_path_buf();
+            let dir = dir.clone();
             move |error| StartError::Undecodable { dir, what, error }
         };
         let vote = state.vote.as_deref().map(decode_vote).transpose().map_err(undecodable("vote"))?;
         let mark = state.committed.as_deref().map(decode_mark).transpose().map_err(undecodable("committed mark"))?;
         let empty = vote.is_none() && state.last_index.is_none() && mark.is_none();
-        let store = Self { log, dir: dir.into(), mark: Arc::new(Mutex::new(mark.unwrap_or_default())) };
+        let store = Self { log, dir: dir.clone().into(), mark: Arc::new(Mutex::new(mark.unwrap_or_default())) };
         if empty {
             store.change_mark(|mark| mark.memory = Memory::Unknown).map_err(StartError::Write)?;
         }
         store.check_purged(state.purged)?;
-        Ok((store, Found { voted: vote.is_some() }))
+        Ok((store, Found { voted: vote.is_some() }, queue))
     }
 
     /// Whether this replica may have forgotten promises.
@@ -242,6 +244,14 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 }
 
+fn open_log<S: Storage>(config: LogConfig, storage: S, log_io: LogIo) -> Result<(Log, Option<Queue<S>>), OpenError> {
+    let LogIo::Task(disk_takes) = log_io else { return Ok((Log::open_with(config, storage)?, None)) };
+    let asked = Arc::new(Notify::new());
+    let wakes = Arc::clone(&asked);
+    let (log, by_hand) = Log::open_by_hand(config, storage, move || wakes.notify_one())?;
+    Ok((log, Some(Queue { by_hand, asked, disk_takes })))
+}
+
 /// Whether `vote` says no more than that the candidate who got the vote `kept` was elected with it. The promise is kept in
 /// either; which of the two it is decides nothing after a restart, so it need not be durable before anybody goes on.
 fn is_elected(kept: Vote, vote: Vote) -> bool {
@@ -289,9 +299,9 @@ mod tests {
     }
 
     fn open(dir: &Path) -> LogStore {
-        LogStore::open(dir, [1; 16], ridethrough_raft_log::SEGMENT_BYTES_DEFAULT, ridethrough_raft_log::Disk)
-            .expect("opens")
-            .0
+        let segment_bytes = ridethrough_raft_log::SEGMENT_BYTES_DEFAULT;
+        let config = LogConfig { dir: dir.to_path_buf(), cluster: [1; 16], segment_bytes };
+        LogStore::open(config, ridethrough_raft_log::Disk, LogIo::Thread).expect("opens").0
     }
 
     async fn append(store: &mut LogStore, indexes: Range<u64>) {

@@ -16,7 +16,7 @@ use ridethrough_core::device::ReplicaId;
 use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::Site;
 use ridethrough_pki::PeerName;
-use ridethrough_raft_log::{Disk, SEGMENT_BYTES_DEFAULT, Storage};
+use ridethrough_raft_log::{LogConfig, SEGMENT_BYTES_DEFAULT, Storage};
 use ridethrough_witness::SigningKey;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -27,10 +27,10 @@ use crate::audit_tree::{AuditStatus, Tree};
 use crate::codec::entry::encode_proposal;
 use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
+use crate::host::{Host, LogIo, Queue};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
 use crate::membership::{Following, Members, Seed};
 use crate::peer::client::BACKOFF;
-use crate::peer::doorman::Doorman;
 use crate::peer::expiry;
 use crate::peer::links::Links;
 use crate::peer::probe::Prober;
@@ -131,16 +131,22 @@ impl Replica {
     /// Returns once the log is recovered and its committed entries are applied. A cluster is founded when all its
     /// members have been started once; after that a majority is enough.
     pub async fn start(config: ReplicaConfig, notify: Notify) -> Result<Self, StartError> {
-        Self::start_on(config, notify, Disk).await
+        Self::start_on(config, notify, Host::machine()).await
     }
 
-    /// Like [`Replica::start`], with all changes to the log going through `storage`. Fault injection enters here.
-    pub async fn start_on<S: Storage>(config: ReplicaConfig, notify: Notify, storage: S) -> Result<Self, StartError> {
+    /// Like [`Replica::start`], on something else than the machine. Fault injection and simulation enter here.
+    pub async fn start_on<S: Storage>(
+        config: ReplicaConfig,
+        notify: Notify,
+        host: Host<S>,
+    ) -> Result<Self, StartError> {
+        let Host { storage, network, log_io } = host;
         let raft_config = raft_config(&config)?;
         // The cheapest thing that can fail comes first, before anything on the disk is touched.
         let address = config.listen;
-        let listener = Doorman::open(address).await.map_err(|error| StartError::Bind { address, error })?;
-        let (store, found, snapshots) = open(&config, storage).await?;
+        let port = network.open(address).await.map_err(|error| StartError::Bind { address, error })?;
+        let Open { store, found, queue, snapshots } = open(&config, storage, log_io).await?;
+        let serves_log = queue.map(|queue| tokio::spawn(queue.serve()));
         let notify = Arc::new(notify);
         let outlet = Outlet::new(Arc::clone(&config.site), Arc::clone(&notify));
         let (tree, notary) = tree(&config);
@@ -148,7 +154,7 @@ impl Replica {
         let machine = StateMachine::new(Beginning { site, snapshots, outlet: Arc::clone(&outlet), tree, dir });
         let vacancy = Arc::new(Vacancy::new());
         let own = u64::from(config.id.0);
-        let links = Links::new(config.cluster, own, config.tls.clone(), Arc::clone(&vacancy));
+        let links = Links::new(config.tls.clone(), Arc::clone(&network), Arc::clone(&vacancy));
         let raft = Raft::new(own, Arc::new(raft_config), links.clone(), store.clone(), machine).await;
         let raft = raft.map_err(|error| not_started(&outlet, &error))?;
         let voting = Arc::new(voting(&config, &store, found));
@@ -162,15 +168,16 @@ impl Replica {
         let newcomer =
             Newcomer { raft: raft.clone(), links: links.clone(), store: store.clone(), voting: Arc::clone(&voting) };
         let seed = config.peers.iter().map(|(id, address)| (u64::from(id.0), PeerAddress(*address))).collect();
-        let prober = Prober::new(config.tls.clone());
+        let prober = Prober::over(config.tls.clone(), network);
         let tasks = vec![
-            tokio::spawn(server::serve(listener, service)),
+            tokio::spawn(server::serve(port, service)),
             tokio::spawn(following.follow()),
             tokio::spawn(newcomer.join(seed)),
             tokio::spawn(succession.watch()),
             tokio::spawn(tell_leadership(raft.clone(), notify)),
             tokio::spawn(expiry::watch(config.tls)),
         ];
+        let tasks = tasks.into_iter().chain(serves_log).collect();
         let (store, election, runtime) = (Some(store), config.election, Handle::current());
         let (ceded, ending) = (AtomicU64::new(NEVER_CEDED), AtomicBool::new(false));
         Ok(Self {
@@ -460,17 +467,23 @@ fn tree(config: &ReplicaConfig) -> (Tree, Option<NotaryThread>) {
     }
 }
 
+/// What lay in a replica's directory.
+struct Open<S: Storage> {
+    store: LogStore,
+    found: Found,
+    queue: Option<Queue<S>>,
+    snapshots: Arc<SnapshotStore>,
+}
+
 /// Opens log and snapshot on a thread that may block.
-async fn open<S: Storage>(
-    config: &ReplicaConfig,
-    storage: S,
-) -> Result<(LogStore, Found, Arc<SnapshotStore>), StartError> {
+async fn open<S: Storage>(config: &ReplicaConfig, storage: S, log_io: LogIo) -> Result<Open<S>, StartError> {
     let config = config.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let (store, found) =
-            LogStore::open(&config.dir.join(LOG_DIR), config.cluster, config.log.segment_bytes, storage)?;
+        let segment_bytes = config.log.segment_bytes;
+        let log = LogConfig { dir: config.dir.join(LOG_DIR), cluster: config.cluster, segment_bytes };
+        let (store, found, queue) = LogStore::open(log, storage, log_io)?;
         let snapshots = SnapshotStore::open(&config.dir.join(SNAPSHOT_DIR), config.cluster, &config.site);
-        Ok((store, found, snapshots.map_err(StartError::Snapshot)?))
+        Ok(Open { store, found, queue, snapshots: snapshots.map_err(StartError::Snapshot)? })
     });
     opened.await.unwrap_or_else(|error| Err(StartError::Raft { reason: error.to_string() }))
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openraft::{RaftMetrics, ServerState};
 use ridethrough_core::device::ReplicaId;
+use tokio::time::Instant;
 
 use crate::peer::acks::Acks;
 use crate::type_config::{TypeConfig, replica};
@@ -46,7 +47,7 @@ pub struct Status {
     pub lag_entries: BTreeMap<ReplicaId, u64>,
     /// When it leads: the time until which no other replica can be elected, told by the monotonic clock. `None` once
     /// it hands leadership over.
-    pub leadership_until: Option<Instant>,
+    pub leadership_until: Option<std::time::Instant>,
     /// When it leads: how long ago a majority acknowledged it, or rather the sending of what they acknowledged.
     pub since_quorum_ack: Option<Duration>,
     /// Its peers say that it is no member: it does not stand for election.
@@ -99,7 +100,7 @@ impl Status {
             applied_index: metrics.last_applied.map(|id| id.index),
             snapshot_index: metrics.snapshot.map(|id| id.index),
             lag_entries: if leads { lag(metrics) } else { BTreeMap::new() },
-            leadership_until: acked.filter(|_| !ceded).and_then(|at| at.checked_add(beside.lease)),
+            leadership_until: acked.filter(|_| !ceded).and_then(|at| Some(at.checked_add(beside.lease)?.into_std())),
             since_quorum_ack: acked.map(|at| at.elapsed()),
             forgotten: beside.forgotten,
             stopped,
@@ -112,7 +113,7 @@ fn acked_by_peers(metrics: &RaftMetrics<TypeConfig>, acks: &Acks) -> Option<Inst
     acks.majority(metrics.id, metrics.current_term, voters, Instant::now())
 }
 
-/// A moment of openraft's clock on the standard one. Reading the standard clock first can only make it too early.
+/// A moment of openraft's clock, which it does not give away. Reading the clock first can only make it too early.
 fn moment(at: openraft::TokioInstant) -> Option<Instant> {
     let now = Instant::now();
     now.checked_sub(openraft::Instant::elapsed(&at))

@@ -7,9 +7,11 @@ use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{OptionalSend, StorageError};
 use ridethrough_core::site::Site;
+use ridethrough_raft_log::LogConfig;
 use tempfile::TempDir;
 
 use crate::audit_tree::Tree;
+use crate::host::LogIo;
 use crate::log_store::LogStore;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Beginning, Outlet, StateMachine};
@@ -27,13 +29,9 @@ impl StoreBuilder<TypeConfig, AnyBeginning, StateMachine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, AnyBeginning, StateMachine), StorageError<TypeConfig>> {
         let dir = tempfile::tempdir().expect("a directory");
         let site = Arc::new(Site::parse("site.toml", SITE).expect("a site"));
-        let (log, _) = LogStore::open(
-            &dir.path().join("log"),
-            [1; 16],
-            ridethrough_raft_log::SEGMENT_BYTES_DEFAULT,
-            ridethrough_raft_log::Disk,
-        )
-        .expect("opens");
+        let segment_bytes = ridethrough_raft_log::SEGMENT_BYTES_DEFAULT;
+        let config = LogConfig { dir: dir.path().join("log"), cluster: [1; 16], segment_bytes };
+        let (log, ..) = LogStore::open(config, ridethrough_raft_log::Disk, LogIo::Thread).expect("opens");
         let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
         let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
         let beginning = Beginning { site, snapshots, outlet, tree: Tree::new(None), dir: dir.path().to_path_buf() };

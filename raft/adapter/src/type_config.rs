@@ -26,9 +26,7 @@ impl RaftTypeConfig for TypeConfig {
     type Vote = openraft::impls::Vote<LeaderId>;
     type Payload = openraft::EntryPayload<Proposal, u64, PeerAddress>;
     type Entry = openraft::Entry<Elected, Self::Payload>;
-    // The deprecation points to a crate that only openraft itself depends on.
-    #[allow(deprecated, reason = "the same type, without a dependency of our own")]
-    type AsyncRuntime = openraft::impls::TokioRuntime;
+    type AsyncRuntime = crate::dice::Runtime;
     type Responder<T>
         = OneshotResponder<Self, T>
     where

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use common::{Cluster, PATIENCE, found, idle};
-use ridethrough_raft::{Replica, Role};
+use ridethrough_raft::{Host, Replica, Role};
 use ridethrough_raft_log::{Disk, Storage, StorageFile};
 
 /// A disk whose syncs fail once `failing` is set.
@@ -78,7 +78,7 @@ fn a_failed_sync_stops_the_replica_and_the_cluster_goes_on() {
             let id = cluster.leader().await;
             cluster.stop(id).await;
             let disk = Failing { failing: Arc::default() };
-            let restarted = Replica::start_on(cluster.config(id), Box::new(|| {}), disk.clone()).await;
+            let restarted = Replica::start_on(cluster.config(id), Box::new(|| {}), Host::with(disk.clone())).await;
             cluster.replicas.insert(id, restarted.expect("starts"));
             cluster.all_see(cluster.propose(idle()).await.seen).await;
             disk.failing.store(true, Ordering::Relaxed);

@@ -4,19 +4,14 @@ use crate::error::{OpenError, Operation, ReadError, WriteError};
 use crate::fetch::Fetcher;
 use crate::format::PAYLOAD_BYTES_MAX;
 use crate::index::{ENTRIES_MAX, Slot};
+use crate::open::{io_error, recovered, serving};
 use crate::record::Record;
-use crate::recover::{Recovered, recover};
-use crate::segment::{FIRST_SEQUENCE, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-use crate::shared::{QUEUE_REQUESTS_MAX, Queued, Shared, State};
-use crate::spare;
+use crate::shared::{Queued, Shared, State};
 use crate::storage::{Disk, Storage};
-use crate::worker::{Done, Durability, Request, Worker};
-use crate::writer::{Setup, Writer};
-use crossbeam::channel::{self, Sender};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use crate::worker::{ByHand, Done, Durability, Request};
+use crossbeam::channel::Sender;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -32,7 +27,7 @@ pub struct LogConfig {
     pub dir: PathBuf,
     /// The cluster's id; a segment of any other cluster is refused.
     pub cluster: [u8; 16],
-    /// Where a segment ends, in bytes, from [`SEGMENT_BYTES_MIN`] to [`SEGMENT_BYTES_MAX`].
+    /// Where a segment ends, in bytes, from [`SEGMENT_BYTES_MIN`](crate::SEGMENT_BYTES_MIN) to [`SEGMENT_BYTES_MAX`](crate::SEGMENT_BYTES_MAX).
     pub segment_bytes: u64,
 }
 
@@ -78,7 +73,15 @@ struct Inner {
     shared: Arc<Shared>,
     dir: PathBuf,
     requests: Option<Sender<Request>>,
-    worker: Option<JoinHandle<()>>,
+    served: Served,
+}
+
+/// Who does what is asked of a log.
+enum Served {
+    /// A thread of its own; none once it was waited for.
+    ByThread(Option<JoinHandle<()>>),
+    /// Whoever has the [`ByHand`], once this was called.
+    ByHand(Box<dyn Fn() + Send + Sync>),
 }
 
 /// What a record takes in the queue besides its payload.
@@ -95,25 +98,32 @@ impl Log {
 
     /// Like [`Log::open`], with all changes going through `storage`. Fault injection enters here.
     pub fn open_with<S: Storage>(config: LogConfig, storage: S) -> Result<Self, OpenError> {
-        let found = config.segment_bytes;
-        let (bytes_min, bytes_max) = (SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
-        if !(bytes_min..=bytes_max).contains(&found) {
-            return Err(OpenError::SegmentBytes { found, bytes_min, bytes_max });
-        }
-        make_dir(&config.dir, &storage)?;
-        let lock = lock_dir(&config.dir)?;
-        let Recovered { mut state, tail } = recover(&config.dir, config.cluster)?;
-        spare::remove_all(&storage, &config.dir).map_err(io_error(&config.dir, Operation::Remove))?;
-        let dir = config.dir.clone();
-        let setup = Setup { dir: config.dir, cluster: config.cluster, segment_bytes: config.segment_bytes };
-        let storage = Arc::new(storage);
-        let writer = if let Some(tail) = &tail {
-            Writer::resume(setup, storage, tail)
-        } else {
-            state.next_sequence = FIRST_SEQUENCE;
-            Writer::create(setup, storage, FIRST_SEQUENCE)
-        };
-        Self::start(dir, state, writer.map_err(OpenError::from_write)?, lock)
+        let opened = recovered(config, storage)?;
+        let dir = opened.dir.clone();
+        let (requests, worker) = serving(opened);
+        let shared = Arc::clone(&worker.shared);
+        let thread = thread::Builder::new().name("raft-log-io".into()).spawn(move || worker.run());
+        let thread = thread.map_err(io_error(&dir, Operation::StartThread))?;
+        let served = Served::ByThread(Some(thread));
+        Ok(Self { inner: Arc::new(Inner { shared, dir, requests: Some(requests), served }) })
+    }
+
+    /// Like [`Log::open_with`], without a thread: `wake` is called after every request, and what is queued waits until
+    /// [`ByHand::serve`] is called. Simulation enters here, where time is not the machine's.
+    ///
+    /// A call that finds the queue full would wait for ever where nobody else serves it. When the [`ByHand`] is dropped, what
+    /// is queued was never asked for, as when a process is killed; its callbacks say [`WriteError::Stopped`].
+    pub fn open_by_hand<S: Storage>(
+        config: LogConfig,
+        storage: S,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Result<(Self, ByHand<S>), OpenError> {
+        let opened = recovered(config, storage)?;
+        let dir = opened.dir.clone();
+        let (requests, worker) = serving(opened);
+        let (shared, served) = (Arc::clone(&worker.shared), Served::ByHand(Box::new(wake)));
+        let log = Self { inner: Arc::new(Inner { shared, dir, requests: Some(requests), served }) };
+        Ok((log, ByHand { worker }))
     }
 
     /// What the log holds now.
@@ -200,15 +210,6 @@ impl Log {
         self.inner.shared.lock().failed.clone()
     }
 
-    fn start<S: Storage>(dir: PathBuf, state: State, writer: Writer<S>, lock: File) -> Result<Self, OpenError> {
-        let shared = Arc::new(Shared::new(state));
-        let (sender, requests) = channel::bounded(QUEUE_REQUESTS_MAX);
-        let worker = Worker { shared: Arc::clone(&shared), requests, writer, _lock: lock };
-        let thread = thread::Builder::new().name("raft-log-io".into()).spawn(move || worker.run());
-        let worker = thread.map_err(io_error(&dir, Operation::StartThread))?;
-        Ok(Self { inner: Arc::new(Inner { shared, dir, requests: Some(sender), worker: Some(worker) }) })
-    }
-
     /// Queues a record that takes the place of the last of its kind.
     fn replace(&self, payload: Vec<u8>, durability: Durability, done: Done, record: impl FnOnce(Vec<u8>) -> Record) {
         self.submit(payload.len() + QUEUED_BYTES, durability, done, |state| {
@@ -238,6 +239,9 @@ impl Log {
         let refused = self.inner.requests.as_ref().map(|requests| requests.try_send(request));
         drop(state);
         drop(refused);
+        if let Served::ByHand(wake) = &self.inner.served {
+            wake();
+        }
     }
 }
 
@@ -250,10 +254,11 @@ impl std::fmt::Debug for Log {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.requests = None;
-        if let Some(worker) = self.worker.take() {
+        let Served::ByThread(thread) = &mut self.served else { return };
+        if let Some(thread) = thread.take() {
             // The last handle may have lived in a callback; a thread cannot wait for itself.
-            if worker.thread().id() != thread::current().id() {
-                drop(worker.join());
+            if thread.thread().id() != thread::current().id() {
+                drop(thread.join());
             }
         }
     }
@@ -305,30 +310,4 @@ fn check_entries(state: &State, entries: &[LogEntry]) -> Result<(), WriteError> 
 fn check_payload(payload: &[u8]) -> Result<(), WriteError> {
     let (bytes, bytes_max) = (payload.len(), PAYLOAD_BYTES_MAX);
     if bytes > bytes_max { Err(WriteError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
-}
-
-/// Creates `dir` and makes it durable: a synced segment in a directory that a power cut forgets is lost as well.
-fn make_dir<S: Storage>(dir: &Path, storage: &S) -> Result<(), OpenError> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
-    fs::create_dir_all(dir).map_err(io_error(dir, Operation::CreateDirectory))?;
-    for parent in missing.iter().filter_map(|made| made.parent()) {
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        storage.sync_dir(parent).map_err(io_error(parent, Operation::SyncDirectory))?;
-    }
-    Ok(())
-}
-
-fn lock_dir(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join("LOCK");
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-    let file = opened.map_err(io_error(&path, Operation::Open))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_path_buf() }),
-        Err(TryLockError::Error(error)) => Err(io_error(&path, Operation::Lock)(error)),
-    }
-}
-
-fn io_error(file: &Path, operation: Operation) -> impl FnOnce(io::Error) -> OpenError {
-    move |error| OpenError::Io { file: file.to_path_buf(), operation, error }
 }

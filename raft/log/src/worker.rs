@@ -5,6 +5,7 @@ use crate::shared::{Content, Load, Placed, Queued, Shared};
 use crate::storage::Storage;
 use crate::writer::Writer;
 use crossbeam::channel::Receiver;
+use std::fmt;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,6 +40,24 @@ pub(crate) struct Worker<S: Storage> {
     pub(crate) _lock: File,
 }
 
+/// What an I/O thread would do, for a caller that has no threads: see [`Log::open_by_hand`](crate::Log::open_by_hand).
+pub struct ByHand<S: Storage> {
+    pub(crate) worker: Worker<S>,
+}
+
+impl<S: Storage> ByHand<S> {
+    /// Carries out all that is queued with one write and one sync, and calls back; false when nothing was queued.
+    pub fn serve(&mut self) -> bool {
+        self.worker.serve_queued()
+    }
+}
+
+impl<S: Storage> fmt::Debug for ByHand<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByHand").finish_non_exhaustive()
+    }
+}
+
 /// Most bytes that share one sync, so that the first request of a long queue is not kept waiting.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
@@ -49,6 +68,14 @@ impl<S: Storage> Worker<S> {
             let batch = self.gather(first);
             self.serve(batch);
         }
+    }
+
+    /// Serves what is queued now; false when nothing is.
+    pub(crate) fn serve_queued(&mut self) -> bool {
+        let Ok(first) = self.requests.try_recv() else { return false };
+        let batch = self.gather(first);
+        self.serve(batch);
+        true
     }
 
     fn gather(&self, first: Request) -> Vec<Request> {

@@ -12,7 +12,7 @@ use ridethrough_core::command::{Command, Entry, Stamp};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::units::Millis;
 use ridethrough_pki::Issued;
-use ridethrough_raft::{LogSize, Replica, ReplicaConfig, Role};
+use ridethrough_raft::{Host, LogSize, Replica, ReplicaConfig, Role};
 
 use crate::common::{BRISK, CALM, CLUSTER, SECOND, found, identity, idle, site};
 use crate::dice::Dice;
@@ -116,7 +116,8 @@ pub fn run(life: &Life) -> Result<(), String> {
         let config = life.config().map_err(|error| error.to_string())?;
         let dice = Dice::new(life.seed, life.life);
         let disk = Told::new(&journal(&life.root, life.id), dice, life.lies).map_err(|error| error.to_string())?;
-        let replica = Replica::start_on(config, Box::new(|| {}), disk).await.map_err(|error| error.to_string())?;
+        let replica =
+            Replica::start_on(config, Box::new(|| {}), Host::with(disk)).await.map_err(|error| error.to_string())?;
         println!("started");
         let (replica, number) = (Arc::new(replica), Arc::new(AtomicU64::new(life.life * PROPOSALS_PER_LIFE)));
         let proposers =

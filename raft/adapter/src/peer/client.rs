@@ -1,7 +1,7 @@
 //! openraft's network: turns its requests into calls over the links.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use openraft::OptionalSend;
@@ -9,6 +9,7 @@ use openraft::base::{BoxFuture, BoxStream};
 use openraft::error::{RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{Backoff, RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{AppendEntriesResponse, SnapshotResponse, StreamAppendResult};
+use tokio::time::Instant;
 
 use super::link::CallError;
 use super::links::Links;
@@ -173,6 +174,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         _: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         tokio::select! {
+            biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = self.send_parts(vote, &snapshot.snapshot) => sent.map_err(StreamingError::from),
         }

@@ -29,7 +29,8 @@ use rustix::net::{
 };
 use tokio::io::Interest;
 
-use super::{GREETING_DEADLINE, WATCHER};
+use super::GREETING_DEADLINE;
+use crate::network::WATCHER;
 
 /// Callers that have not said a byte yet; beyond it the oldest is sent away.
 const SILENT_MAX: usize = 32;

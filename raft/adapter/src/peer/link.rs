@@ -17,6 +17,7 @@ use super::refusal::{Refusal, Side, count, is_alert};
 use super::tls::{PeerTls, Sink, Source};
 use super::{GREETING_DEADLINE, MAGIC, PING_INTERVAL, PROTOCOL_VERSION, SILENCE_MAX};
 use crate::codec::wire::{Greeting, Hello, HelloRefusal, Welcome, decode_greeting, encode_hello};
+use crate::network::Network;
 use crate::vacancy::Vacancy;
 
 /// Requests that wait for the connection's task.
@@ -39,6 +40,13 @@ pub(crate) struct Route {
     pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) address: SocketAddr,
+}
+
+/// Who calls, over what.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) tls: PeerTls,
+    pub(crate) network: Arc<dyn Network>,
 }
 
 /// The way to one peer. The connection ends when the link is dropped.
@@ -80,10 +88,10 @@ struct Call {
 
 impl Link {
     /// Begins to call the peer.
-    pub(crate) fn start(route: Route, tls: PeerTls, vacancy: Arc<Vacancy>) -> Self {
+    pub(crate) fn start(route: Route, caller: Caller, vacancy: Arc<Vacancy>) -> Self {
         let (calls, queue) = mpsc::channel(CALLS_MAX);
         let known = Arc::new(Known::default());
-        let task = tokio::spawn(keep_up(route, tls, queue, Arc::clone(&known), vacancy));
+        let task = tokio::spawn(keep_up(route, caller, queue, Arc::clone(&known), vacancy));
         Self { calls, known, task }
     }
 
@@ -161,7 +169,7 @@ impl std::error::Error for CallError {}
 /// Connects, serves the connection until it breaks, and begins again.
 async fn keep_up(
     route: Route,
-    tls: PeerTls,
+    caller: Caller,
     mut calls: mpsc::Receiver<Call>,
     known: Arc<Known>,
     vacancy: Arc<Vacancy>,
@@ -171,7 +179,7 @@ async fn keep_up(
     let mut at_once = 0;
     loop {
         let meetings = vacancy.meetings(route.to);
-        let Some(connected) = refusing(&mut calls, connect(route, &tls)).await else { return };
+        let Some(connected) = refusing(&mut calls, connect(route, &caller)).await else { return };
         match connected {
             Ok((connection, welcome)) => {
                 tracing::info!(to = route.to, address = %route.address, "connected to peer");
@@ -287,12 +295,13 @@ impl fmt::Display for ConnectError {
     }
 }
 
-pub(super) async fn connect(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), ConnectError> {
-    timeout(GREETING_DEADLINE, greet(route, tls)).await.unwrap_or(Err(ConnectError::Deadline))
+pub(super) async fn connect(route: Route, caller: &Caller) -> Result<(Connection, Welcome), ConnectError> {
+    timeout(GREETING_DEADLINE, greet(route, caller)).await.unwrap_or(Err(ConnectError::Deadline))
 }
 
-async fn greet(route: Route, tls: &PeerTls) -> Result<(Connection, Welcome), ConnectError> {
-    let stream = tls.call(route.address, route.to).await.map_err(ConnectError::of)?;
+async fn greet(route: Route, caller: &Caller) -> Result<(Connection, Welcome), ConnectError> {
+    let stream = caller.network.call(route.address).await.map_err(ConnectError::Io)?;
+    let stream = caller.tls.call(stream, route.to).await.map_err(ConnectError::of)?;
     let (source, mut sink) = tokio::io::split(stream);
     let Route { cluster, from, to, .. } = route;
     let hello = Hello { magic: MAGIC, version: PROTOCOL_VERSION, cluster, from, to };

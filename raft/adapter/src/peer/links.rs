@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ridethrough_pki::PeerName;
 use tokio::task::JoinHandle;
 
 use super::acks::Acks;
 use super::electors::Electors;
-use super::link::{CallError, Link, Route};
+use super::link::{CallError, Caller, Link, Route};
 use super::tls::PeerTls;
 use super::watch::watch;
+use crate::network::Network;
 use crate::vacancy::Vacancy;
 
 /// All ways of a replica. Clones share them.
@@ -25,6 +27,7 @@ struct Shared {
     cluster: [u8; 16],
     own: u64,
     tls: PeerTls,
+    network: Arc<dyn Network>,
     vacancy: Arc<Vacancy>,
     ways: ArcSwap<BTreeMap<u64, Arc<Way>>>,
     acks: Acks,
@@ -46,9 +49,11 @@ impl Drop for Way {
 
 impl Links {
     /// Without a way to anybody yet.
-    pub(crate) fn new(cluster: [u8; 16], own: u64, tls: PeerTls, vacancy: Arc<Vacancy>) -> Self {
+    pub(crate) fn new(tls: PeerTls, network: Arc<dyn Network>, vacancy: Arc<Vacancy>) -> Self {
         let (ways, acks, electors) = (ArcSwap::default(), Acks::default(), Electors::default());
-        Self { shared: Arc::new(Shared { cluster, own, tls, vacancy, ways, acks, electors }) }
+        let PeerName { cluster, replica } = tls.name();
+        let own = replica.into();
+        Self { shared: Arc::new(Shared { cluster, own, tls, network, vacancy, ways, acks, electors }) }
     }
 
     /// This replica's number.
@@ -82,10 +87,11 @@ impl Links {
     }
 
     fn begin(&self, to: u64, address: SocketAddr) -> Way {
-        let Shared { cluster, own, tls, vacancy, .. } = &*self.shared;
+        let Shared { cluster, own, tls, network, vacancy, .. } = &*self.shared;
         let route = Route { cluster: *cluster, from: *own, to, address };
-        let link = Link::start(route, tls.clone(), Arc::clone(vacancy));
-        Way { address, link, watcher: tokio::spawn(watch(to, address, Arc::clone(vacancy))) }
+        let link = Link::start(route, Caller { tls: tls.clone(), network: Arc::clone(network) }, Arc::clone(vacancy));
+        let watcher = watch(to, address, Arc::clone(network), Arc::clone(vacancy));
+        Way { address, link, watcher: tokio::spawn(watcher) }
     }
 
     /// Sends a request to a peer and waits for the answer.

@@ -29,8 +29,6 @@ use std::time::Duration;
 
 /// What every connection begins with.
 pub(crate) const MAGIC: [u8; 8] = *b"RDTHPEER";
-/// The first byte of a connection that only waits for its end; no TLS record begins with it.
-pub(crate) const WATCHER: u8 = b'W';
 /// The version of everything that replicas say to each other.
 pub(crate) const PROTOCOL_VERSION: u16 = 2;
 

@@ -34,7 +34,9 @@ impl PersonTls {
 
     /// Calls a replica: the connection's other end has proved to be it.
     pub async fn call(&self, address: SocketAddr, replica: ReplicaId) -> io::Result<TlsStream<TcpStream>> {
-        connect(&self.client, address, PeerName { cluster: self.cluster, replica: replica.0 }).await
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        connect(&self.client, stream, PeerName { cluster: self.cluster, replica: replica.0 }).await
     }
 }
 

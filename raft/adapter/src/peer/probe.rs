@@ -2,16 +2,18 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ridethrough_core::device::ReplicaId;
 
-use super::link::{Route, connect};
+use super::link::{Caller, Route, connect};
 use super::tls::PeerTls;
+use crate::network::{Network, Tcp};
 
 /// Calls replicas that are no members yet. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prober {
-    tls: PeerTls,
+    caller: Caller,
 }
 
 /// Why who listens at an address cannot become a member.
@@ -36,15 +38,19 @@ pub enum ProbeError {
 impl Prober {
     /// Calls as the replica whose identity this is.
     pub fn new(tls: PeerTls) -> Self {
-        Self { tls }
+        Self::over(tls, Arc::new(Tcp))
+    }
+
+    pub(crate) fn over(tls: PeerTls, network: Arc<dyn Network>) -> Self {
+        Self { caller: Caller { tls, network } }
     }
 
     /// Whether this replica listens there, proves to be who it is, accepts this one as a peer and has an empty log.
     /// Returns within the greeting's deadline.
     pub async fn newcomer(&self, replica: ReplicaId, address: SocketAddr) -> Result<(), ProbeError> {
-        let own = self.tls.name();
+        let own = self.caller.tls.name();
         let route = Route { cluster: own.cluster, from: own.replica.into(), to: replica.0.into(), address };
-        match connect(route, &self.tls).await {
+        match connect(route, &self.caller).await {
             Ok((_, welcome)) if welcome.founded => Err(ProbeError::NotEmpty { replica }),
             Ok(_) => Ok(()),
             Err(error) => Err(ProbeError::Unreachable { replica, address, reason: error.to_string() }),

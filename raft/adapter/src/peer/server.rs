@@ -9,13 +9,11 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use openraft::async_runtime::watch::WatchReceiver;
 use ridethrough_core::site::Site;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::client::BACKOFF;
-use super::doorman::Doorman;
 use super::frame::{Batch, Frame, FrameReader, Kind, write_frame};
 use super::refusal::{Refusal, Refusals, Refused};
 use super::tls::{PeerTls, Sink, Source};
@@ -27,6 +25,7 @@ use crate::codec::wire::{
 };
 use crate::log_store::LogStore;
 use crate::membership::{LEADER_HEARD, Members, leads_since};
+use crate::network::{Port, Stream};
 use crate::snapshot::decode_for;
 use crate::state_machine::StateMachine;
 use crate::type_config::{TypeConfig, Vote};
@@ -56,14 +55,14 @@ pub(crate) struct Service {
 }
 
 /// Accepts connections until it is dropped.
-pub(crate) async fn serve(listener: Doorman, service: Arc<Service>) {
+pub(crate) async fn serve(port: Box<dyn Port>, service: Arc<Service>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         // Without a free place nothing is accepted: the caller waits in the kernel's short queue.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
+        match port.accept().await {
             Ok((stream, address)) => {
                 let service = Arc::clone(&service);
                 connections.spawn(async move {
@@ -82,12 +81,7 @@ pub(crate) async fn serve(listener: Doorman, service: Arc<Service>) {
 
 impl Service {
     /// Serves one connection until it breaks; answers why.
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        address: IpAddr,
-        _place: OwnedSemaphorePermit,
-    ) -> io::Error {
+    async fn connection(self: Arc<Self>, stream: Stream, address: IpAddr, _place: OwnedSemaphorePermit) -> io::Error {
         let greeted = timeout(GREETING_DEADLINE, self.greet(stream)).await;
         let error = match greeted.unwrap_or_else(|_| Err(Refused::error(Refusal::Deadline))) {
             Ok(connection) => return connection.run().await,
@@ -99,7 +93,7 @@ impl Service {
         error
     }
 
-    async fn greet(self: &Arc<Self>, stream: TcpStream) -> io::Result<Connection> {
+    async fn greet(self: &Arc<Self>, stream: Stream) -> io::Result<Connection> {
         let (stream, certified) = self.tls.answer(stream).await?;
         let (source, mut sink) = tokio::io::split(stream);
         let mut frames = FrameReader::new(source);

@@ -9,7 +9,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,10 +22,10 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::refusal::{Refusal, Refused};
+use crate::network::{Duplex, Stream};
 
 /// Two authorities stand side by side while one replaces the other.
 const AUTHORITIES_MAX: usize = 2;
@@ -34,9 +33,9 @@ const AUTHORITIES_MAX: usize = 2;
 const LEFT_UNREAD_BYTES_MAX: u64 = 16 << 10;
 
 /// What comes from the peer.
-pub(crate) type Source = ReadHalf<TlsStream<TcpStream>>;
+pub(crate) type Source = ReadHalf<TlsStream<Stream>>;
 /// What goes to the peer.
-pub(crate) type Sink = WriteHalf<TlsStream<TcpStream>>;
+pub(crate) type Sink = WriteHalf<TlsStream<Stream>>;
 
 /// The texts that a replica's identity is made of, all PEM.
 #[derive(Clone, Copy)]
@@ -99,14 +98,14 @@ impl PeerTls {
         [0, 1].map(|nth| (self.expiry[nth].0, self.expiry[nth].1.days_left(now_unix_s)))
     }
 
-    /// Calls a peer: the connection's other end has proved to be this replica.
-    pub(crate) async fn call(&self, address: SocketAddr, to: u64) -> io::Result<TlsStream<TcpStream>> {
+    /// Speaks to a peer that was called: the connection's other end has proved to be this replica.
+    pub(crate) async fn call<S: Duplex>(&self, stream: S, to: u64) -> io::Result<TlsStream<S>> {
         let replica = u16::try_from(to).map_err(io::Error::other)?;
-        connect(&self.client, address, PeerName { replica, ..self.name }).await
+        connect(&self.client, stream, PeerName { replica, ..self.name }).await
     }
 
     /// Answers a caller: its number, which it has proved.
-    pub(crate) async fn answer(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, u64)> {
+    pub(crate) async fn answer<S: Duplex>(&self, stream: S) -> io::Result<(TlsStream<S>, u64)> {
         let (stream, holder) = self.accept(stream).await?;
         let Holder::Replica(caller) = holder else { return Err(Refused::error(Refusal::BadCertificate)) };
         if caller.cluster != self.name.cluster {
@@ -116,7 +115,7 @@ impl PeerTls {
     }
 
     /// Answers a person who calls: the name, which was proved. A replica is no person.
-    pub async fn answer_person(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, String)> {
+    pub async fn answer_person<S: Duplex>(&self, stream: S) -> io::Result<(TlsStream<S>, String)> {
         let (stream, holder) = self.accept(stream).await?;
         let Holder::Person(caller) = holder else { return Err(Refused::error(Refusal::BadCertificate)) };
         if caller.cluster != self.name.cluster {
@@ -125,8 +124,7 @@ impl PeerTls {
         Ok((stream, caller.person))
     }
 
-    async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Holder)> {
-        stream.set_nodelay(true)?;
+    async fn accept<S: Duplex>(&self, stream: S) -> io::Result<(TlsStream<S>, Holder)> {
         let accepted = TlsAcceptor::from(Arc::clone(&self.server)).accept(stream).into_fallible().await;
         let stream = match accepted {
             Ok(stream) => stream,
@@ -140,14 +138,12 @@ impl PeerTls {
     }
 }
 
-/// Calls whoever must be this replica.
-pub(super) async fn connect(
+/// Lets whoever was called prove to be this replica.
+pub(super) async fn connect<S: Duplex>(
     client: &Arc<ClientConfig>,
-    address: SocketAddr,
+    stream: S,
     expected: PeerName,
-) -> io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+) -> io::Result<TlsStream<S>> {
     let server_name = ServerName::try_from(expected.to_string()).map_err(io::Error::other)?;
     let stream = TlsConnector::from(Arc::clone(client)).connect(server_name, stream).await?;
     if named(stream.get_ref().1.peer_certificates())? != Holder::Replica(expected) {
@@ -158,7 +154,7 @@ pub(super) async fn connect(
 
 /// Lets a refused caller read why. To close at once would reset the connection while it is still sending, and the reason
 /// would be lost with it. Ends by the greeting's deadline at the latest.
-async fn part(mut stream: TcpStream) {
+async fn part(mut stream: impl Duplex) {
     // Whatever fails here, the connection ends.
     if stream.shutdown().await.is_ok() {
         let mut left = stream.take(LEFT_UNREAD_BYTES_MAX);
@@ -314,7 +310,7 @@ impl fmt::Debug for PeerTls {
 #[cfg(test)]
 mod tests {
     use ridethrough_pki::{Authority, Validity};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::peer::frame::{FRAME_BYTES_MAX, Frame, FrameReader, Kind, write_frame};
@@ -347,7 +343,8 @@ mod tests {
                 }
                 (caller, frames)
             });
-            let mut stream = near.call(address, 2).await.expect("believed");
+            let stream = TcpStream::connect(address).await.expect("called");
+            let mut stream = near.call(stream, 2).await.expect("believed");
             for length in LENGTHS {
                 let frame = Frame { kind: Kind::Request, id: 1, body: vec![7; length] };
                 write_frame(&mut stream, &frame).await.expect("sent");

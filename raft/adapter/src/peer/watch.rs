@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::{GREETING_DEADLINE, WATCHER};
+use super::GREETING_DEADLINE;
+use crate::network::{Network, Stream, WATCHER};
 use crate::vacancy::Vacancy;
 
 /// The pause before a peer that could not be reached is called again.
@@ -18,10 +18,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 const RENEWED: Duration = Duration::from_secs(10);
 
 /// Watches one peer until it is dropped.
-pub(crate) async fn watch(peer: u64, address: SocketAddr, vacancy: Arc<Vacancy>) {
+pub(crate) async fn watch(peer: u64, address: SocketAddr, network: Arc<dyn Network>, vacancy: Arc<Vacancy>) {
     loop {
         let meetings = vacancy.meetings(peer);
-        match timeout(GREETING_DEADLINE, call(address)).await {
+        match timeout(GREETING_DEADLINE, call(&*network, address)).await {
             Ok(Ok(stream)) => ended(stream).await,
             Ok(Err(error)) => {
                 if error.kind() == io::ErrorKind::ConnectionRefused {
@@ -34,13 +34,13 @@ pub(crate) async fn watch(peer: u64, address: SocketAddr, vacancy: Arc<Vacancy>)
     }
 }
 
-async fn call(address: SocketAddr) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address).await?;
+async fn call(network: &dyn Network, address: SocketAddr) -> io::Result<Stream> {
+    let mut stream = network.call(address).await?;
     stream.write_all(&[WATCHER]).await?;
     Ok(stream)
 }
 
 /// Waits until the peer ends the connection; it says nothing on it.
-async fn ended(mut stream: TcpStream) {
+async fn ended(mut stream: Stream) {
     let _ = timeout(RENEWED, stream.read(&mut [0])).await;
 }

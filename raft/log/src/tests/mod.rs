@@ -1,5 +1,6 @@
 //! Tests of the whole log on real files, by subject.
 
+mod by_hand;
 mod damage;
 mod faults;
 mod model;
