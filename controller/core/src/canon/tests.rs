@@ -2,13 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use super::forecast::rule_number;
 use super::*;
+use crate::alarm::{AlarmKey, AlarmKind, AlarmNote, Subject};
 use crate::command::{
-    ChargeGrant, Founding, GeneratorGrant, ModelRefused, Release, Seen, Shed, Shortfall, Stamp, TimedAck, TransferId,
+    Action, CapGrant, CapReason, ChargeGrant, Founding, GeneratorGrant, Grant, Hop, Leg, ModeChange, ModelRefused,
+    Operation, Outcome, Plan, RackLoad, Release, ReleaseReason, Risk, Seen, Shed, Shortfall, Stamp, StoredEnergy,
+    TimedAck, TransferId,
 };
-use crate::device::{Ack, DeviceId, Fence, ReplicaId};
+use crate::device::{Ack, DeviceId, Direction, Fence, GeneratorDuty, Order, ReplicaId, Setpoint, Verdict};
+use crate::drill::{DrillNote, DrillStage};
 use crate::example::forecast;
-use crate::fallback::{Change, Tally};
+use crate::fallback::{Change, ForecastNote, Part, Tally};
+use crate::forecast::{Engine, ForecastSource, RuleReason};
+use crate::members::MemberChange;
+use crate::mode::{Mode, ModeReason};
+use crate::model::{ModelAction, ModelFault, ModelId};
+use crate::request::RequestId;
 use crate::site::{FeedId, KesmId, RackId, RowId, TieId};
 use crate::units::{Joules, Watts};
 
