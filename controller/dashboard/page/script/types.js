@@ -1,4 +1,4 @@
-// What replicas tell, as `src/snapshot.rs`, `src/decision.rs` and `src/site.rs` define it. Watts, joules and milliseconds.
+// What replicas tell, as `src/snapshot/`, `src/decision.rs` and `src/site.rs` define it. Watts, joules and milliseconds.
 
 /**
  * @typedef {{name: string, replica: number, replicas: number, peers: string[], lease_ms: number, margin_permille: number,
