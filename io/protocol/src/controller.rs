@@ -20,6 +20,7 @@ mod endpoint;
 mod event;
 mod outstanding;
 mod remote;
+mod role;
 mod schedule;
 
 pub use endpoint::ControllerEndpoint;

@@ -8,7 +8,8 @@ use ridethrough_core::units::Millis;
 
 use super::event::{Event, Telemetry};
 use super::outstanding::Outstanding;
-use super::remote::{Admitted, NEVER, Own, Remote, Role, Settled, Standing};
+use super::remote::{Admitted, NEVER, Remote, Settled, Standing};
+use super::role::{Own, Role};
 use super::schedule::Schedule;
 use super::{LeadRefused, Leadership, Outgoing, SubmitRefused};
 use crate::body::{AckBody, Body, OutletsBody, TelemetryBody};
