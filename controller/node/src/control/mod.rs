@@ -11,10 +11,12 @@ mod decisions;
 mod fallbacks;
 mod fences;
 mod handover;
+mod leadership;
 mod leases;
 mod members;
 mod meters;
 mod operations;
+mod orders;
 mod outlets;
 mod plan_times;
 mod proposals;
@@ -25,10 +27,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use ridethrough_core::command::{Command, Founding};
-use ridethrough_core::control::{Control, Duty, Leadership, Standing};
+use ridethrough_core::control::{Control, Leadership};
 use ridethrough_core::device::ReplicaId;
-use ridethrough_core::ledger::Effect;
 use ridethrough_core::site::Site;
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_dashboard::{Counters, Snapshot};
@@ -36,7 +36,7 @@ use ridethrough_intake::Signals;
 use ridethrough_link::{FromLink, Link, ToLink};
 use ridethrough_model::{Keep, site_samples};
 use ridethrough_protocol::Orders;
-use ridethrough_raft::{Replica, Role, Status};
+use ridethrough_raft::{Replica, Status};
 
 use self::audited::Audited;
 use self::crosschecks::CrossChecks;
@@ -50,7 +50,7 @@ use self::meters::Meters;
 pub use self::operations::Operators;
 use self::outlets::OutletWatch;
 use self::plan_times::PlanTimes;
-use self::proposals::{About, Proposals, Proposed};
+use self::proposals::Proposals;
 use crate::baselines::Baselines;
 use crate::clock::{Clock, wall_unix_ms};
 use crate::forecasting::Forecasting;
@@ -168,15 +168,6 @@ impl ControlThread {
         self.parts.link.send(ToLink::StepDown);
     }
 
-    fn command(&mut self) {
-        if let Some(term) = self.leadership.acting() {
-            self.send_orders(term);
-            self.note_outcomes();
-        } else if self.parts.orders == Orders::TwoOfThree {
-            self.endorse_orders();
-        }
-    }
-
     fn rest(&self) -> Duration {
         if self.control.cross_check_goes_on() {
             return Duration::ZERO;
@@ -208,73 +199,6 @@ impl ControlThread {
         while let Some(proposed) = self.proposals.poll() {
             self.hear_raft(&proposed);
         }
-    }
-
-    fn hear_raft(&mut self, proposed: &Proposed) {
-        if proposed.about == About::Operation {
-            self.hear_operation(&proposed.result);
-        }
-        if proposed.about == About::Plan {
-            self.plan_times.answered(proposed.result.as_ref().ok().map(|response| response.at.index));
-        }
-        match &proposed.result {
-            Ok(response) => {
-                if let Some(Effect::Refused(refusal)) = &response.effect {
-                    self.counters.plans_refused += 1;
-                    let reason = refusal.describe(&self.parts.site);
-                    tracing::warn!(index = response.at.index, %reason, "refused at apply");
-                    self.decisions.refused(reason, Some(response.at.index), self.control.ledger().now());
-                }
-            }
-            Err(error) => {
-                self.counters.proposals_failed += 1;
-                match proposed.about {
-                    About::Outcome(transfer) => self.control.outcome_failed(transfer),
-                    // It is said again: an alarm that is in no log was told to nobody.
-                    About::Model => self.forget_what_was_said(),
-                    About::Forecasts => self.fallbacks.forget(),
-                    // What is not in the ledger is seen again at the next tick.
-                    About::Founding | About::Plan | About::Operation | About::Alarms => {}
-                }
-                tracing::warn!(about = ?proposed.about, %error, "a proposal failed");
-            }
-        }
-    }
-
-    fn follow_leadership(&mut self, now: Millis) {
-        self.status = self.parts.replica.status();
-        match self.leadership.follow(standing(&self.status), now) {
-            Some(Duty::Lead { term, valid_for, begins }) => {
-                if begins {
-                    tracing::info!(term, "acting as leader");
-                    self.control.begin_leadership();
-                    self.fallbacks.forget();
-                    // What was decided before may be old by a failover: it decides at once.
-                    self.next_tick = now;
-                }
-                self.tell_lead(term, valid_for);
-            }
-            Some(Duty::Pause { term }) => {
-                tracing::info!(term, "not confirmed as leader at present");
-                self.tell_lead(term, Millis::ZERO);
-            }
-            Some(Duty::StepDown) => {
-                tracing::info!(term = self.status.term, "no longer acting as leader");
-                self.parts.link.send(ToLink::StepDown);
-                self.forget_what_was_said();
-            }
-            None => {}
-        }
-        // After stepping down: the link forgets what it was told before.
-        if self.parts.orders == Orders::TwoOfThree
-            && let Some(term) = self.control.follow_standing(standing(&self.status))
-        {
-            self.parts.link.send(ToLink::Follow { term });
-        }
-    }
-
-    fn tell_lead(&self, term: u64, valid_for: Millis) {
-        self.parts.link.send(ToLink::Lead { term, lease: self.parts.site.policy.lease, valid_for });
     }
 
     fn tick(&mut self, now: Millis) {
@@ -322,79 +246,5 @@ impl ControlThread {
         let rows = racks.split_off(site.racks.len());
         self.control.set_forecasts(racks);
         self.control.set_row_forecasts(rows);
-    }
-
-    fn propose(&mut self, now: Millis) {
-        if self.proposals.busy(if self.control.is_founded() { About::Plan } else { About::Founding }) {
-            return;
-        }
-        let founding = Founding { cluster: self.parts.cluster, site_hash: self.parts.site.hash };
-        match self.control.proposal(now, founding) {
-            Some(Ok(command)) => {
-                let plans = matches!(command, Command::Plan(_));
-                if let Command::Plan(plan) = &command {
-                    self.decisions.short(plan, self.control.ledger_at(now));
-                }
-                let sent = self.send_proposal(command, now);
-                self.counters.plans_proposed += u64::from(plans && sent);
-                if plans && sent {
-                    self.plan_times.proposed();
-                }
-            }
-            Some(Err(refusal)) => {
-                self.counters.plans_refused += 1;
-                let reason = refusal.describe(&self.parts.site);
-                tracing::warn!(%reason, "the envelope refused a plan");
-                self.decisions.refused(reason, None, self.control.ledger_at(now));
-            }
-            None => {}
-        }
-    }
-
-    /// Whether it is on its way; if not, it is tried again when it is wanted again.
-    fn send_proposal(&mut self, command: Command, now: Millis) -> bool {
-        let about = proposals::about(&command);
-        let entry = self.control.entry(command, self.parts.id, now, wall_unix_ms());
-        !self.proposals.busy(about) && self.proposals.send(about, entry)
-    }
-
-    fn send_orders(&mut self, term: u64) {
-        let (link, counters) = (&self.parts.link, &mut self.counters);
-        self.control.send_orders(self.clock.now(), &mut |order, valid_for| {
-            let taken = link.send(ToLink::Order { order: *order, term, valid_for });
-            counters.orders_sent += u64::from(taken);
-            taken
-        });
-    }
-
-    fn endorse_orders(&mut self) {
-        let link = &self.parts.link;
-        self.control.endorse_orders(self.clock.now(), &mut |order, valid_for| {
-            link.send(ToLink::Endorse { order: *order, valid_for })
-        });
-    }
-
-    fn note_outcomes(&mut self) {
-        let now = self.clock.now();
-        for outcome in self.control.outcomes(now) {
-            let transfer = outcome.transfer;
-            self.decisions.note(&outcome);
-            if self.send_proposal(Command::Outcome(outcome), now) {
-                self.control.outcome_sent(transfer);
-            }
-        }
-    }
-}
-
-fn standing(status: &Status) -> Standing {
-    let left = status.leadership_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-    // Whose log says nothing new any more, or decides nothing, endorses nothing: no term is followed.
-    let counts = status.role != Role::Learner && !status.forgotten;
-    Standing {
-        term: if counts { status.term } else { 0 },
-        leads: status.role == Role::Leader,
-        last_index: status.last_index,
-        applied_index: status.applied_index,
-        confirmed_for: Millis::new(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)),
     }
 }

@@ -1,14 +1,20 @@
-//! From the control thread to Raft and back, without waiting: a bounded channel each way, one task between them.
+//! What is proposed to Raft, and what becomes of it. From the control thread to Raft and back, without waiting: a bounded
+//! channel each way, one task between them.
 
 use std::sync::Arc;
 use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
-use ridethrough_core::command::{Command, Entry, TransferId};
+use ridethrough_core::command::{Command, Entry, Founding, Plan, TransferId};
+use ridethrough_core::ledger::Effect;
+use ridethrough_core::units::Millis;
 use ridethrough_raft::{ProposeError, Replica, Response};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+
+use super::ControlThread;
+use crate::clock::wall_unix_ms;
 
 /// Proposals that may be on their way at once.
 const IN_FLIGHT_MAX: usize = 16;
@@ -97,8 +103,82 @@ impl Proposals {
     }
 }
 
+impl ControlThread {
+    /// Proposes what this tick decides, or the cluster's founding before there is anything to decide.
+    pub(super) fn propose(&mut self, now: Millis) {
+        if self.proposals.busy(if self.control.is_founded() { About::Plan } else { About::Founding }) {
+            return;
+        }
+        let founding = Founding { cluster: self.parts.cluster, site_hash: self.parts.site.hash };
+        match self.control.proposal(now, founding) {
+            Some(Ok(Command::Plan(plan))) => self.propose_plan(plan, now),
+            Some(Ok(command)) => {
+                self.send_proposal(command, now);
+            }
+            Some(Err(refusal)) => {
+                self.counters.plans_refused += 1;
+                let reason = refusal.describe(&self.parts.site);
+                tracing::warn!(%reason, "the envelope refused a plan");
+                self.decisions.refused(reason, None, self.control.ledger_at(now));
+            }
+            None => {}
+        }
+    }
+
+    fn propose_plan(&mut self, plan: Plan, now: Millis) {
+        self.decisions.short(&plan, self.control.ledger_at(now));
+        if self.send_proposal(Command::Plan(plan), now) {
+            self.counters.plans_proposed += 1;
+            self.plan_times.proposed();
+        }
+    }
+
+    /// Whether it is on its way; if not, it is tried again when it is wanted again.
+    pub(super) fn send_proposal(&mut self, command: Command, now: Millis) -> bool {
+        let about = about(&command);
+        let entry = self.control.entry(command, self.parts.id, now, wall_unix_ms());
+        !self.proposals.busy(about) && self.proposals.send(about, entry)
+    }
+
+    /// Takes in what became of a proposal.
+    pub(super) fn hear_raft(&mut self, proposed: &Proposed) {
+        if proposed.about == About::Operation {
+            self.hear_operation(&proposed.result);
+        }
+        if proposed.about == About::Plan {
+            self.plan_times.answered(proposed.result.as_ref().ok().map(|response| response.at.index));
+        }
+        match &proposed.result {
+            Ok(response) => self.hear_applied(response),
+            Err(error) => self.hear_failed(proposed.about, error),
+        }
+    }
+
+    fn hear_applied(&mut self, response: &Response) {
+        if let Some(Effect::Refused(refusal)) = &response.effect {
+            self.counters.plans_refused += 1;
+            let reason = refusal.describe(&self.parts.site);
+            tracing::warn!(index = response.at.index, %reason, "refused at apply");
+            self.decisions.refused(reason, Some(response.at.index), self.control.ledger().now());
+        }
+    }
+
+    fn hear_failed(&mut self, about: About, error: &ProposeError) {
+        self.counters.proposals_failed += 1;
+        match about {
+            About::Outcome(transfer) => self.control.outcome_failed(transfer),
+            // It is said again: an alarm that is in no log was told to nobody.
+            About::Model => self.forget_what_was_said(),
+            About::Forecasts => self.fallbacks.forget(),
+            // What is not in the ledger is seen again at the next tick.
+            About::Founding | About::Plan | About::Operation | About::Alarms => {}
+        }
+        tracing::warn!(?about, %error, "a proposal failed");
+    }
+}
+
 /// What a command is about, when it is proposed.
-pub fn about(command: &Command) -> About {
+fn about(command: &Command) -> About {
     match command {
         Command::Found(_) => About::Founding,
         Command::Plan(_) => About::Plan,
