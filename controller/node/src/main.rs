@@ -1,22 +1,29 @@
 //! `ridethroughd`: one replica of the controller. Nothing that injects faults is linked in.
 
 mod baselines;
+mod checked;
 mod clock;
 mod config;
+mod consensus;
 mod control;
 mod counted;
 mod data_folder;
 mod described;
 mod doors;
+mod ending;
 mod forecasting;
+mod intake;
 mod known;
 mod modbus;
 mod nut;
 mod operator;
 mod plausibility;
+mod ports;
 mod power;
 mod recording;
 mod redfish;
+mod runtimes;
+mod server_views;
 mod service;
 mod serving;
 mod shown_meters;
@@ -62,7 +69,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let outcome = silenced.map_err(anyhow::Error::from).and_then(|()| match arguments.command {
         Command::Run { config } => wiring::run(&config),
-        Command::CheckConfig { config } => wiring::check(&config).map(|report| println!("{report}")),
+        Command::CheckConfig { config } => checked::check(&config).map(|report| println!("{report}")),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
 use ridethrough_core::site::Site;
+use ridethrough_dashboard::Explain;
 use ridethrough_model::{Decisive, Explanation};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -40,6 +41,14 @@ pub async fn explain(name: &str, wonders: &Wonders) -> Value {
         Ok(Ok(None)) => json!({ "name": name, "explained": null }),
         _ => super::failed("no answer in time: the forecast is late"),
     }
+}
+
+/// The same for whoever asks at the page.
+pub fn at_the_page(wonders: Arc<Wonders>) -> Explain {
+    Arc::new(move |rack| {
+        let wonders = Arc::clone(&wonders);
+        Box::pin(async move { explain(&rack, &wonders).await })
+    })
 }
 
 fn told_of(name: &str, told: &Explanation) -> Value {

@@ -1,6 +1,7 @@
 //! Which engine makes the forecasts that decisions are made on: the model that the log has chosen, the configured one, or
 //! the rule. What is in shadow is run beside it and scored, and touches nothing.
 
+pub mod configured;
 mod library;
 mod runtime_use;
 mod scoreboard;
