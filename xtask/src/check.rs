@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
 use crate::tool::Tool;
-use crate::{auditable, debian, drill, firmware, fuzz, package, python, runtime};
+use crate::{auditable, debian, drill, firmware, fuzz, package, python, raft_sim, runtime};
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const DENY: Tool = Tool { name: "deny", version: "0.20.2", options: &["--no-default-features"], takes: "minutes" };
@@ -59,6 +59,7 @@ pub fn all() -> Result<()> {
     step("short benches", &mut benches)?;
     // Windows that suit a machine which does other things, too.
     drill::short_failover(&programs)?;
+    raft_sim::slice()?;
     fuzz::slice()
 }
 

@@ -17,6 +17,7 @@ mod nightly;
 mod package;
 mod planted;
 mod python;
+mod raft_sim;
 mod runtime;
 mod sbom;
 mod shell;
@@ -38,6 +39,7 @@ usage: cargo xtask COMMAND
   bench-commit [OPTIONS] how long a replicated commit takes, beside etcd (cargo bench-commit --help)
   bench-forecast [OPTIONS] the forecast beside its peers on recorded power (cargo bench-forecast --help)
   test             formatting, lints, docs, all tests, a short demo, short benches, a slice of fuzzing
+  raft-sim [OPTIONS] openraft and what is built around it on virtual time (cargo sim-raft -- --help)
   fuzz [--runs N]  every decoder of DPCN under libFuzzer, so many runs of each target
   nightly [--cases N] every property on millions of random cases, in release mode, 100 million runs of fuzzing, planted bugs
   planted-bugs [--only NAME] [--seeds N] whether the simulation finds each bug of fault-injection/planted
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         },
         "failover" => failover::bench(rest),
         "test" => check::all().map(|()| ExitCode::SUCCESS),
+        "raft-sim" => raft_sim::run(rest),
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),
         "planted-bugs" => planted::run(rest).map(|()| ExitCode::SUCCESS),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, root, step};
-use crate::{commit, drill, fuzz, mutants, planted, runtime};
+use crate::{commit, drill, fuzz, mutants, planted, raft_sim, runtime};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
@@ -59,6 +59,7 @@ pub fn run(options: &[String]) -> Result<()> {
     }
     let fuzzed = fuzz::nightly();
     lint_peers()?;
+    raft_sim::lints()?;
     loom()?;
     step("building the programs", &mut cargo(&["build", "--release", "--locked", "--workspace", "--bins"]))?;
     let system = |name: &str, tests: &str| {
@@ -69,6 +70,7 @@ pub fn run(options: &[String]) -> Result<()> {
     system("followers that judge their leader", "second_opinion::")?;
     system("runbooks that wait", "runbooks::")?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
+    step("six hundred minutes of Raft on virtual time", &mut cargo(&["sim-raft", "--seeds", "600"]))?;
     let planted = planted::run(&[]);
     let mutants = mutants::nightly();
     drill::all_drills()?;

@@ -17,23 +17,52 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::raft_sim;
 use crate::shell::{root, target};
 
 /// The folder of the patches, from the root.
 const FOLDER: &str = "fault-injection/planted";
+/// Who is to find them: whole sites with a stand-in for consensus, or consensus itself, whose patches lie in a folder below.
+const SIMULATORS: [Simulator; 2] = [
+    Simulator {
+        folder: "",
+        program: "sim",
+        build: &["--package", "ridethrough-sim"],
+        flags: "-Awarnings",
+        seconds: 40,
+    },
+    Simulator {
+        folder: "raft",
+        program: "raft-sim",
+        build: &raft_sim::PACKAGE,
+        flags: "-Awarnings --cfg tokio_unstable",
+        seconds: 30,
+    },
+];
 /// Between what a bug does and who sees it.
 const SEEN_BY: &str = " Seen by: ";
 /// Seeds after which a bug counts as not found.
 const SEEDS: u64 = 1_000;
-/// Virtual seconds of each seed.
-const SECONDS: u64 = 40;
 /// Longer than any bug needs, those included that make the simulation slow; one that makes it stand still is not found.
 const RUN_WITHIN: Duration = Duration::from_mins(30);
 
 const USAGE: &str = "usage: cargo xtask planted-bugs [--only NAME] [--seeds N]";
 
+/// A program that looks for bugs.
+struct Simulator {
+    folder: &'static str,
+    program: &'static str,
+    /// What is built for it.
+    build: &'static [&'static str],
+    /// With what.
+    flags: &'static str,
+    /// Virtual seconds of each seed.
+    seconds: u64,
+}
+
 /// One planted bug.
 struct Bug {
+    simulator: &'static Simulator,
     name: String,
     patch: PathBuf,
     /// What it breaks.
@@ -69,7 +98,7 @@ pub fn run(options: &[String]) -> Result<()> {
         let found = hunt(bug, &tree, options.seeds).with_context(|| format!("the bug {}", bug.name))?;
         let (by, seeds) =
             found.as_ref().map_or(("nobody", options.seeds), |found| (found.invariant.as_str(), found.seeds));
-        println!("{:<28} {by:<16} {seeds:>6} {:>8} s  {}", bug.name, seeds * SECONDS, bug.breaks);
+        println!("{:<28} {by:<16} {seeds:>6} {:>8} s  {}", bug.name, seeds * bug.simulator.seconds, bug.breaks);
         if !found.is_some_and(|found| bug.seen_by.contains(&found.invariant)) {
             missed.push(bug.name.as_str());
         }
@@ -98,14 +127,20 @@ impl Options {
 
 /// All of them, by name.
 fn bugs() -> Result<Vec<Bug>> {
-    let folder = root().join(FOLDER);
-    let listed = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let paths = listed.map(|entry| Ok(entry?.path())).collect::<Result<BTreeSet<PathBuf>>>()?;
-    paths.into_iter().map(Bug::read).collect()
+    let mut bugs = Vec::new();
+    for simulator in &SIMULATORS {
+        let folder = root().join(FOLDER).join(simulator.folder);
+        let listed = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        let paths = listed.map(|entry| Ok(entry?.path())).collect::<Result<BTreeSet<PathBuf>>>()?;
+        for patch in paths.into_iter().filter(|path| path.is_file()) {
+            bugs.push(Bug::read(simulator, patch)?);
+        }
+    }
+    Ok(bugs)
 }
 
 impl Bug {
-    fn read(patch: PathBuf) -> Result<Self> {
+    fn read(simulator: &'static Simulator, patch: PathBuf) -> Result<Self> {
         let shown = patch.display();
         let name = patch.file_stem().and_then(|stem| stem.to_str()).with_context(|| format!("{shown} has no name"))?;
         let text = fs::read_to_string(&patch).with_context(|| format!("cannot read {shown}"))?;
@@ -114,7 +149,7 @@ impl Bug {
             format!("the first line of {shown} must say what the patch breaks and who sees it, such as `….{SEEN_BY}I4`")
         })?;
         let seen_by = seen.split(',').map(|invariant| invariant.trim().to_owned()).collect();
-        Ok(Self { name: name.to_owned(), breaks: breaks.to_owned(), seen_by, patch })
+        Ok(Self { simulator, name: name.to_owned(), breaks: breaks.to_owned(), seen_by, patch })
     }
 }
 
@@ -167,16 +202,18 @@ fn apply(patch: &Path, folder: &Path, more: &[&str]) -> Result<()> {
 
 /// Builds the broken simulator and runs seeds until one finds something.
 fn hunt(bug: &Bug, tree: &Path, seeds: u64) -> Result<Option<Found>> {
-    let folder = target().join("planted/build");
+    let Simulator { program, build, flags, seconds, .. } = bug.simulator;
+    // Each is built with flags of its own, and keeps what was built from patch to patch.
+    let folder = target().join("planted/build").join(program);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--locked", "--quiet", "--package", "ridethrough-sim"]).current_dir(tree);
+    cargo.args(["build", "--release", "--locked", "--quiet"]).args(*build).current_dir(tree);
     // From patch to patch little changes, and much depends on it.
     cargo.env("CARGO_INCREMENTAL", "1");
     let built =
-        cargo.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", "-Awarnings").status().context("cannot start cargo")?;
+        cargo.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", flags).status().context("cannot start cargo")?;
     ensure!(built.success(), "{} does not build", bug.patch.display());
-    let mut sim = Command::new(folder.join("release/sim"));
-    sim.args(["--seeds", &seeds.to_string(), "--seconds", &SECONDS.to_string()]);
+    let mut sim = Command::new(folder.join("release").join(program));
+    sim.args(["--seeds", &seeds.to_string(), "--seconds", &seconds.to_string()]);
     sim.args(["--until-violation", "--no-shrink", "--output", "json"]).current_dir(tree);
     let told = sim.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("cannot start the simulator")?;
     let Some(told) = wait(told, RUN_WITHIN)? else { return Ok(None) };
@@ -207,7 +244,8 @@ mod tests {
     use super::*;
 
     /// What the simulator calls its invariants.
-    const INVARIANTS: [&str; 11] = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "energy", "liveness"];
+    const INVARIANTS: [&str; 13] =
+        ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "energy", "liveness", "one-leader", "runs"];
 
     #[test]
     fn every_planted_bug_applies_and_says_who_sees_it() {

@@ -1,6 +1,7 @@
-//! What a replica stands on: a disk, a network, and who serves its log. Fault injection and simulation put others here.
+//! What a replica stands on: a disk and who waits for it, and a network. Fault injection and simulation put others here.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,18 +17,18 @@ pub struct Host<S> {
     pub storage: S,
     /// How it reaches its peers.
     pub network: Arc<dyn Network>,
-    /// Who serves its log.
-    pub log_io: LogIo,
+    /// Who waits for its disk.
+    pub disk_io: DiskIo,
 }
 
-/// Who carries out what is asked of a log.
+/// Who waits for a disk.
 #[derive(Clone)]
-pub enum LogIo {
-    /// A thread of its own, which waits for the disk.
-    Thread,
-    /// A task of the replica's runtime, for time that is not the machine's: what is queued is done, all of it at once, when
-    /// this has passed, which says how long the disk takes each time.
-    Task(Arc<dyn Fn() -> Duration + Send + Sync>),
+pub enum DiskIo {
+    /// Threads that do nothing else.
+    Threads,
+    /// Tasks of the replica's runtime, for time that is not the machine's: what is queued for the log is done, all of it at
+    /// once, when this has passed, which says how long the disk takes each time. Snapshots take no time.
+    Tasks(Arc<dyn Fn() -> Duration + Send + Sync>),
 }
 
 impl Host<Disk> {
@@ -40,7 +41,20 @@ impl Host<Disk> {
 impl<S> Host<S> {
     /// The machine, but for its disk.
     pub fn with(storage: S) -> Self {
-        Self { storage, network: Arc::new(Tcp), log_io: LogIo::Thread }
+        Self { storage, network: Arc::new(Tcp), disk_io: DiskIo::Threads }
+    }
+}
+
+impl DiskIo {
+    /// Large states take long and disks may be slow, but the runtime's thread has heartbeats to send.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        match self {
+            Self::Threads => tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?,
+            Self::Tasks(_) => work(),
+        }
     }
 }
 
@@ -63,11 +77,11 @@ impl<S: Storage> Queue<S> {
     }
 }
 
-impl fmt::Debug for LogIo {
+impl fmt::Debug for DiskIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Thread => "Thread",
-            Self::Task(_) => "Task",
+            Self::Threads => "Threads",
+            Self::Tasks(_) => "Tasks",
         })
     }
 }

@@ -62,7 +62,7 @@ mod voting;
 pub use dice::load_dice;
 pub use error::{ProposeError, SnapshotError, StartError, StopReason};
 pub use handover::{Ceded, HandedOver, HandoverRefusal};
-pub use host::{Host, LogIo};
+pub use host::{DiskIo, Host};
 pub use members::{Changed, MembersRefusal};
 pub use peer::person::PersonTls;
 pub use peer::probe::{ProbeError, Prober};

@@ -19,7 +19,7 @@ use crate::codec::CodecError;
 use crate::codec::entry::{decode_entry, encode_entry};
 use crate::codec::vote::{Mark, Memory, decode_mark, decode_vote, encode_mark, encode_vote};
 use crate::error::StartError;
-use crate::host::{LogIo, Queue};
+use crate::host::{DiskIo, Queue};
 use crate::type_config::{LogEntry, LogId, TypeConfig, Vote};
 
 /// Most payload bytes that one read for a follower gathers, unless the first entry alone is larger.
@@ -51,10 +51,10 @@ impl LogStore {
     pub(crate) fn open<S: Storage>(
         config: LogConfig,
         storage: S,
-        log_io: LogIo,
+        disk_io: DiskIo,
     ) -> Result<(Self, Found, Option<Queue<S>>), StartError> {
         let dir = config.dir.clone();
-        let (log, queue) = open_log(config, storage, log_io).map_err(StartError::Log)?;
+        let (log, queue) = open_log(config, storage, disk_io).map_err(StartError::Log)?;
         let state = log.state();
         let undecodable = |what| {
             let dir = dir.clone();
@@ -244,8 +244,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 }
 
-fn open_log<S: Storage>(config: LogConfig, storage: S, log_io: LogIo) -> Result<(Log, Option<Queue<S>>), OpenError> {
-    let LogIo::Task(disk_takes) = log_io else { return Ok((Log::open_with(config, storage)?, None)) };
+fn open_log<S: Storage>(config: LogConfig, storage: S, disk_io: DiskIo) -> Result<(Log, Option<Queue<S>>), OpenError> {
+    let DiskIo::Tasks(disk_takes) = disk_io else { return Ok((Log::open_with(config, storage)?, None)) };
     let asked = Arc::new(Notify::new());
     let wakes = Arc::clone(&asked);
     let (log, by_hand) = Log::open_by_hand(config, storage, move || wakes.notify_one())?;
@@ -301,7 +301,7 @@ mod tests {
     fn open(dir: &Path) -> LogStore {
         let segment_bytes = ridethrough_raft_log::SEGMENT_BYTES_DEFAULT;
         let config = LogConfig { dir: dir.to_path_buf(), cluster: [1; 16], segment_bytes };
-        LogStore::open(config, ridethrough_raft_log::Disk, LogIo::Thread).expect("opens").0
+        LogStore::open(config, ridethrough_raft_log::Disk, DiskIo::Threads).expect("opens").0
     }
 
     async fn append(store: &mut LogStore, indexes: Range<u64>) {

@@ -27,7 +27,7 @@ use crate::audit_tree::{AuditStatus, Tree};
 use crate::codec::entry::encode_proposal;
 use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
-use crate::host::{Host, LogIo, Queue};
+use crate::host::{DiskIo, Host, Queue};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
 use crate::membership::{Following, Members, Seed};
 use crate::peer::client::BACKOFF;
@@ -140,18 +140,18 @@ impl Replica {
         notify: Notify,
         host: Host<S>,
     ) -> Result<Self, StartError> {
-        let Host { storage, network, log_io } = host;
+        let Host { storage, network, disk_io } = host;
         let raft_config = raft_config(&config)?;
         // The cheapest thing that can fail comes first, before anything on the disk is touched.
         let address = config.listen;
         let port = network.open(address).await.map_err(|error| StartError::Bind { address, error })?;
-        let Open { store, found, queue, snapshots } = open(&config, storage, log_io).await?;
+        let Open { store, found, queue, snapshots } = open(&config, storage, &disk_io).await?;
         let serves_log = queue.map(|queue| tokio::spawn(queue.serve()));
         let notify = Arc::new(notify);
         let outlet = Outlet::new(Arc::clone(&config.site), Arc::clone(&notify));
         let (tree, notary) = tree(&config);
         let (site, dir) = (Arc::clone(&config.site), config.dir.clone());
-        let machine = StateMachine::new(Beginning { site, snapshots, outlet: Arc::clone(&outlet), tree, dir });
+        let machine = StateMachine::new(Beginning { site, snapshots, outlet: Arc::clone(&outlet), tree, dir, disk_io });
         let vacancy = Arc::new(Vacancy::new());
         let own = u64::from(config.id.0);
         let links = Links::new(config.tls.clone(), Arc::clone(&network), Arc::clone(&vacancy));
@@ -476,16 +476,17 @@ struct Open<S: Storage> {
 }
 
 /// Opens log and snapshot on a thread that may block.
-async fn open<S: Storage>(config: &ReplicaConfig, storage: S, log_io: LogIo) -> Result<Open<S>, StartError> {
-    let config = config.clone();
-    let opened = tokio::task::spawn_blocking(move || {
+async fn open<S: Storage>(config: &ReplicaConfig, storage: S, disk_io: &DiskIo) -> Result<Open<S>, StartError> {
+    let (config, log_io) = (config.clone(), disk_io.clone());
+    let open = move || {
         let segment_bytes = config.log.segment_bytes;
         let log = LogConfig { dir: config.dir.join(LOG_DIR), cluster: config.cluster, segment_bytes };
         let (store, found, queue) = LogStore::open(log, storage, log_io)?;
         let snapshots = SnapshotStore::open(&config.dir.join(SNAPSHOT_DIR), config.cluster, &config.site);
         Ok(Open { store, found, queue, snapshots: snapshots.map_err(StartError::Snapshot)? })
-    });
-    opened.await.unwrap_or_else(|error| Err(StartError::Raft { reason: error.to_string() }))
+    };
+    let opened = disk_io.aside(|| Ok(open())).await;
+    opened.unwrap_or_else(|error| Err(StartError::Raft { reason: error.to_string() }))
 }
 
 /// Where the log lies below a replica's directory.

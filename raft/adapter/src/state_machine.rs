@@ -19,6 +19,7 @@ use crate::audit_tree::leaves::read_leaves;
 use crate::codec::entry::encode_entry;
 use crate::codec::snapshot::{Snapshot as Decoded, encode_snapshot};
 use crate::error::StopReason;
+use crate::host::DiskIo;
 use crate::snapshot::{Current, SnapshotStore, decode_for};
 use crate::type_config::{LogEntry, LogId, Proposal, Response, SnapshotMeta, StoredMembership, TypeConfig, position};
 
@@ -46,6 +47,8 @@ pub(crate) struct Beginning {
     pub(crate) tree: Tree,
     /// The replica's directory.
     pub(crate) dir: PathBuf,
+    /// Who waits for the snapshot's disk.
+    pub(crate) disk_io: DiskIo,
 }
 
 /// The replicated state, with its place in the log.
@@ -59,6 +62,7 @@ pub struct StateMachine {
     tree: Tree,
     /// The replica's directory.
     dir: PathBuf,
+    disk_io: DiskIo,
 }
 
 impl Outlet {
@@ -85,10 +89,10 @@ impl Outlet {
 impl StateMachine {
     /// The state before any entry. openraft brings it to the snapshot and then to the last committed entry.
     pub(crate) fn new(beginning: Beginning) -> Self {
-        let Beginning { site, snapshots, outlet, tree, dir } = beginning;
+        let Beginning { site, snapshots, outlet, tree, dir, disk_io } = beginning;
         let ledger = Arc::new(Ledger::new(Arc::clone(&site)));
         let membership = StoredMembership::default();
-        Self { site, ledger, last_applied: None, membership, snapshots, outlet, tree, dir }
+        Self { site, ledger, last_applied: None, membership, snapshots, outlet, tree, dir, disk_io }
     }
 
     /// Applies entries to the working state; nothing is published and nobody is answered yet.
@@ -169,7 +173,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         let meta = SnapshotMeta { last_log_id: self.last_applied, last_membership: self.membership.clone() };
         let (ledger, tree) = (Arc::clone(&self.ledger), self.tree.frontier().cloned());
-        SnapshotBuilder { meta, ledger, tree, snapshots: Arc::clone(&self.snapshots) }
+        SnapshotBuilder { meta, ledger, tree, snapshots: Arc::clone(&self.snapshots), disk_io: self.disk_io.clone() }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Vec<u8>) -> Result<(), io::Error> {
@@ -178,11 +182,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         if found != *meta {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the snapshot is not the one that was announced"));
         }
-        keep(&self.snapshots, Current { meta: found, bytes: snapshot }).await?;
+        keep(&self.disk_io, &self.snapshots, Current { meta: found, bytes: snapshot }).await?;
         self.ledger = Arc::new(Ledger::from_parts(Arc::clone(&self.site), parts));
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.tree.restore(known_tree(tree, &self.dir, meta).await);
+        self.tree.restore(known_tree(&self.disk_io, tree, &self.dir, meta).await);
         self.outlet.publish(&self.ledger);
         Ok(())
     }
@@ -199,6 +203,7 @@ pub struct SnapshotBuilder {
     ledger: Arc<Ledger>,
     tree: Option<Frontier>,
     snapshots: Arc<SnapshotStore>,
+    disk_io: DiskIo,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
@@ -206,32 +211,26 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         let (meta, ledger, tree) = (self.meta.clone(), Arc::clone(&self.ledger), self.tree.clone());
-        let bytes =
-            aside(move || encode_snapshot(&meta, &ledger.parts(), tree.as_ref()).map_err(io::Error::other)).await?;
-        keep(&self.snapshots, Current { meta: self.meta.clone(), bytes: bytes.clone() }).await?;
+        let encode = move || encode_snapshot(&meta, &ledger.parts(), tree.as_ref()).map_err(io::Error::other);
+        let bytes = self.disk_io.aside(encode).await?;
+        keep(&self.disk_io, &self.snapshots, Current { meta: self.meta.clone(), bytes: bytes.clone() }).await?;
         Ok(Snapshot { meta: self.meta.clone(), snapshot: bytes })
     }
 }
 
 /// The tree that a snapshot tells, or that the replica's own log still has, where another release made the snapshot.
-async fn known_tree(told: Option<Frontier>, dir: &Path, meta: &SnapshotMeta) -> Option<Frontier> {
+async fn known_tree(disk_io: &DiskIo, told: Option<Frontier>, dir: &Path, meta: &SnapshotMeta) -> Option<Frontier> {
     let entries = meta.last_log_id.map_or(0, |last| last.index.saturating_add(1));
     if told.is_some() || entries == 0 {
         return told.or(Some(Frontier::default()));
     }
     let dir = dir.to_path_buf();
-    let read = tokio::task::spawn_blocking(move || read_leaves(&dir).ok()?.frontier(entries)).await;
-    read.ok().flatten()
+    disk_io.aside(move || Ok(read_leaves(&dir).ok().and_then(|leaves| leaves.frontier(entries)))).await.ok().flatten()
 }
 
-async fn keep(snapshots: &Arc<SnapshotStore>, current: Current) -> Result<(), io::Error> {
+async fn keep(disk_io: &DiskIo, snapshots: &Arc<SnapshotStore>, current: Current) -> Result<(), io::Error> {
     let snapshots = Arc::clone(snapshots);
-    aside(move || snapshots.keep(current).map_err(io::Error::other)).await
-}
-
-/// Large states take long and disks may be slow, but the runtime's thread has heartbeats to send.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    disk_io.aside(move || snapshots.keep(current).map_err(io::Error::other)).await
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

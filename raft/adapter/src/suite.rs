@@ -11,7 +11,7 @@ use ridethrough_raft_log::LogConfig;
 use tempfile::TempDir;
 
 use crate::audit_tree::Tree;
-use crate::host::LogIo;
+use crate::host::DiskIo;
 use crate::log_store::LogStore;
 use crate::snapshot::SnapshotStore;
 use crate::state_machine::{Beginning, Outlet, StateMachine};
@@ -31,10 +31,17 @@ impl StoreBuilder<TypeConfig, AnyBeginning, StateMachine, TempDir> for Builder {
         let site = Arc::new(Site::parse("site.toml", SITE).expect("a site"));
         let segment_bytes = ridethrough_raft_log::SEGMENT_BYTES_DEFAULT;
         let config = LogConfig { dir: dir.path().join("log"), cluster: [1; 16], segment_bytes };
-        let (log, ..) = LogStore::open(config, ridethrough_raft_log::Disk, LogIo::Thread).expect("opens");
+        let (log, ..) = LogStore::open(config, ridethrough_raft_log::Disk, DiskIo::Threads).expect("opens");
         let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
         let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
-        let beginning = Beginning { site, snapshots, outlet, tree: Tree::new(None), dir: dir.path().to_path_buf() };
+        let beginning = Beginning {
+            site,
+            snapshots,
+            outlet,
+            tree: Tree::new(None),
+            dir: dir.path().to_path_buf(),
+            disk_io: DiskIo::Threads,
+        };
         Ok((dir, AnyBeginning(log), StateMachine::new(beginning)))
     }
 }

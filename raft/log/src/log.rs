@@ -98,7 +98,7 @@ impl Log {
 
     /// Like [`Log::open`], with all changes going through `storage`. Fault injection enters here.
     pub fn open_with<S: Storage>(config: LogConfig, storage: S) -> Result<Self, OpenError> {
-        let opened = recovered(config, storage)?;
+        let opened = recovered(config, storage, true)?;
         let dir = opened.dir.clone();
         let (requests, worker) = serving(opened);
         let shared = Arc::clone(&worker.shared);
@@ -108,7 +108,7 @@ impl Log {
         Ok(Self { inner: Arc::new(Inner { shared, dir, requests: Some(requests), served }) })
     }
 
-    /// Like [`Log::open_with`], without a thread: `wake` is called after every request, and what is queued waits until
+    /// Like [`Log::open_with`], without threads: `wake` is called after every request, and what is queued waits until
     /// [`ByHand::serve`] is called. Simulation enters here, where time is not the machine's.
     ///
     /// A call that finds the queue full would wait for ever where nobody else serves it. When the [`ByHand`] is dropped, what
@@ -118,7 +118,7 @@ impl Log {
         storage: S,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(Self, ByHand<S>), OpenError> {
-        let opened = recovered(config, storage)?;
+        let opened = recovered(config, storage, false)?;
         let dir = opened.dir.clone();
         let (requests, worker) = serving(opened);
         let (shared, served) = (Arc::clone(&worker.shared), Served::ByHand(Box::new(wake)));

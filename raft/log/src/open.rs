@@ -23,8 +23,8 @@ pub(crate) struct Opened<S: Storage> {
     lock: File,
 }
 
-/// Opens what lies in the folder, or begins it.
-pub(crate) fn recovered<S: Storage>(config: LogConfig, storage: S) -> Result<Opened<S>, OpenError> {
+/// Opens what lies in the folder, or begins it. `ahead` says whether a thread makes segments before they are needed.
+pub(crate) fn recovered<S: Storage>(config: LogConfig, storage: S, ahead: bool) -> Result<Opened<S>, OpenError> {
     let found = config.segment_bytes;
     let (bytes_min, bytes_max) = (SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
     if !(bytes_min..=bytes_max).contains(&found) {
@@ -35,7 +35,7 @@ pub(crate) fn recovered<S: Storage>(config: LogConfig, storage: S) -> Result<Ope
     let Recovered { mut state, tail } = recover(&config.dir, config.cluster)?;
     spare::remove_all(&storage, &config.dir).map_err(io_error(&config.dir, Operation::Remove))?;
     let dir = config.dir.clone();
-    let setup = Setup { dir: config.dir, cluster: config.cluster, segment_bytes: config.segment_bytes };
+    let setup = Setup { dir: config.dir, cluster: config.cluster, segment_bytes: config.segment_bytes, ahead };
     let storage = Arc::new(storage);
     let writer = if let Some(tail) = &tail {
         Writer::resume(setup, storage, tail)

@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     pub(crate) dir: PathBuf,
     pub(crate) cluster: [u8; 16],
     pub(crate) segment_bytes: u64,
+    /// Whether a thread makes the next segment ahead of time.
+    pub(crate) ahead: bool,
 }
 
 /// The newest segment, open for writing. After an error it must not be used again.
@@ -92,7 +94,7 @@ impl<S: Storage> Writer<S> {
             self.end += self.buffer.len() as u64;
             self.buffer.clear();
         }
-        if self.end > self.setup.segment_bytes / 2 {
+        if self.setup.ahead && self.end > self.setup.segment_bytes / 2 {
             self.spares.prepare();
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Power cuts: replicas are killed (SIGKILL) in the middle of acknowledged proposals, what their disks had not stored is taken
 //! back, and they start again. No acknowledged entry may be missing from a majority, and every replica must start.
 //!
-//! `cargo bench -p ridethrough-raft --bench power_cuts -- [--cuts N] [--seed N] [--output json] [--keep DIR] [--lying-disks]`
+//! `cargo bench -p ridethrough-raft-faults --bench power_cuts -- [--cuts N] [--seed N] [--output json] [--keep DIR] [--lying-disks]`
 //!
 //! ```text
 //! three processes ──proposals──► raft/log ──► Told: journal first, then the file
@@ -16,23 +16,18 @@
 //! timing. Not covered: sectors that a disk stores in part, lies about syncs, snapshots and checkpoints (which do not go through
 //! the seam), new segments after the first (`raft/log`'s own tests cut those).
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
-
 mod cluster;
-mod dice;
-mod disk;
-mod journal;
 mod replica;
-mod tear;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use dice::Dice;
-use replica::{Life, MEMBERS};
+use replica::Life;
+use ridethrough_raft_faults::dice::Dice;
+use ridethrough_raft_faults::members::MEMBERS;
+use ridethrough_raft_faults::tear::Torn;
 
 /// A cluster is founded anew after so many rounds, so that logs stay short.
 const ROUNDS_PER_CLUSTER: u64 = 20;
@@ -196,7 +191,7 @@ fn judge(cluster: &Cluster, figures: &mut Figures) -> Result<(), String> {
 }
 
 impl Figures {
-    fn add(&mut self, torn: tear::Torn) {
+    fn add(&mut self, torn: Torn) {
         self.cuts += 1;
         self.unsynced_sectors += torn.unsynced_sectors;
         self.lost_sectors += torn.lost_sectors;

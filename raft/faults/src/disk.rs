@@ -1,7 +1,7 @@
 //! The disk of a replica whose power will be cut: the real one, with a journal of what is not durable yet.
 //!
-//! A sync is a wait of up to 8 ms and a word in the journal, which comes before the log hears of it. So what the log was told
-//! to be durable is exactly what the cut leaves alone.
+//! A sync is a wait and a word in the journal, which comes before the log hears of it. So what the log was told to be durable
+//! is exactly what the cut leaves alone.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +18,6 @@ use crate::journal::{Change, Journal};
 
 /// What is stored whole or not at all, in bytes.
 pub const SECTOR_BYTES: u64 = 512;
-const SYNC_US_MAX: u64 = 8_000;
 
 /// The disk.
 #[derive(Clone)]
@@ -26,6 +25,7 @@ pub struct Told {
     journal: Arc<Mutex<Journal>>,
     dice: Arc<Mutex<Dice>>,
     lies: bool,
+    sync_us_max: u64,
 }
 
 /// An open file on it.
@@ -36,10 +36,15 @@ pub struct ToldFile {
 }
 
 impl Told {
-    /// With a new journal in this file. One that lies stores nothing when it is told to sync.
-    pub fn new(journal: &Path, dice: Dice, lies: bool) -> io::Result<Self> {
-        let journal = Journal::create(journal)?;
-        Ok(Self { journal: Arc::new(Mutex::new(journal)), dice: Arc::new(Mutex::new(dice)), lies })
+    /// With a new journal in this file; a sync takes up to so many microseconds of the machine's time.
+    pub fn new(journal: &Path, dice: Dice, sync_us_max: u64) -> io::Result<Self> {
+        let journal = Arc::new(Mutex::new(Journal::create(journal)?));
+        Ok(Self { journal, dice: Arc::new(Mutex::new(dice)), lies: false, sync_us_max })
+    }
+
+    /// One that stores nothing when it is told to sync, and says that it has.
+    pub fn lying(self, lies: bool) -> Self {
+        Self { lies, ..self }
     }
 
     fn tell(&self, change: &Change) -> io::Result<()> {
@@ -47,8 +52,10 @@ impl Told {
     }
 
     fn spend_a_sync(&self) {
-        let us = locked(&self.dice).below(SYNC_US_MAX);
-        thread::sleep(Duration::from_micros(us));
+        if self.sync_us_max > 0 {
+            let us = locked(&self.dice).below(self.sync_us_max);
+            thread::sleep(Duration::from_micros(us));
+        }
     }
 }
 

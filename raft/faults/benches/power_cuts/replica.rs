@@ -8,22 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ridethrough_core::command::{Command, Entry, Stamp};
 use ridethrough_core::device::ReplicaId;
-use ridethrough_core::units::Millis;
+use ridethrough_core::site::Site;
 use ridethrough_pki::Issued;
 use ridethrough_raft::{Host, LogSize, Replica, ReplicaConfig, Role};
 
-use crate::common::{BRISK, CALM, CLUSTER, SECOND, found, identity, idle, site};
-use crate::dice::Dice;
-use crate::disk::Told;
+use ridethrough_raft_faults::dice::Dice;
+use ridethrough_raft_faults::disk::Told;
+use ridethrough_raft_faults::members::{
+    CLUSTER, HEARTBEAT, MEMBERS, PROPOSAL_DEADLINE, PROPOSALS_PER_LIFE, election, identity, proposal, site,
+};
 
-/// Members of the cluster.
-pub const MEMBERS: std::ops::RangeInclusive<u16> = 1..=3;
 /// Proposals that are under way at one time, so that entries share a write and a sync.
 const UNDER_WAY: usize = 8;
-/// What a proposal's number is built of: this life of this replica, and so many proposals in it.
-pub const PROPOSALS_PER_LIFE: u64 = 1 << 24;
+/// Longest sync, in microseconds.
+const SYNC_US_MAX: u64 = 8_000;
 const PORT: u16 = 7_301;
 
 /// Which replica, in which life, where.
@@ -75,7 +74,6 @@ impl Life {
         let text = |name: String| fs::read_to_string(self.root.join(name));
         let certificate_pem = text(format!("n{}.pem", self.id))?;
         let issued = Issued { certificate_pem, key_pem: text(format!("n{}.key", self.id))? };
-        let start = CALM.first + CALM.step * u32::from(self.id - 1);
         Ok(ReplicaConfig {
             id: ReplicaId(self.id),
             cluster: CLUSTER,
@@ -84,10 +82,10 @@ impl Life {
             peers: MEMBERS.map(|id| (ReplicaId(id), self.address(id))).collect(),
             moved: std::collections::BTreeSet::new(),
             dialled: std::collections::BTreeMap::new(),
-            tls: identity(CLUSTER, self.id, &text("ca.pem".into())?, &issued, None),
-            heartbeat: BRISK.heartbeat,
-            election: start..start + CALM.width,
-            site: site(),
+            tls: identity(self.id, &text("ca.pem".into())?, &issued)?,
+            heartbeat: HEARTBEAT,
+            election: election(self.id),
+            site: site()?,
             log: LogSize::default(),
             witness: None,
         })
@@ -114,14 +112,16 @@ pub fn run(life: &Life) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let config = life.config().map_err(|error| error.to_string())?;
+        let site = Arc::clone(&config.site);
         let dice = Dice::new(life.seed, life.life);
-        let disk = Told::new(&journal(&life.root, life.id), dice, life.lies).map_err(|error| error.to_string())?;
-        let replica =
-            Replica::start_on(config, Box::new(|| {}), Host::with(disk)).await.map_err(|error| error.to_string())?;
+        let disk = Told::new(&journal(&life.root, life.id), dice, SYNC_US_MAX).map_err(|error| error.to_string())?;
+        let replica = Replica::start_on(config, Box::new(|| {}), Host::with(disk.lying(life.lies)))
+            .await
+            .map_err(|error| error.to_string())?;
         println!("started");
         let (replica, number) = (Arc::new(replica), Arc::new(AtomicU64::new(life.life * PROPOSALS_PER_LIFE)));
-        let proposers =
-            (0..UNDER_WAY).map(|_| tokio::spawn(propose(Arc::clone(&replica), life.id, Arc::clone(&number))));
+        let proposers = (0..UNDER_WAY)
+            .map(|_| tokio::spawn(propose(Arc::clone(&replica), life.id, Arc::clone(&site), Arc::clone(&number))));
         for proposer in proposers {
             proposer.await.map_err(|error| error.to_string())?;
         }
@@ -130,22 +130,16 @@ pub fn run(life: &Life) -> Result<(), String> {
 }
 
 /// Proposes again and again; says each entry that was acknowledged.
-async fn propose(replica: Arc<Replica>, id: u16, number: Arc<AtomicU64>) {
+async fn propose(replica: Arc<Replica>, id: u16, site: Arc<Site>, number: Arc<AtomicU64>) {
     while replica.status().role != Role::Stopped {
         if replica.status().role != Role::Leader || !replica.wait_leadership_ready(Duration::from_millis(50)).await {
             tokio::time::sleep(Duration::from_millis(2)).await;
             continue;
         }
         let number = number.fetch_add(1, Ordering::Relaxed);
-        let command = if number.is_multiple_of(PROPOSALS_PER_LIFE) { found() } else { idle() };
-        if let Ok(response) = replica.propose(numbered(number, id, &replica, command), SECOND).await {
+        let proposed = proposal(id, replica.ledger().seen(), &site, number);
+        if let Ok(response) = replica.propose(proposed, PROPOSAL_DEADLINE).await {
             println!("acked {} {number}", response.at.index);
         }
     }
-}
-
-/// The number stands where the wall's time is for people: nothing is decided by it.
-fn numbered(number: u64, id: u16, replica: &Replica, command: Command) -> Entry {
-    let stamp = Stamp { at: Millis::new(1_000), wall_unix_ms: i64::try_from(number).unwrap_or(i64::MAX) };
-    Entry { stamp, by: ReplicaId(id), seen: replica.ledger().seen(), command }
 }

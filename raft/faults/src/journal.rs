@@ -12,20 +12,53 @@ use bincode::{Decode, Encode};
 /// A change to the disk.
 #[derive(Debug, Encode, Decode)]
 pub enum Change {
-    /// A file that did not exist; `file` is its number from now on.
-    Created { file: u32, path: String },
+    /// A file that did not exist, and has this number from now on.
+    Created {
+        /// The file.
+        file: u32,
+        /// Its name.
+        path: String,
+    },
     /// A file that existed.
-    Opened { file: u32, path: String },
+    Opened {
+        /// The file.
+        file: u32,
+        /// Its name.
+        path: String,
+    },
     /// A sector (or the last part of one) will be overwritten that holds this now.
-    Overwritten { file: u32, offset: u64, old: Vec<u8> },
+    Overwritten {
+        /// The file.
+        file: u32,
+        /// Where the sector begins, in bytes.
+        offset: u64,
+        /// What it holds.
+        old: Vec<u8>,
+    },
     /// The file will grow beyond this length.
-    Grown { file: u32, from: u64 },
+    Grown {
+        /// The file.
+        file: u32,
+        /// Its length in bytes.
+        from: u64,
+    },
     /// All changes to the file's content are durable.
-    Synced { file: u32 },
+    Synced {
+        /// The file.
+        file: u32,
+    },
     /// A file has another name.
-    Renamed { from: String, to: String },
+    Renamed {
+        /// Its old name.
+        from: String,
+        /// Its new name.
+        to: String,
+    },
     /// A file is gone.
-    Removed { path: String },
+    Removed {
+        /// Its name.
+        path: String,
+    },
     /// All creations and renames are durable.
     DirectorySynced,
 }

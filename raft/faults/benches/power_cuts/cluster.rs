@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use ridethrough_pki::{Authority, Validity};
 use ridethrough_raft::audit_read::{AuditContent, read_log};
+use ridethrough_raft_faults::dice::Dice;
+use ridethrough_raft_faults::members::{CLUSTER, MEMBERS};
+use ridethrough_raft_faults::tear::{Torn, tear};
 
-use crate::common::CLUSTER;
-use crate::dice::Dice;
-use crate::replica::{self, Life, MEMBERS};
-use crate::tear::{Torn, tear};
+use crate::replica::{self, Life};
 
 /// Only what never comes meets it.
 const DEADLINE: Duration = Duration::from_mins(1);
