@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | demo | outcome | drill | failover | reaction | bench-commit | bench-forecast | test | fuzz | nightly | planted-bugs | mutants | package | deny`.
+//! The project's own commands: `cargo xtask setup | demo | outcome | drill | failover | reaction | bench-commit | bench-forecast | test | fuzz | nightly | planted-bugs | mutants | coverage | package | deny`.
 //!
 //! They need nothing but Rust, Python and the package registries; what else is needed they fetch, pinned by checksum, or
 //! install as Debian packages.
@@ -6,6 +6,7 @@
 mod auditable;
 mod check;
 mod commit;
+mod coverage;
 mod debian;
 mod drill;
 mod failover;
@@ -44,6 +45,7 @@ usage: cargo xtask COMMAND
   nightly [--cases N] every property on millions of random cases, in release mode, 100 million runs of fuzzing, planted bugs
   planted-bugs [--only NAME] [--seeds N] whether the simulation finds each bug of fault-injection/planted
   mutants [--package core|protocol] [--shard K/N] whether the tests of core and protocol notice when a line is changed (cargo-mutants)
+  coverage [--package NAME]… [--output table|json] which lines the packages' own tests run (cargo-llvm-cov)
   package [--debug] Debian packages of the programs, in release mode, with bills of materials (cargo-deb, cargo-auditable)
   deny             licences, bans and sources of every dependency";
 
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         "nightly" => nightly::run(rest).map(|()| ExitCode::SUCCESS),
         "planted-bugs" => planted::run(rest).map(|()| ExitCode::SUCCESS),
         "mutants" => mutants::run(rest).map(|()| ExitCode::SUCCESS),
+        "coverage" => coverage::run(rest).map(|()| ExitCode::SUCCESS),
         "package" => package::run(rest).map(|()| ExitCode::SUCCESS),
         "deny" => check::deny().map(|()| ExitCode::SUCCESS),
         _ => usage(command),

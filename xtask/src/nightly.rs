@@ -1,12 +1,12 @@
 //! `cargo xtask nightly`: every property on millions of random cases, the long run of every fuzz target, a thousand power cuts, planted bugs,
-//! a share of the mutants, every interleaving of hand-written atomics.
+//! a share of the mutants, the lines that tests run, every interleaving of hand-written atomics.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, root, step};
-use crate::{commit, drill, fuzz, mutants, planted, raft_sim, runtime};
+use crate::{commit, coverage, drill, fuzz, mutants, planted, raft_sim, runtime};
 
 /// Cases of each property.
 const CASES: u32 = 2_000_000;
@@ -73,6 +73,7 @@ pub fn run(options: &[String]) -> Result<()> {
     step("six hundred minutes of Raft on virtual time", &mut cargo(&["sim-raft", "--seeds", "600"]))?;
     let planted = planted::run(&[]);
     let mutants = mutants::nightly();
+    let coverage = coverage::nightly();
     drill::all_drills()?;
     drill::short_reaction()?;
     step("a thousand power cuts", &mut cargo(&["bench-power-cuts", "--cuts", "1000"]))?;
@@ -83,7 +84,7 @@ pub fn run(options: &[String]) -> Result<()> {
     if !failed.is_empty() {
         bail!("these properties do not hold: {}", failed.join(", "));
     }
-    fuzzed.and(planted).and(mutants)
+    fuzzed.and(planted).and(mutants).and(coverage)
 }
 
 /// Every interleaving of the field network's hand-written atomics. In a folder of its own: with another `cfg` everything is
