@@ -8,6 +8,7 @@ mod export;
 mod figures;
 mod test_code;
 
+use std::collections::BTreeMap;
 use std::env::var_os;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -190,7 +191,7 @@ fn test(packages: &[&Member]) -> Result<PathBuf> {
     // Libraries and programs as their unit tests, and integration tests; neither benches nor examples in docs.
     command.arg("--tests");
     // Segments of lines are enough; functions would make the file many times as long.
-    command.env("CARGO_LLVM_COV_FLAGS", "-skip-functions");
+    command.env("LLVM_COV_FLAGS", "-skip-functions");
     // The same random cases every time, so that figures change with code alone.
     command.env("PROPTEST_RNG_SEED", "1").env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
     // The tests' own words would be between the figures.
@@ -201,29 +202,39 @@ fn test(packages: &[&Member]) -> Result<PathBuf> {
 
 /// The measured packages' sources without test code.
 fn figures(export: &Export, packages: &[&Member]) -> Result<Figures> {
-    let mut sources: Vec<(&Member, PathBuf, &export::Source)> = Vec::new();
-    for source in &export.sources {
-        let path = Path::new(&source.path);
-        let path = path.strip_prefix(root()).unwrap_or(path);
-        let owner = packages.iter().find(|package| path.starts_with(package.folder.join("src")));
-        if let Some(&owner) = owner.filter(|_| !test_code::is_of_tests(path)) {
-            sources.push((owner, path.to_owned(), source));
-        }
-    }
-    let mut codes = Vec::new();
-    for (_, path, _) in &sources {
-        let text = fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {}", path.display()))?;
-        codes.push(TestCode::of(path, &text));
-    }
     let mut figures = Figures::of(packages.iter().map(|package| package.name.as_str()));
-    for ((owner, path, source), code) in sources.iter().zip(&codes) {
-        if codes.iter().any(|other| other.has_module(path)) {
-            continue;
+    for package in packages {
+        // All of them: a file that only names modules has no counters, and may say that a module is for tests.
+        let mut codes = BTreeMap::new();
+        read_below(&package.folder.join("src"), &mut codes)?;
+        for source in &export.sources {
+            let path = Path::new(&source.path);
+            let path = path.strip_prefix(root()).unwrap_or(path);
+            let Some(code) = codes.get(path).filter(|_| !test_code::is_of_tests(path)) else { continue };
+            if codes.values().any(|other| other.has_module(path)) {
+                continue;
+            }
+            let name = path.strip_prefix(&package.folder).unwrap_or(path).display().to_string();
+            figures.add(&package.name, File::of(name, source, |line| code.has_line(line)));
         }
-        let name = path.strip_prefix(&owner.folder).unwrap_or(path).display().to_string();
-        figures.add(&owner.name, File::of(name, source, |line| code.has_line(line)));
     }
     Ok(figures.sorted())
+}
+
+/// Finds the test code of every source in a folder, which is named from the root.
+fn read_below(folder: &Path, codes: &mut BTreeMap<PathBuf, TestCode>) -> Result<()> {
+    let failed = || format!("cannot read {}", folder.display());
+    for item in fs::read_dir(root().join(folder)).with_context(failed)? {
+        let item = item.with_context(failed)?;
+        let path = folder.join(item.file_name());
+        if item.file_type().with_context(failed)?.is_dir() {
+            read_below(&path, codes)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(item.path()).with_context(|| format!("cannot read {}", path.display()))?;
+            codes.insert(path.clone(), TestCode::of(&path, &text));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -267,5 +278,15 @@ mod tests {
         let refused = chosen(&members(), "ridethrough-sim").map(|member| member.name.clone());
         assert!(refused.expect_err("test code").to_string().contains("test code itself"));
         assert!(chosen(&members(), "ridethrough-core").is_ok());
+    }
+
+    #[test]
+    fn a_module_that_a_file_without_code_has_for_tests_is_found() {
+        let mut codes = BTreeMap::new();
+        read_below(Path::new("controller/core/src"), &mut codes).expect("reads");
+        let is_for_tests = |path: &str| codes.values().any(|code| code.has_module(Path::new(path)));
+        assert!(is_for_tests("controller/core/src/cases.rs"));
+        assert!(!is_for_tests("controller/core/src/command.rs"));
+        assert!(codes.contains_key(Path::new("controller/core/src/flow/mod.rs")), "folders below are read");
     }
 }
