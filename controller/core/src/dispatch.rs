@@ -89,8 +89,10 @@ fn is_awaited(ledger: &Ledger, order: &Order, in_force: &dyn Fn(DeviceId) -> InF
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::{CapGrant, CapReason, Command, Plan};
     use crate::example::{World, forecast};
-    use crate::site::KesmId;
+    use crate::ledger::Effect;
+    use crate::site::{KesmId, RackId, TIER_MAX};
     use crate::units::Watts;
 
     #[test]
@@ -182,5 +184,24 @@ mod tests {
         };
         assert!(lowers(Some(5_000), 4_999) && !lowers(Some(5_000), 5_000) && !lowers(Some(5_000), 5_001));
         assert!(lowers(None, 0) && !lowers(None, 1), "of a device that was not heard, only nothing at all is less");
+    }
+
+    /// What holds servers down waits for nobody: neither for sources that act, nor for an older cap that stands.
+    #[test]
+    fn a_cap_goes_at_once() {
+        let mut world = World::new();
+        world.forecasts[2] = forecast(32_000);
+        world.tick();
+        let (rack, hold) = (RackId(4), Millis::seconds(8));
+        let (cap, keep_tiers, reason) = (Watts::new(30_000), TIER_MAX, CapReason::Insecure);
+        let plan = Plan { caps: vec![CapGrant { rack, cap, keep_tiers, reason, hold }], ..Plan::default() };
+        let effect = world.commit(Command::Plan(plan));
+        assert!(matches!(effect, Effect::Admitted { .. }), "{effect:?}");
+        let device = DeviceId::Pdu(rack);
+        let order = world.ledger.order(device).expect("ordered");
+        let before = InForce { index: order.get().index - 1, setpoint: Some(Setpoint::Pdu { cap, keep_tiers }) };
+        for there in [InForce::default(), before] {
+            assert!(may_go(&world.ledger, order, Millis::ZERO, &|_| there));
+        }
     }
 }

@@ -158,4 +158,24 @@ mod tests {
         bytes.push(0);
         assert!(Base::parse(file, &bytes).is_err(), "bytes after the end were accepted");
     }
+
+    #[test]
+    fn records_that_do_not_count_down_to_the_end_are_refused() {
+        let bytes = base().encode();
+        let mut ends = vec![HEADER_BYTES];
+        while let Some(rest) = bytes.get(ends[ends.len() - 1]..).filter(|rest| !rest.is_empty()) {
+            ends.push(ends[ends.len() - 1] + Frame::parse(rest).expect("a record").bytes);
+        }
+        let parts: Vec<&[u8]> = ends.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+        let parse = |order: &[usize]| {
+            let records = order.iter().flat_map(|nth| parts[*nth]).copied();
+            let bytes: Vec<u8> = bytes[..HEADER_BYTES].iter().copied().chain(records).collect();
+            Base::parse(Path::new("base"), &bytes).map_err(|error| error.to_string())
+        };
+        assert_eq!(parse(&[0, 1, 2]), Ok(base()));
+        let swapped = parse(&[0, 2, 1]).expect_err("two have changed places");
+        assert!(swapped.contains("record 0 lies where record 1 belongs"), "{swapped}");
+        assert!(parse(&[0, 2]).is_err(), "one is gone");
+        assert!(parse(&[0, 0, 1, 2]).is_err(), "one is there twice");
+    }
 }

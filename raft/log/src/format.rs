@@ -279,4 +279,26 @@ mod tests {
             text
         })
     }
+
+    /// A record whose checksum is right and whose content is not: what a newer or a broken writer would leave.
+    #[test]
+    fn a_sound_frame_of_an_unknown_kind_or_with_another_body_is_refused() {
+        let check = |record, change: fn(&mut Vec<u8>), expected| {
+            let mut bytes = Vec::new();
+            encode_frame(record, 9, Before::Unsynced, &mut bytes);
+            change(&mut bytes);
+            let len = u32::try_from(bytes.len() - 8).expect("short");
+            bytes[..4].copy_from_slice(&len.to_le_bytes());
+            let checksum = crc32c::crc32c(&bytes[8..]);
+            bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+            assert_eq!(Frame::parse(&bytes), Err(expected));
+        };
+        let purge = RecordRef::Purge { index: 258 };
+        check(purge, |bytes| bytes[8] = 6, Reason::Kind { found: 6 });
+        check(purge, |bytes| bytes[8] = 0, Reason::Kind { found: 0 });
+        check(purge, |bytes| bytes.push(0), Reason::Body);
+        check(purge, |bytes| bytes.truncate(bytes.len() - 1), Reason::Body);
+        check(RecordRef::TruncateAfter { index: None }, |bytes| bytes.push(0), Reason::Body);
+        check(RecordRef::Entry { index: 1, payload: b"" }, |bytes| bytes.truncate(bytes.len() - 1), Reason::Body);
+    }
 }

@@ -82,6 +82,9 @@ fn a_shelf_ends_by_itself_and_no_urgent_alarm_is_hidden_by_a_full_table() {
     world.now = Millis::seconds(31);
     world.commit(cleared(&[]));
     assert_eq!(shelf(&world), None);
+    world.commit(operation(Action::Shelve(RULE, Millis::seconds(30))));
+    world.commit(operation(Action::Unshelve(RULE)));
+    assert_eq!(shelf(&world), None, "it is taken off before its time, too");
     world.commit(operation(Action::Acknowledge(RULE)));
     assert_eq!(refused(&mut world, Action::Acknowledge(RULE)), "alarm forecast-by-rule:site is acknowledged already");
 

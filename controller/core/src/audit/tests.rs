@@ -156,3 +156,19 @@ fn an_entry_tells_its_grants_its_steps_and_whether_it_was_carried_out() {
     assert_eq!(steps(id.index), [(id, State::Phase(Phase::Supplying))]);
     assert_eq!(steps(id.index + 1), []);
 }
+
+#[test]
+fn the_first_state_that_a_proposer_saw_otherwise_is_told() {
+    let (mut world, _) = with_transfer();
+    for _ in 0..3 {
+        world.commit(Command::Plan(Plan::default()));
+    }
+    assert_eq!(replay(site(), world.entries.clone()).divergence, None);
+    let last = world.entries.len() - 1;
+    for (_, entry) in &mut world.entries[last - 1..] {
+        entry.seen.hash[0] ^= 1;
+    }
+    let told_by = world.entries[last - 1].0.index;
+    let found = replay(site(), world.entries).divergence;
+    assert_eq!(found, Some(Divergence { index: told_by - 1, told_by }));
+}

@@ -126,3 +126,27 @@ impl FromStr for TransferId {
         Ok(Self { index: index.parse().map_err(|_| expected())?, nth: nth.parse().map_err(|_| expected())? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_transfer_is_read_as_it_is_told() {
+        let id = TransferId { index: 184, nth: 3 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "184", "184.", ".0", "184.0.1", "-1.0", "184.99999", "x.0"] {
+            let said = format!("`{text}`: expected an entry and a place, such as `184.0`");
+            assert_eq!(text.parse::<TransferId>(), Err(said));
+        }
+    }
+
+    #[test]
+    fn a_leg_is_named_by_its_source_and_its_ties_in_order() {
+        let site = crate::example::site();
+        let hop = |tie| Hop { tie: TieId(tie), direction: Direction::Forward };
+        let leg = |path| Leg { kesm: KesmId(0), path, supplied: Watts::new(2), delivered: Watts::new(1) };
+        assert_eq!(site.leg_name(&leg(vec![])), "K0");
+        assert_eq!(site.leg_name(&leg(vec![hop(0), hop(1)])), "K0 via T0, T1");
+    }
+}

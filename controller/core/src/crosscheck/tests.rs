@@ -190,3 +190,13 @@ fn a_broken_limit_concerns_the_grants_that_have_to_do_with_it() {
     assert_eq!(concerned, [0, 1, 2], "the source, the rack between, and the one that is helped");
     assert!(!concerns(site, &Violation::Manual, grant));
 }
+
+#[test]
+fn a_dispute_over_limits_is_told_with_all_that_is_broken() {
+    let violations = vec![Violation::StoredUnknown(KesmId(1)), Violation::TieBothWays(crate::site::TieId(0))];
+    let dispute = Dispute::Limits(violations);
+    assert_eq!(dispute.label(), "limits");
+    let words =
+        "by what this replica measures: the stored energy of K1 is not known; tie T0 would carry power both ways";
+    assert_eq!(dispute.describe(&crate::example::site()), words);
+}

@@ -314,3 +314,53 @@ impl std::error::Error for Refusal {}
 fn feed_name(site: &Site, id: FeedId) -> String {
     site.feeds.get(id.index()).map_or_else(|| format!("#{}", id.0), |feed| feed.name.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{site, two_rows};
+
+    fn check(violation: &Violation, words: &str) {
+        assert_eq!(violation.describe(&site()), words);
+    }
+
+    #[test]
+    fn what_stands_against_a_plan_is_told_with_names_and_amounts() {
+        let (rack, kesm, tie) = (RackId(2), KesmId(1), TieId(3));
+        let (much, little) = (Watts::new(51_200), Watts::new(50_000));
+        check(&Violation::Twice { what: "rack", index: 2 }, "rack #2 is named twice");
+        check(&Violation::OtherLimit(rack), "rack R2 was judged by a limit that is not the site's");
+        check(&Violation::HoldOutOfRange(Millis::ZERO), &format!("a hold of 0 ms, allowed are 1 ms to {HOLD_MAX}"));
+        check(&Violation::PathBroken { kesm, rack }, "no path as named from K1 to R2");
+        check(&Violation::LossesNotCovered { kesm, needed: much }, "K1 would have to supply 51.2 kW");
+        check(&Violation::TieBothWays(tie), "tie T3 would carry power both ways");
+        check(&Violation::BranchDrop { tie, permille: 31 }, "voltage drop of 31 ‰ on tie T3");
+        check(&Violation::PathDrop { kesm, permille: 51 }, "voltage drop of 51 ‰ on the path from K1");
+        check(&Violation::KesmOverRating { kesm, planned: much, rated: little }, "K1 at 51.2 kW, rated 50.0 kW");
+        check(&Violation::StoredUnknown(kesm), "the stored energy of K1 is not known");
+        check(&Violation::ChargeOverRating { kesm, rated: little }, "K1 charges at most at 50.0 kW");
+        check(&Violation::HelpTooLate { rack, latest: little }, "help for rack R2 must begin at 50.0 kW at the latest");
+        check(&Violation::LoadUnknown(rack), "what rack R2 may come to take is not known");
+        let capped = "rack R2 can be capped from 50.0 kW up to its nameplate";
+        check(&Violation::CapOutOfRange { rack, least: little }, capped);
+        check(&Violation::CapAndLift(rack), "rack R2 would be capped and freed at once");
+        check(&Violation::NoWay(rack), "no module that may be used reaches rack R2");
+    }
+
+    #[test]
+    fn what_stands_against_an_operator_or_a_log_is_told() {
+        check(&Violation::NotFounded, "the log is not bound to a cluster and a site yet");
+        check(&Violation::FoundedOtherwise, "the log is bound to a cluster and a site already");
+        check(&Violation::NotShed(RackId(2)), "no operator asks for less for rack R2");
+        check(&Violation::ShedOutOfRange(Millis::ZERO), &format!("less for 0 ms, allowed are 1 ms to {SHED_MAX}"));
+        let step = Violation::ModeStep { feed: FeedId(0), from: Mode::Normal, to: Mode::Recovery };
+        assert_eq!(step.describe(&two_rows()), format!("feed u cannot go from {} to {}", Mode::Normal, Mode::Recovery));
+    }
+
+    #[test]
+    fn what_the_site_does_not_have_is_told_by_its_number_and_several_reasons_are_all_told() {
+        let refusal = Refusal { violations: vec![Violation::TieBothWays(TieId(9)), Violation::NoWay(RackId(77))] };
+        let words = "tie #9 would carry power both ways; no module that may be used reaches rack #77";
+        assert_eq!(refusal.describe(&site()), words);
+    }
+}

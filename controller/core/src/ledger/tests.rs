@@ -25,6 +25,18 @@ fn nothing_is_carried_out_before_the_log_is_bound_to_a_site() {
 }
 
 #[test]
+fn nothing_that_an_operator_asks_for_is_either() {
+    let mut world = World::new();
+    world.ledger = Ledger::new(crate::example::site());
+    for action in [Action::ManualOn, Action::Hold(DeviceId::Pdu(RackId(0)))] {
+        let (actor, reason) = ("mira".into(), "a test".into());
+        let effect = world.commit(Command::Operation(Operation { request: None, actor, reason, action }));
+        assert_eq!(effect, Effect::Refused(Refusal::one(Violation::NotFounded)));
+    }
+    assert!(!world.ledger.is_manual() && !world.ledger.is_held(DeviceId::Pdu(RackId(0))));
+}
+
+#[test]
 fn a_log_is_bound_once_and_a_replica_with_another_site_file_stops() {
     let mut world = World::new();
     let again = Founding { cluster: [7; 16], site_hash: world.ledger.site().hash };

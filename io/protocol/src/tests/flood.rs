@@ -65,3 +65,19 @@ fn a_babbling_device_does_not_silence_another() {
     let greeting = other.telemetry(R1, 1);
     assert_eq!(controller.observe(&greeting, Lan::A, ms(1)), Some(Event::Greeting { device: OTHER_DEVICE }));
 }
+
+/// With true keys: what a stolen or broken replica can cost is its own turn, and nobody else's.
+#[test]
+fn a_babbling_replica_does_not_silence_another() {
+    let mut field = Field::new(DEVICE);
+    let mut babbler = Scripted::leading(&mut field, R1, 1, 1, 60_000);
+    let mut leader = Scripted::leading(&mut field, R2, 2, 2, 60_000);
+    let said = 10_000;
+    let dropped =
+        (0..said).filter(|_| field.handle(&babbler.beat(0, 0), 1) == Handled::Ignored(Refusal::Flooded)).count();
+    assert!(said - dropped <= (FRAMES_BURST + FRAMES_PER_MS) as usize, "{dropped} of {said} were dropped");
+    assert_eq!(field.endpoint.counters().flooded as usize, dropped);
+    let executed = Handled::Answer { replica: R2, verdict: Verdict::Executed };
+    assert_eq!(field.handle(&leader.order(2, 1, 800), 1), executed);
+    assert_eq!(field.handle(&babbler.beat(0, 0), 2), Handled::Nothing, "a quiet moment later it is heard again");
+}

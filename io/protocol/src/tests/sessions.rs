@@ -4,7 +4,7 @@ use ridethrough_core::device::Verdict;
 use ridethrough_core::units::Millis;
 
 use super::support::*;
-use crate::{Event, Handled, Lan, Leadership, Refusal};
+use crate::{Event, Handled, Lan, Leadership, Refusal, SessionNonce};
 
 const REPLAY: Handled = Handled::Ignored(Refusal::Replay);
 const MISADDRESSED: Handled = Handled::Ignored(Refusal::Misaddressed);
@@ -240,4 +240,15 @@ fn a_new_life_that_names_another_process_is_not_adopted() {
     // What it has heard of the other one could have been said by this one.
     let telemetry = field.telemetry(R1, 502);
     assert_eq!(first.observe(&telemetry, Lan::A, ms(502)), Some(Event::Greeting { device: DEVICE }));
+}
+
+/// Sealed with the true key, so that nothing but the rule stands against it.
+#[test]
+fn a_beat_of_no_session_opens_none() {
+    let mut field = Field::new(DEVICE);
+    let mut replica = Scripted::new(R1, SessionNonce::NONE, field.boot());
+    replica.hear(&field.telemetry(R1, 0));
+    assert_eq!(field.handle(&replica.beat(1, 900), 0), Handled::Ignored(Refusal::Replay));
+    assert_eq!(field.handle(&replica.order(1, 1, 800), 0), Handled::Ignored(Refusal::Replay));
+    assert_eq!(field.recorder.applied, []);
 }

@@ -111,6 +111,24 @@ fn a_flipped_bit_under_an_open_log_is_noticed_by_reads() {
     assert!(error.to_string().contains("fails its checksum"), "{error}");
 }
 
+/// Each is sound by itself, so that only its place tells.
+#[test]
+fn records_that_change_places_under_an_open_log_are_noticed_by_reads() {
+    let dir = filled();
+    let log = open(dir.path());
+    let first = &segments(dir.path())[0];
+    let ends = record_ends(dir.path(), first);
+    let mut bytes = fs::read(first).expect("reads");
+    let (one, other) = (ends[0]..ends[1], ends[1]..ends[2]);
+    let swapped = [&bytes[other.clone()], &bytes[one.clone()]].concat();
+    assert_eq!(one.len(), other.len());
+    bytes[one.start..other.end].copy_from_slice(&swapped);
+    fs::write(first, bytes).expect("writes");
+    let error = log.read(1..2, usize::MAX).expect_err("another entry is not returned as this one");
+    assert!(error.to_string().contains("another record than the one written lies here"), "{error}");
+    assert_eq!(log.read(0..1, usize::MAX).expect("the one before them is whole"), entries(0..1));
+}
+
 #[test]
 fn entries_keep_their_payload_when_it_looks_like_a_log() {
     let dir = dir();

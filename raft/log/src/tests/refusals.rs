@@ -1,7 +1,7 @@
-//! What `open` refuses, and that it leaves everything as it was.
+//! What `open` and `append` refuse, and that it leaves everything as it was.
 
-use super::support::{append, config, contents, dir, entries, open, segments};
-use crate::{Log, LogConfig, OpenError, SEGMENT_BYTES_MIN};
+use super::support::{all, append, config, contents, dir, entries, entry, open, segments, wait};
+use crate::{Log, LogConfig, LogEntry, OpenError, PAYLOAD_BYTES_MAX, REQUEST_BYTES_MAX, SEGMENT_BYTES_MIN, WriteError};
 use std::fs;
 use std::path::Path;
 
@@ -63,6 +63,37 @@ fn a_segment_under_a_wrong_name() {
     let files = segments(dir.path());
     fs::copy(&files[0], &files[1]).expect("copies");
     check(config(dir.path()), "the file name does not match");
+}
+
+/// As a copy of a folder would be in which two lives of a log were mixed.
+#[test]
+fn a_segment_that_begins_inside_another() {
+    let dir = dir();
+    filled(dir.path());
+    let files = segments(dir.path());
+    let firsts = crate::segment::list(dir.path()).expect("lists");
+    let inside = firsts[1] + 1;
+    assert!(inside < firsts[2]);
+    fs::copy(&files[1], crate::segment::path(dir.path(), inside)).expect("copies");
+    check(config(dir.path()), &format!("record {inside} lies where record {} belongs", firsts[2]));
+}
+
+#[test]
+fn more_at_once_than_is_ever_written() {
+    let dir = dir();
+    let log = open(dir.path());
+    append(&log, entries(0..3));
+    let large = |index, bytes| LogEntry { index, payload: vec![0; bytes] };
+    let refused = |entries| wait(|done| log.append(entries, done)).expect_err("too large");
+    let (bytes, bytes_max) = (PAYLOAD_BYTES_MAX + 1, PAYLOAD_BYTES_MAX);
+    assert_eq!(refused(vec![entry(3), large(4, bytes)]), WriteError::TooLarge { bytes, bytes_max });
+    let count = REQUEST_BYTES_MAX as u64 / PAYLOAD_BYTES_MAX as u64 + 1;
+    let many: Vec<LogEntry> = (3..3 + count).map(|index| large(index, PAYLOAD_BYTES_MAX)).collect();
+    let bytes = many.len() * PAYLOAD_BYTES_MAX;
+    assert_eq!(refused(many), WriteError::TooLarge { bytes, bytes_max: REQUEST_BYTES_MAX });
+    append(&log, entries(3..5));
+    drop(log);
+    assert_eq!(all(&open(dir.path())), entries(0..5), "nothing of what was refused is stored");
 }
 
 #[test]

@@ -136,6 +136,14 @@ fn a_lease_has_three_ticks_at_least() {
 }
 
 #[test]
+fn a_transfer_is_held_for_longer_than_a_lease() {
+    let said = "policy.transfer_hold_ms: 1500, expected more than lease_ms (1500), so that a failover outlives no plan";
+    check("transfer_hold_ms = 8000", "transfer_hold_ms = 1500", said);
+    let longer = GOOD.replacen("transfer_hold_ms = 8000", "transfer_hold_ms = 1501", 1);
+    assert_eq!(Site::parse("site.toml", &longer).expect("good").policy.transfer_hold, Millis::new(1_501));
+}
+
+#[test]
 fn a_tie_joins_racks_of_one_row_wherever_they_stand_in_the_file() {
     let two_rows = GOOD.replace(
         "[[rack]]\nid = \"A2\"\nrow = \"A\"",
