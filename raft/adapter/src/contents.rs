@@ -170,3 +170,118 @@ impl Display for ContentsError {
 
 // The message tells its cause; a source would have it told twice.
 impl std::error::Error for ContentsError {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::codec::entry::decode_entry;
+
+    const CLUSTER: [u8; 16] = [7; 16];
+    /// Entries that are there before, all of term 3.
+    const ENTRIES: u64 = 5;
+
+    fn open(dir: &Path) -> Log {
+        let config = LogConfig { dir: dir.join(LOG_DIR), cluster: CLUSTER, segment_bytes: SEGMENT_BYTES_DEFAULT };
+        Log::open(config).expect("opens")
+    }
+
+    fn answered(call: impl FnOnce(Box<dyn FnOnce(Result<(), WriteError>) + Send>)) {
+        let (done, written) = mpsc::channel();
+        call(Box::new(move |result| drop(done.send(result))));
+        finished(&written).expect("written");
+    }
+
+    /// A replica's directory: what n2 had in term 3.
+    fn folder() -> TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = open(dir.path());
+        let vote = Vote { leader_id: LeaderId { term: 3, node: 2 }, committed: true };
+        answered(|done| log.save_vote(encode_vote(&vote).expect("encodes"), done));
+        let entries = (0..ENTRIES).map(|index| blank(Elected { term: 3, node: 2 }, index).expect("encodes"));
+        answered(|done| log.append(entries.collect(), done));
+        dir
+    }
+
+    /// Term and index of every entry.
+    fn ids(dir: &Path) -> Vec<(u64, u64)> {
+        let records = LogReader::open(dir.join(LOG_DIR)).expect("opens").map(|record| record.expect("healthy").1);
+        let ids = records.filter_map(|record| match record {
+            Record::Entry { payload, .. } => Some(decode_entry(&payload).expect("an entry").log_id),
+            _ => None,
+        });
+        ids.map(|id| (id.leader_id.term, id.index)).collect()
+    }
+
+    fn bytes(dir: &Path) -> Vec<Vec<u8>> {
+        let files = fs::read_dir(dir.join(LOG_DIR)).expect("lists").map(|file| file.expect("listed").path());
+        let mut files: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|end| end == "seg")).collect();
+        files.sort();
+        files.iter().map(|file| fs::read(file).expect("reads")).collect()
+    }
+
+    #[test]
+    fn what_is_appended_next_stands_above_what_devices_obeyed() {
+        let (dir, fence) = (folder(), Fence { term: 8, index: 9_000 });
+        assert_eq!(fill_above(dir.path(), fence).expect("filled"), fence.index + 1 - ENTRIES);
+        let found = contents(dir.path()).expect("reads");
+        assert_eq!((found.last_index, found.term), (Some(fence.index), fence.term + 1));
+        let ids = ids(dir.path());
+        assert!(ids.iter().map(|(_, index)| *index).eq(0..=fence.index), "without a gap");
+        let kept = usize::try_from(ENTRIES).expect("few");
+        assert!(ids[..kept].iter().all(|(term, _)| *term == 3), "what was there is as it was");
+        assert!(ids[kept..].iter().all(|(term, _)| *term == fence.term + 1));
+    }
+
+    /// A term that nobody has led yet, whichever of log and devices knows the higher one.
+    #[test]
+    fn a_log_that_reaches_far_enough_gets_a_new_term_and_no_entry() {
+        for (fence_term, expected) in [(1, 4), (3, 4), (8, 9)] {
+            let dir = folder();
+            let fence = Fence { term: fence_term, index: ENTRIES - 1 };
+            assert_eq!(fill_above(dir.path(), fence).expect("filled"), 0);
+            let found = contents(dir.path()).expect("reads");
+            assert_eq!((found.last_index, found.term), (Some(ENTRIES - 1), expected));
+        }
+        let dir = folder();
+        assert_eq!(fill_above(dir.path(), Fence { term: 1, index: ENTRIES }).expect("filled"), 1);
+    }
+
+    #[test]
+    fn copies_that_are_filled_alike_stay_alike() {
+        let (one, other) = (folder(), folder());
+        assert_eq!(bytes(one.path()), bytes(other.path()));
+        for dir in [&one, &other] {
+            fill_above(dir.path(), Fence { term: 5, index: 100 }).expect("filled");
+        }
+        assert_eq!(ids(one.path()), ids(other.path()));
+        assert_eq!(bytes(one.path()), bytes(other.path()));
+    }
+
+    #[test]
+    fn an_absurd_fence_is_refused_and_changes_nothing() {
+        let dir = folder();
+        let before = bytes(dir.path());
+        for index in [ENTRIES + FILLED_MAX, u64::MAX] {
+            let refused = fill_above(dir.path(), Fence { term: 5, index }).expect_err("too far");
+            assert!(matches!(refused, ContentsError::TooFar { entries } if entries > FILLED_MAX), "{refused}");
+        }
+        assert_eq!(bytes(dir.path()), before);
+    }
+
+    #[test]
+    fn entries_that_no_snapshot_holds_are_missed() {
+        let dir = folder();
+        let log = open(dir.path());
+        answered(|done| log.purge_to(2, done));
+        drop(log);
+        let before = bytes(dir.path());
+        assert!(matches!(contents(dir.path()), Err(ContentsError::Gap { purged: 2 })));
+        let refused = fill_above(dir.path(), Fence { term: 8, index: 50 }).expect_err("a gap");
+        assert_eq!(refused.to_string(), "entries up to 2 are purged, and no snapshot holds them");
+        assert_eq!(bytes(dir.path()), before);
+    }
+}

@@ -103,4 +103,16 @@ mod tests {
         assert_eq!(LeaderId::new(0, 1).to_committed(), LeaderId::new(0, 3).to_committed());
         assert_ne!(LeaderId::new(1, 1).to_committed(), LeaderId::new(1, 3).to_committed());
     }
+
+    /// Where it is not, a candidate of the same term could take over from whoever a majority has elected.
+    #[test]
+    fn who_was_elected_stands_above_every_candidate_of_the_term_and_below_those_of_the_next() {
+        let elected = LeaderId::new(5, 1).to_committed();
+        for node in [1, 2] {
+            assert_eq!(LeaderId::new(5, node).partial_cmp(&elected), Some(Ordering::Less));
+            assert_eq!(LeaderId::new(4, node).partial_cmp(&elected), Some(Ordering::Less));
+            assert_eq!(LeaderId::new(6, node).partial_cmp(&elected), Some(Ordering::Greater));
+            assert!(LeaderId::new(5, node) != elected, "a candidacy is never the election itself");
+        }
+    }
 }

@@ -237,3 +237,100 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use ridethrough_core::command::{Command, Entry, Founding, Seen, Stamp};
+    use ridethrough_core::device::ReplicaId;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::leader_id::Elected;
+
+    /// A replica's state without the replica.
+    struct Desk {
+        machine: StateMachine,
+        outlet: Arc<Outlet>,
+        site: Arc<Site>,
+        _dir: TempDir,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let site = Arc::new(Site::parse("site.toml", include_str!("../tests/site.toml")).expect("a site"));
+            let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
+            let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
+            let (tree, path) = (Tree::new(None), dir.path().to_path_buf());
+            let beginning =
+                Beginning { site: Arc::clone(&site), snapshots, outlet: Arc::clone(&outlet), tree, dir: path };
+            Self { machine: StateMachine::new(beginning), outlet, site, _dir: dir }
+        }
+
+        /// Applies the entry that binds the log to a site of this hash.
+        fn found(&mut self, site_hash: [u8; 32]) -> Result<Response, StopReason> {
+            let command = Command::Found(Founding { cluster: [1; 16], site_hash });
+            let entry = Entry { stamp: Stamp::default(), by: ReplicaId(1), seen: Seen::default(), command };
+            let log_id = LogId::new(Elected { term: 1, node: 1 }, 1);
+            self.machine.apply_one(LogEntry { log_id, payload: EntryPayload::Normal(Proposal(entry)) })
+        }
+    }
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(test)
+    }
+
+    #[test]
+    fn a_snapshot_that_is_not_the_one_announced_changes_nothing() {
+        run(async {
+            let (mut leader, mut follower) = (Desk::new(), Desk::new());
+            let hash = leader.site.hash;
+            leader.found(hash).expect("applied");
+            let made = leader.machine.get_snapshot_builder().await.build_snapshot().await.expect("made");
+            let before = follower.outlet.ledger().seen();
+            let later = LogId::new(Elected { term: 9, node: 1 }, 99);
+            let announced = SnapshotMeta { last_log_id: Some(later), ..made.meta.clone() };
+            let refused = follower.machine.install_snapshot(&announced, made.snapshot.clone()).await;
+            assert!(refused.expect_err("another").to_string().contains("not the one that was announced"));
+            assert_eq!(follower.machine.applied_state().await.expect("told").0, None);
+            assert!(follower.machine.get_current_snapshot().await.expect("told").is_none(), "nor is it kept");
+            assert_eq!(follower.outlet.ledger().seen(), before);
+            follower.machine.install_snapshot(&made.meta, made.snapshot).await.expect("installed");
+            assert_eq!(follower.outlet.ledger().seen(), leader.machine.ledger.seen());
+        });
+    }
+
+    #[test]
+    fn when_applying_stops_only_what_was_published_stays_readable_and_the_first_reason_stands() {
+        let mut desk = Desk::new();
+        let published = desk.outlet.ledger().seen();
+        let hash = desk.site.hash;
+        desk.found(hash).expect("applied");
+        assert_ne!(desk.machine.ledger.seen(), published, "applied and not published yet");
+        let first = StopReason::Broken { entry: 1, reason: "a test".into() };
+        desk.machine.stop(first.clone());
+        desk.machine.stop(StopReason::BadLeader { entry: 2, node: 0 });
+        assert_eq!(desk.outlet.stopped(), Some(&first));
+        assert_eq!((desk.machine.ledger.seen(), desk.outlet.ledger().seen()), (published, published));
+    }
+
+    #[test]
+    fn another_site_file_or_a_leader_that_is_no_replica_stops_the_replica() {
+        let mut desk = Desk::new();
+        let stopped = desk.found([0; 32]).expect_err("another site");
+        assert_eq!(stopped, StopReason::Diverged { entry: 1, index: 1 });
+        let node = u64::from(u16::MAX) + 1;
+        let log_id = LogId::new(Elected { term: 1, node }, 7);
+        let stopped = desk.machine.apply_one(LogEntry { log_id, payload: EntryPayload::Blank });
+        assert_eq!(stopped.expect_err("nobody"), StopReason::BadLeader { entry: 7, node });
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let words = |panic: Box<dyn std::any::Any + Send>| panic_text(&*panic);
+        assert_eq!(words(Box::new("a rule")), "a rule");
+        assert_eq!(words(Box::new(String::from("rack 7"))), "rack 7");
+        assert_eq!(words(Box::new(7)), "no message");
+    }
+}

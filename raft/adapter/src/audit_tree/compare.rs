@@ -191,3 +191,70 @@ impl fmt::Display for CompareError {
 
 // The message tells its cause; a source would have it told twice.
 impl std::error::Error for CompareError {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{CLUSTER, key, payloads, signed_log, write_log};
+    use super::*;
+
+    const ENTRIES: u64 = 300;
+
+    fn checkpoint(dir: &Path, size: u64) -> PathBuf {
+        files::note(&dir.join(files::AUDIT_DIR), size)
+    }
+
+    fn verdicts(dir: &Path, named: &[PathBuf], known: &WitnessKey) -> Vec<(u64, Verdict)> {
+        let compared = compare(dir, named, std::slice::from_ref(known)).expect("reads");
+        assert_eq!(compared.holds(), compared.checkpoints.iter().all(|one| one.verdict == Verdict::Prefix));
+        compared.checkpoints.into_iter().map(|one| (one.size, one.verdict)).collect()
+    }
+
+    #[test]
+    fn a_log_begins_with_what_was_signed_or_has_not_come_so_far_or_is_another() {
+        let (dir, mut log) = (signed_log(&CLUSTER, &payloads(ENTRIES)), payloads(ENTRIES + 1));
+        // A directory stands for its newest.
+        let named = [checkpoint(dir.path(), 256), dir.path().to_path_buf()];
+        let check = |log: &[Vec<u8>], first: Verdict, newest: Verdict| {
+            write_log(dir.path(), &CLUSTER, log);
+            assert_eq!(verdicts(dir.path(), &named, &key().public()), [(256, first), (300, newest)]);
+        };
+        check(&log, Verdict::Prefix, Verdict::Prefix);
+        check(&log[..299], Verdict::Prefix, Verdict::Ahead);
+        log[299] = b"other".to_vec();
+        check(&log, Verdict::Prefix, Verdict::Fork);
+        log[7] = b"other".to_vec();
+        check(&log, Verdict::Fork, Verdict::Fork);
+        check(&log[..256], Verdict::Fork, Verdict::Ahead);
+    }
+
+    #[test]
+    fn checkpoints_beyond_the_log_that_contradict_each_other_are_a_fork() {
+        let mut other = payloads(ENTRIES);
+        other[299] = b"other".to_vec();
+        let (one, two) = (signed_log(&CLUSTER, &payloads(ENTRIES)), signed_log(&CLUSTER, &other));
+        write_log(one.path(), &CLUSTER, &payloads(200));
+        let named = [checkpoint(one.path(), 300), checkpoint(two.path(), 300)];
+        let against = |place: usize| Verdict::AheadFork { other: named[place].clone() };
+        assert_eq!(verdicts(one.path(), &named, &key().public()), [(300, against(1)), (300, against(0))]);
+    }
+
+    #[test]
+    fn what_no_named_witness_signed_for_this_log_is_not_judged() {
+        let (dir, foreign) = (signed_log(&CLUSTER, &payloads(256)), signed_log(&[2; 16], &payloads(256)));
+        let stranger = ridethrough_witness::SigningKey::new("n9", [9; 32]).expect("a good name").public();
+        let own = [checkpoint(dir.path(), 256)];
+        assert_eq!(verdicts(dir.path(), &own, &stranger), [(256, Verdict::Stranger)]);
+        let judged = verdicts(dir.path(), &[checkpoint(foreign.path(), 256)], &key().public()).remove(0).1;
+        assert!(matches!(&judged, Verdict::Bad { reason } if reason.contains("another log")), "{judged:?}");
+        // One letter of the text, which the signature is about.
+        let mut bytes = fs::read(&own[0]).expect("a note");
+        let digit = bytes.iter().position(|byte| *byte == b'6').expect("256");
+        bytes[digit] = b'7';
+        let forged = dir.path().join("forged");
+        fs::write(&forged, bytes).expect("written");
+        let judged = verdicts(dir.path(), &[forged], &key().public()).remove(0).1;
+        assert!(matches!(judged, Verdict::Bad { .. }), "{judged:?}");
+        let nothing = compare(dir.path(), &[dir.path().join("absent")], &[key().public()]);
+        assert!(matches!(nothing, Err(CompareError::Io { .. })));
+    }
+}

@@ -2,16 +2,48 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ridethrough_raft_log::{Log, LogConfig, LogEntry};
 use ridethrough_witness::{SigningKey, WitnessKey};
 
 use super::notary::NotaryThread;
 use super::*;
 
-const CLUSTER: [u8; 16] = [1; 16];
+pub(super) const CLUSTER: [u8; 16] = [1; 16];
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn key() -> Arc<SigningKey> {
+pub(super) fn key() -> Arc<SigningKey> {
     Arc::new(SigningKey::new("n1", [1; 32]).expect("a good name"))
+}
+
+/// The bytes of so many entries.
+pub(super) fn payloads(count: u64) -> Vec<Vec<u8>> {
+    (0..count).map(|index| index.to_be_bytes().to_vec()).collect()
+}
+
+/// A replica's directory whose log holds these entries, with all checkpoints of them by [`key`]: at each 256th and at the end.
+pub(super) fn signed_log(cluster: &[u8; 16], payloads: &[Vec<u8>]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (notary, thread) = notary::start(dir.path(), cluster, key()).expect("starts");
+    let mut tree = Tree::new(Some(notary));
+    for (index, payload) in payloads.iter().enumerate() {
+        tree.append(index as u64, Some(payload));
+    }
+    assert_eq!(end(tree, &thread).faults, 0);
+    write_log(dir.path(), cluster, payloads);
+    dir
+}
+
+/// Puts a log of these entries in the place of the one that is there.
+pub(super) fn write_log(dir: &Path, cluster: &[u8; 16], payloads: &[Vec<u8>]) {
+    let dir = dir.join(crate::replica::LOG_DIR);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).expect("removed");
+    }
+    let log = Log::open(LogConfig { dir, cluster: *cluster, segment_bytes: 64 << 10 }).expect("opens");
+    let entries = payloads.iter().cloned().zip(0..).map(|(payload, index)| LogEntry { index, payload });
+    let (done, written) = std::sync::mpsc::channel();
+    log.append(entries.collect(), move |result| drop(done.send(result)));
+    assert_eq!(written.recv_timeout(PATIENCE).expect("answered"), Ok(()));
 }
 
 fn start(dir: &Path) -> (Tree, NotaryThread) {
@@ -138,4 +170,18 @@ fn a_folder_that_cannot_be_written_is_a_fault_and_nothing_more() {
     append(&mut tree, 0..257);
     let status = end(tree, &thread);
     assert_eq!((status.faults, status.signed_entries), (2, 0));
+}
+
+#[test]
+fn nothing_is_proved_by_a_checkpoint_that_does_not_fit_the_log() {
+    let mut log = payloads(300);
+    let dir = signed_log(&CLUSTER, &log);
+    let size = |index| prove::prove(dir.path(), index).map(|proof| proof.note.text.lines().nth(1).map(str::to_owned));
+    assert_eq!(size(7).expect("proved").as_deref(), Some("256"), "the smallest that covers it");
+    assert_eq!(size(280).expect("proved").as_deref(), Some("300"));
+    assert!(matches!(size(300), Err(prove::ProveError::NotThere { index: 300, entries: 300 })));
+    log[280] = b"other".to_vec();
+    write_log(dir.path(), &CLUSTER, &log);
+    assert_eq!(size(7).expect("proved").as_deref(), Some("256"), "that checkpoint still fits");
+    assert!(matches!(size(280), Err(prove::ProveError::NotSigned { index: 280 })));
 }

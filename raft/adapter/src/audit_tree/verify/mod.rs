@@ -233,3 +233,6 @@ impl fmt::Display for VerifyError {
 
 // The message tells its cause; a source would have it told twice.
 impl std::error::Error for VerifyError {}
+
+#[cfg(test)]
+mod tests;

@@ -171,3 +171,63 @@ pub(super) fn alarms(rows: Vec<AlarmV5>) -> Result<Vec<(AlarmKey, Alarm)>, Codec
         found => Err(CodecError::TooMany { what: "alarms", found, max: ALARMS_MAX }),
     }
 }
+
+/// A snapshot comes from another replica: what no ledger keeps would make this one differ from it, or grow without a limit.
+#[cfg(test)]
+mod tests {
+    use ridethrough_core::alarm::{AlarmKind, Subject};
+    use ridethrough_core::site::KesmId;
+
+    use super::*;
+
+    const K0: DeviceId = DeviceId::Kesm(KesmId(0));
+    const K1: DeviceId = DeviceId::Kesm(KesmId(1));
+
+    fn read(rows: &[(DeviceId, String)]) -> Result<Vec<(DeviceId, String)>, CodecError> {
+        locks(rows.iter().map(Into::into).collect())
+    }
+
+    #[test]
+    fn locks_are_in_order_and_none_is_there_twice() {
+        let lock = |device, person: &str| (device, person.to_owned());
+        let good = [lock(K0, "anna"), lock(K0, "mira"), lock(K1, "anna")];
+        assert_eq!(read(&good), Ok(good.to_vec()));
+        let [one, two, three] = good;
+        for bad in [[two.clone(), one.clone()], [one.clone(), one], [three, two]] {
+            assert_eq!(read(&bad), Err(CodecError::Malformed { reason: "locks out of order".into() }), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn one_device_has_no_more_locks_than_a_ledger_keeps() {
+        let locks = |device, count| (0..count).map(move |nth| (device, format!("person {nth:03}")));
+        let most: Vec<_> = locks(K0, LOCKS_MAX).chain(locks(K1, LOCKS_MAX)).collect();
+        assert_eq!(read(&most), Ok(most.clone()));
+        let more: Vec<_> = locks(K0, 1).chain(locks(K1, LOCKS_MAX + 1)).collect();
+        let (what, found) = ("locks of a device", LOCKS_MAX + 1);
+        assert_eq!(read(&more), Err(CodecError::TooMany { what, found, max: LOCKS_MAX }));
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_ledger_keeps() {
+        let request = RequestV6 { request: [1; 16], index: 1 };
+        assert!(requests(vec![request; REQUESTS_KEPT]).is_ok());
+        let (found, max) = (REQUESTS_KEPT + 1, REQUESTS_KEPT);
+        assert_eq!(requests(vec![request; found]), Err(CodecError::TooMany { what: "requests", found, max }));
+
+        let key = AlarmKey { kind: AlarmKind::DeviceSilent, subject: Subject::Device(K0) };
+        let alarm = |raises| {
+            let raises = vec![Millis::new(1); raises];
+            AlarmV5::from(&(key, Alarm { active: true, raises, acknowledged: None, shelved_until: None }))
+        };
+        let all = |count| (0..count).map(|_| alarm(1)).collect::<Vec<_>>();
+        assert_eq!(alarms(all(ALARMS_MAX)).map(|read| read.len()), Ok(ALARMS_MAX));
+        let (found, max) = (ALARMS_MAX + 1, ALARMS_MAX);
+        assert_eq!(alarms(all(found)), Err(CodecError::TooMany { what: "alarms", found, max }));
+        assert!(alarms(vec![alarm(RAISES_KEPT)]).is_ok());
+        for found in [0, RAISES_KEPT + 1] {
+            let (what, max) = ("raises of an alarm", RAISES_KEPT);
+            assert_eq!(alarms(vec![alarm(found)]), Err(CodecError::TooMany { what, found, max }));
+        }
+    }
+}
