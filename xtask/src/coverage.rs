@@ -1,8 +1,8 @@
 //! `cargo xtask coverage`: which lines of the packages their own unit, property and integration tests run.
 //!
 //! cargo-llvm-cov builds the tests with rustc's counters and has LLVM add them up. The figures are made here from its
-//! export, since LLVM's own count modules of tests, which run whole by nature. A line that runs is not a line that is
-//! tested: that is what `cargo xtask mutants` asks.
+//! export, since LLVM's own count modules of tests, which run whole by nature. A line counts whichever of the measured
+//! packages' tests ran it. A line that runs is not a line that is tested: that is what `cargo xtask mutants` asks.
 
 mod export;
 mod figures;
