@@ -262,8 +262,14 @@ mod tests {
             let snapshots = SnapshotStore::open(dir.path(), [1; 16], &site).expect("opens");
             let outlet = Outlet::new(Arc::clone(&site), Arc::new(Box::new(|| {})));
             let (tree, path) = (Tree::new(None), dir.path().to_path_buf());
-            let beginning =
-                Beginning { site: Arc::clone(&site), snapshots, outlet: Arc::clone(&outlet), tree, dir: path };
+            let beginning = Beginning {
+                site: Arc::clone(&site),
+                snapshots,
+                outlet: Arc::clone(&outlet),
+                tree,
+                dir: path,
+                disk_io: DiskIo::Threads,
+            };
             Self { machine: StateMachine::new(beginning), outlet, site, _dir: dir }
         }
 

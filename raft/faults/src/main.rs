@@ -68,6 +68,8 @@ struct Sum {
 }
 
 fn main() -> ExitCode {
+    // A panic is told with its seed, once.
+    std::panic::set_hook(Box::new(|_| {}));
     // `cargo sim-raft -- --seeds 10` hands a `--` on, `cargo sim-raft --seeds 10` does not: both mean the same.
     let options = Options::parse_from(std::env::args().filter(|word| word != "--"));
     let (next, sum, begun) = (AtomicU64::new(0), Mutex::new(Sum::default()), Instant::now());

@@ -7,7 +7,7 @@ use ridethrough_raft_faults::sim::plan::{Fault, Kind, Plan};
 use ridethrough_raft_faults::sim::run::Outcome;
 
 /// Virtual time of each run.
-const MS: u64 = 20_000;
+const MS: u64 = 15_000;
 
 fn run(plan: &Plan) -> Outcome {
     let memory = std::path::Path::new("/dev/shm");
@@ -29,23 +29,22 @@ fn holds(seeds: impl IntoIterator<Item = u64>) {
 
 #[test]
 fn two_runs_of_one_seed_see_the_same() {
-    for seed in [7, 11] {
-        let plan = Plan::of(seed, MS);
-        let (one, other) = (run(&plan), run(&plan));
-        assert_eq!((one.trace, one.acked, one.simulated_ms), (other.trace, other.acked, other.simulated_ms));
-        assert_ne!(one.trace, run(&Plan::of(seed + 1, MS)).trace);
-    }
+    // One with power cuts, hand-overs and snapshots.
+    let plan = Plan::of(8, MS);
+    let (one, other) = (run(&plan), run(&plan));
+    assert_eq!((one.trace, one.acked, one.simulated_ms), (other.trace, other.acked, other.simulated_ms));
+    assert_ne!(one.trace, run(&Plan { seed: 9, ..plan }).trace);
 }
 
 #[test]
 fn a_fixed_slice_of_seeds_holds() {
-    holds(1..=8);
+    holds(1..=5);
 }
 
 #[test]
 fn another_slice_of_seeds_each_time_holds() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    holds(now..now + 4);
+    holds(now..now + 3);
 }
 
 /// Power cuts of all three, one after the other.

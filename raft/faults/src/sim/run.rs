@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,9 +65,15 @@ impl Plan {
     pub fn run(&self, dir: &Path) -> io::Result<Outcome> {
         load_dice(self.seed);
         let mut run = Run::new(self, dir)?;
-        let ended = run.through(self);
-        if let Err(error) = ended {
-            run.note(Rule::Runs, error.to_string());
+        // What panics anywhere in a replica ends the run, and is told with its seed.
+        match catch_unwind(AssertUnwindSafe(|| run.through(self))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => run.note(Rule::Runs, error.to_string()),
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                run.note(Rule::Runs, format!("a panic: {text}"));
+            }
         }
         Ok(run.outcome())
     }
