@@ -87,6 +87,11 @@ impl Simulated {
     /// Calls. turmoil refuses what the network swallows, and swallows what a kernel refuses: here it is told apart.
     async fn connect(self, address: SocketAddr) -> io::Result<TcpStream> {
         let before = self.air.changes();
+        if self.air.is_refused(self.own, address.ip()) {
+            // Not sent at all: it would lie at the host until that runs again.
+            sleep(ANSWER).await;
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let mut calling = std::pin::pin!(TcpStream::connect(address));
         loop {
             tokio::select! {

@@ -35,6 +35,8 @@ const SETTLED_ENTRIES: u64 = 10;
 const LATENCY_MAX: Duration = Duration::from_millis(1);
 /// How long a disk takes to sync, in microseconds.
 const SYNC_US: u64 = 300;
+/// Segments that lie unread at a socket; turmoil ends the run at more.
+const SEGMENTS_MAX: usize = 4_096;
 const PORT: u16 = 7_301;
 
 /// What came of a run.
@@ -110,7 +112,7 @@ fn address(id: u16) -> IpAddr {
 impl Run<'_> {
     fn new(plan: &Plan, dir: &Path) -> io::Result<Self> {
         let mut builder = Builder::new();
-        builder.tick_duration(TICK).rng_seed(plan.seed).max_message_latency(LATENCY_MAX);
+        builder.tick_duration(TICK).rng_seed(plan.seed).max_message_latency(LATENCY_MAX).tcp_capacity(SEGMENTS_MAX);
         let (mut sim, air, book) = (builder.build(), Arc::new(Air::default()), Rc::new(RefCell::default()));
         let authority = Authority::found(CLUSTER, Validity::days(2)).map_err(io::Error::other)?;
         let peers: BTreeMap<_, _> = MEMBERS.map(|id| (ReplicaId(id), SocketAddr::new(address(id), PORT))).collect();
