@@ -25,6 +25,12 @@ pub enum Kind {
     OneWay,
     /// One reaches nobody.
     Isolate,
+    /// The leader reaches nobody; as soon as another leads, who voted for that one is killed or loses power for a moment, the old
+    /// leader is back, and the new one is cut off: whatever the voter has promised must hold.
+    TurnedTables,
+    /// A follower does not reach the leader and wants to be elected; whose vote it lacks is killed and back in a moment: the vote
+    /// must wait for the lease that the one before had acknowledged.
+    RestartedVoter,
     /// Between two replicas nothing arrives for a while, and then all of it.
     Hold,
     /// Words between two replicas take longer, each as long as it likes.
@@ -39,7 +45,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::KillLeader,
         Self::KillAll,
@@ -49,12 +55,27 @@ impl Kind {
         Self::Partition,
         Self::OneWay,
         Self::Isolate,
+        Self::TurnedTables,
+        Self::RestartedVoter,
         Self::Hold,
         Self::Weather,
         Self::SlowDisk,
         Self::HandOver,
         Self::Compact,
     ];
+
+    /// Whether it concerns whoever leads when it begins.
+    pub fn is_of_the_leader(self) -> bool {
+        matches!(self, Self::KillLeader | Self::HandOver | Self::TurnedTables | Self::RestartedVoter)
+    }
+
+    /// How long it lasts at least: those of two acts need their time.
+    fn least_ms(self) -> u64 {
+        match self {
+            Self::TurnedTables | Self::RestartedVoter => 1_000,
+            _ => 1,
+        }
+    }
 
     /// As it is told.
     pub fn name(self) -> &'static str {
@@ -68,6 +89,8 @@ impl Kind {
             Self::Partition => "partition",
             Self::OneWay => "one_way",
             Self::Isolate => "isolate",
+            Self::TurnedTables => "turned_tables",
+            Self::RestartedVoter => "restarted_voter",
             Self::Hold => "hold",
             Self::Weather => "weather",
             Self::SlowDisk => "slow_disk",
@@ -117,6 +140,8 @@ const PAUSE_MS_MIN: u64 = 20;
 const PAUSE_MS_MAX: u64 = 1_500;
 /// Longest fault.
 const LONG_MS_MAX: u64 = 2_500;
+/// What words and disks take in a run where that is a fault, at most: hardly anything, less than a lease, and more.
+const HARD_MS_MAX: [u64; 3] = [20, 60, 200];
 
 impl Plan {
     /// The plan of a seed.
@@ -127,12 +152,13 @@ impl Plan {
         // Some runs are busy, some have time to recover.
         let pause_ms_max = 1 + dice.below(PAUSE_MS_MAX);
         let long_ms_max = 1 + dice.below(LONG_MS_MAX);
+        let hard_ms_max = HARD_MS_MAX[usize::try_from(dice.below(3)).unwrap_or(0)];
         let (mut faults, mut at_ms, mut disk_lost) = (Vec::new(), QUIET_MS, false);
         while at_ms < ends_ms {
             let kind = kinds[usize::try_from(dice.below(kinds.len() as u64)).unwrap_or(0)];
             let whom = 1 + u16::try_from(dice.below(3)).unwrap_or(0);
             let other = (whom + u16::try_from(dice.below(2)).unwrap_or(0)) % 3 + 1;
-            let (until_ms, hard_ms) = (at_ms + 1 + dice.below(long_ms_max), 1 + dice.below(60));
+            let (until_ms, hard_ms) = (at_ms + kind.least_ms() + dice.below(long_ms_max), 1 + dice.below(hard_ms_max));
             // A second disk could take with it what only the first had.
             if kind != Kind::DiskLost || !std::mem::replace(&mut disk_lost, true) {
                 faults.push(Fault { nth: faults.len(), kind, at_ms, until_ms, whom, other, hard_ms });

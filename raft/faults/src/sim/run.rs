@@ -35,6 +35,12 @@ const SETTLED_ENTRIES: u64 = 10;
 const LATENCY_MAX: Duration = Duration::from_millis(1);
 /// How long a disk takes to sync, in microseconds.
 const SYNC_US: u64 = 300;
+/// How long the leader stays cut off in the second act of a fault.
+const SECOND_ACT_MS: u64 = 1_500;
+/// A follower without a leader wants to be elected after so long.
+const WANTS_MS: u64 = 500;
+/// A voter that starts again is back within this, while what it promised holds.
+const BACK_MS_MAX: u64 = 30;
 /// Segments that lie unread at a socket; turmoil ends the run at more.
 const SEGMENTS_MAX: usize = 4_096;
 const PORT: u16 = 7_301;
@@ -155,6 +161,7 @@ impl Run<'_> {
                 self.begin(*fault)?;
             }
             self.end_those_due(now);
+            self.second_acts(now)?;
             self.sim.step()?;
             if !self.book.borrow().violations.is_empty() {
                 return Ok(());
@@ -181,7 +188,11 @@ impl Run<'_> {
     fn begin(&mut self, fault: Fault) -> io::Result<()> {
         // Who leads is known only now; where nobody does, it is whoever was drawn.
         let leader = self.book.borrow().leader().unwrap_or(fault.whom);
-        let whom = if matches!(fault.kind, Kind::KillLeader | Kind::HandOver) { leader } else { fault.whom };
+        let whom = if matches!(fault.kind, Kind::KillLeader | Kind::HandOver | Kind::TurnedTables) {
+            leader
+        } else {
+            fault.whom
+        };
         let other = if fault.other == whom { whom % 3 + 1 } else { fault.other };
         let fault = Fault { whom, other, ..fault };
         let took_effect = match fault.kind {
@@ -197,6 +208,7 @@ impl Run<'_> {
             }
             Kind::DiskLost => self.lose_disk(whom)?,
             Kind::Partition | Kind::OneWay | Kind::Isolate | Kind::Hold => true,
+            Kind::TurnedTables | Kind::RestartedVoter => !self.down.contains(&whom),
             Kind::Weather => {
                 let hard = Duration::from_millis(fault.hard_ms);
                 self.sim.set_link_max_message_latency(address(whom), address(other), hard);
@@ -247,6 +259,32 @@ impl Run<'_> {
                 self.sim.bounce(address(id));
             }
         }
+    }
+
+    /// What some faults become when their moment has come.
+    fn second_acts(&mut self, now_ms: u64) -> io::Result<()> {
+        let leader = self.book.borrow().leader();
+        let is_due = |fault: &Fault| match fault.kind {
+            Kind::TurnedTables => leader.is_some_and(|id| id != fault.whom),
+            Kind::RestartedVoter => now_ms >= fault.at_ms + WANTS_MS,
+            _ => false,
+        };
+        let Some(nth) = self.active.iter().position(is_due) else { return Ok(()) };
+        let fault = self.active.remove(nth);
+        let turned = fault.kind == Kind::TurnedTables;
+        let leads = if turned { leader.unwrap_or(fault.whom) } else { fault.whom };
+        // Numbered from 1 to 3, so this is who is left.
+        let voter = 6 - leads - if turned { fault.whom } else { fault.other };
+        let back_ms = now_ms + if turned { fault.hard_ms } else { fault.hard_ms.min(BACK_MS_MAX) };
+        let cut_off = if turned { Kind::Isolate } else { Kind::Partition };
+        self.active.push(Fault { kind: cut_off, whom: leads, until_ms: back_ms + SECOND_ACT_MS, ..fault });
+        let kind = if turned && fault.nth.is_multiple_of(2) { Kind::PowerCut } else { Kind::Kill };
+        let went_down = if kind == Kind::Kill { self.kill(voter) } else { self.cut_power(voter)? };
+        if went_down {
+            self.active.push(Fault { kind, whom: voter, until_ms: back_ms, ..fault });
+        }
+        self.set_ways();
+        Ok(())
     }
 
     fn kill(&mut self, id: u16) -> bool {
@@ -354,9 +392,9 @@ impl Fault {
     fn makes_of(&self, from: u16, to: u16) -> Way {
         let both = [self.whom, self.other];
         match self.kind {
-            Kind::Partition if both == [from, to] || both == [to, from] => Way::Blocked,
+            Kind::Partition | Kind::RestartedVoter if both == [from, to] || both == [to, from] => Way::Blocked,
             Kind::OneWay if both == [from, to] => Way::Blocked,
-            Kind::Isolate | Kind::PowerCut if self.whom == from || self.whom == to => Way::Blocked,
+            Kind::Isolate | Kind::TurnedTables | Kind::PowerCut if self.whom == from || self.whom == to => Way::Blocked,
             Kind::PowerCutAll => Way::Blocked,
             Kind::Hold if both == [from, to] || both == [to, from] => Way::Held,
             _ => Way::Open,
