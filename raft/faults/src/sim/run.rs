@@ -276,8 +276,7 @@ impl Run<'_> {
         // Numbered from 1 to 3, so this is who is left.
         let voter = 6 - leads - if turned { fault.whom } else { fault.other };
         let back_ms = now_ms + if turned { fault.hard_ms } else { fault.hard_ms.min(BACK_MS_MAX) };
-        let cut_off = if turned { Kind::Isolate } else { Kind::Partition };
-        self.active.push(Fault { kind: cut_off, whom: leads, until_ms: back_ms + SECOND_ACT_MS, ..fault });
+        self.active.push(Fault { kind: Kind::Isolate, whom: leads, until_ms: back_ms + SECOND_ACT_MS, ..fault });
         let kind = if turned && fault.nth.is_multiple_of(2) { Kind::PowerCut } else { Kind::Kill };
         let went_down = if kind == Kind::Kill { self.kill(voter) } else { self.cut_power(voter)? };
         if went_down {
