@@ -49,6 +49,8 @@ pub struct Member {
     pub lives: Cell<u64>,
     /// Whom it is to hand over to.
     pub hand_over: Cell<Option<u16>>,
+    /// Whether it proposes nothing for now.
+    pub quiet: Cell<bool>,
     /// Whether it is to take a snapshot.
     pub compact: Cell<bool>,
 }
@@ -121,7 +123,7 @@ impl Member {
     async fn propose(self: Rc<Self>, replica: Rc<Replica>, number: Rc<Cell<u64>>) {
         loop {
             sleep(PROPOSAL_PAUSE).await;
-            if replica.status().role != Role::Leader {
+            if self.quiet.get() || replica.status().role != Role::Leader {
                 continue;
             }
             let proposed = proposal(self.id, replica.ledger().seen(), &self.site, number.replace(number.get() + 1));

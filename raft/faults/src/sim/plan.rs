@@ -28,7 +28,7 @@ pub enum Kind {
     /// The leader reaches nobody; as soon as another leads, who voted for that one is killed or loses power for a moment, the old
     /// leader is back, and the new one is cut off: whatever the voter has promised must hold.
     TurnedTables,
-    /// A follower does not reach the leader and wants to be elected; whose vote it lacks is killed and back in a moment, and the
+    /// A follower does not reach the leader, who has nothing to say, and wants to be elected; whose vote it lacks is killed and back in a moment, and the
     /// leader cut off: the vote must wait for the lease that the voter had acknowledged before.
     RestartedVoter,
     /// Between two replicas nothing arrives for a while, and then all of it.

@@ -139,6 +139,7 @@ impl Run<'_> {
                 sync_us: Arc::new(AtomicU64::new(SYNC_US)),
                 lives: Cell::new(0),
                 hand_over: Cell::new(None),
+                quiet: Cell::new(false),
                 compact: Cell::new(false),
             });
             let lives = Rc::clone(&member);
@@ -320,8 +321,11 @@ impl Run<'_> {
         Ok(killed)
     }
 
-    /// Brings what lies between hosts to what the active faults make of it.
+    /// Brings what lies between hosts, and who proposes, to what the active faults make of it.
     fn set_ways(&mut self) {
+        // Nobody would vote for a follower that lacks what was committed meanwhile.
+        let quiet = self.active.iter().any(|fault| fault.kind == Kind::RestartedVoter);
+        self.members.values().for_each(|member| member.quiet.set(quiet));
         let pairs: Vec<_> = self.ways.keys().copied().collect();
         for (one, other) in pairs {
             let made = |from, to| self.active.iter().map(|fault| fault.makes_of(from, to)).fold(Way::Open, Way::max);
