@@ -30,7 +30,7 @@ use crate::error::{ProposeError, StartError};
 use crate::host::{DiskIo, Host, Queue};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
 use crate::membership::{Following, Members, Seed};
-use crate::peer::client::BACKOFF;
+use crate::peer::client::{self, BACKOFF};
 use crate::peer::expiry;
 use crate::peer::links::Links;
 use crate::peer::probe::Prober;
@@ -381,8 +381,12 @@ impl Newcomer {
         if self.store.memory() == Memory::Unknown {
             self.raft.runtime_config().elect(false);
             tracing::info!("this replica's directory was empty: it votes once it knows what was committed");
-            while !self.knows() {
-                sleep(POLL).await;
+            let peers = members.keys().copied().filter(|id| *id != self.links.own()).collect();
+            tokio::select! {
+                biased;
+                () = self.until_it_knows() => {}
+                // Ends when the replica does, at the latest.
+                () = self.ask_terms(peers) => self.until_it_knows().await,
             }
             if let Err(error) = self.store.memory_is_whole() {
                 tracing::error!(%error, "the log takes no writes");
@@ -393,6 +397,30 @@ impl Newcomer {
             tracing::info!("this replica takes part in elections");
         }
         self.found(members).await;
+    }
+
+    async fn until_it_knows(&self) {
+        while !self.knows() {
+            sleep(POLL).await;
+        }
+    }
+
+    /// Asks the peers which terms they know of, until no majority of all could do without one of those that have answered.
+    async fn ask_terms(&self, mut peers: BTreeSet<u64>) {
+        let all = peers.len() + 1;
+        let left = peers.len().saturating_sub(all - all / 2);
+        let mut newest = 0;
+        while peers.len() > left {
+            for peer in peers.clone() {
+                if let Some(term) = client::term_of(&self.links, peer).await {
+                    newest = newest.max(term);
+                    peers.remove(&peer);
+                }
+            }
+            sleep(POLL).await;
+        }
+        tracing::info!(term = newest, "peers have said which terms they know of");
+        self.voting.peers_know(newest);
     }
 
     fn knows(&self) -> bool {

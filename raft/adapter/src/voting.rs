@@ -1,6 +1,6 @@
 //! When this replica may take part in elections.
 //!
-//! Two promises outlive a process, and openraft forgets both:
+//! Three promises outlive a process, and openraft forgets them:
 //!
 //! - **The lease.** A replica that has acknowledged a leader votes for nobody else until an election timeout later;
 //!   leaders hand out device leases on that. openraft begins without it after a restart, so a restarted replica is
@@ -9,6 +9,10 @@
 //!   because it had stored them. With its vote a replica that never had them could be elected, and they would be lost
 //!   (I5). So it neither votes nor stands until it holds all that a leader had committed when it first heard from it,
 //!   or until every peer says that nothing was ever committed, which is how a cluster is founded.
+//! - **The term.** What such a replica stores counts for a majority as well, and a leader that was cut off may not know yet that
+//!   another was elected by the very promise that the disk has lost: the two of them would commit once more what the others
+//!   have committed otherwise. So it first asks its peers which terms they know of, as many as leave no majority without one of
+//!   them, and listens to no leader of an older one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,6 +32,8 @@ pub(crate) struct Voting {
     whole: AtomicBool,
     /// Index that was committed when a leader was first heard.
     target: AtomicU64,
+    /// The newest term that peers know of, where this replica had to ask.
+    floor: AtomicU64,
     begun: Instant,
     /// When a leader was last heard, in milliseconds since the beginning.
     heard_ms: AtomicU64,
@@ -41,6 +47,7 @@ impl Voting {
             silent_until,
             whole: AtomicBool::new(whole),
             target: AtomicU64::new(NOT_HEARD),
+            floor: AtomicU64::new(NOT_HEARD),
             begun: Instant::now(),
             heard_ms: AtomicU64::new(NOT_HEARD),
             forgotten: AtomicBool::new(false),
@@ -55,6 +62,25 @@ impl Voting {
         // A leader that hands over has given up its lease itself.
         let silent = !request.leadership_transfer && Instant::now() < self.silent_until;
         silent.then_some("this replica has just started and keeps the promises of its last run")
+    }
+
+    /// Why nothing is taken from a leader of this term, if that is so.
+    pub(crate) fn refuses_leader(&self, term: u64) -> Option<&'static str> {
+        // Pairs with the Release in `peers_know`.
+        let floor = self.floor.load(Ordering::Acquire);
+        match (self.is_whole(), floor) {
+            (true, _) => None,
+            (false, NOT_HEARD) => {
+                Some("this replica's directory was empty, and it has yet to learn which terms its peers know")
+            }
+            (false, floor) => (term < floor).then_some("another replica knows of a newer term than this leader's"),
+        }
+    }
+
+    /// Enough peers have said which terms they know of; this is the newest.
+    pub(crate) fn peers_know(&self, term: u64) {
+        // Pairs with the Acquire in `refuses_leader`.
+        self.floor.store(term, Ordering::Release);
     }
 
     /// Notes how far a leader's log was committed when it was first heard.
@@ -138,5 +164,17 @@ mod tests {
         assert_eq!(empty.target(), Some(7), "what was committed when a leader was first heard");
         empty.now_whole();
         assert_eq!(empty.refuses(&request(false)), None);
+    }
+
+    #[test]
+    fn an_empty_replica_listens_to_no_leader_whom_a_peer_knows_to_be_succeeded() {
+        let empty = Voting::new(Instant::now(), false);
+        assert!(empty.refuses_leader(9).is_some(), "nobody has said anything yet");
+        empty.peers_know(5);
+        assert!(empty.refuses_leader(4).is_some());
+        assert_eq!((empty.refuses_leader(5), empty.refuses_leader(6)), (None, None));
+        empty.now_whole();
+        assert_eq!(empty.refuses_leader(4), None, "openraft knows the term itself by now");
+        assert_eq!(Voting::new(Instant::now(), true).refuses_leader(0), None);
     }
 }

@@ -65,6 +65,28 @@ fn disks_that_lie_are_found_out_and_others_are_not() {
     assert!(matches!(rule, Rule::Durable | Rule::SameState | Rule::Runs), "{rule:?}");
 }
 
+/// Found by seed 50,035. The first leader was cut off and did not know of the second, whose disk was lost; the second had been
+/// elected by a third, and what they had committed the first one committed once more, otherwise, with the empty disk's help.
+#[test]
+fn an_empty_replica_does_not_help_a_leader_who_was_succeeded() {
+    let fault = |nth, kind, at_ms, until_ms, [whom, other]: [u16; 2], hard_ms| Fault {
+        nth,
+        kind,
+        at_ms,
+        until_ms,
+        whom,
+        other,
+        hard_ms,
+    };
+    let faults = vec![
+        fault(1, Kind::RestartedVoter, 2_329, 3_378, [1, 3], 34),
+        fault(2, Kind::DiskLost, 3_627, 3_637, [2, 1], 167),
+    ];
+    let outcome = run(&Plan { seed: 50_035, ends_ms: 6_000, lies: false, faults });
+    assert_eq!(outcome.violations, []);
+    assert_eq!(outcome.faults.get(&Kind::DiskLost), Some(&1));
+}
+
 #[test]
 fn every_kind_of_fault_takes_effect() {
     let fault = |(nth, kind)| {

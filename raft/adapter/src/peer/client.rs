@@ -17,6 +17,7 @@ use crate::codec::wire::{
     Answer, AppendAnswer, AppendRequest, Request, SnapshotPart, TransferAnswer, TransferRequest, VoteAnswer,
     VoteRequest, decode_answer, encode_request,
 };
+use crate::leader_id::LeaderId;
 use crate::type_config::{LogId, PeerAddress, TypeConfig, Vote};
 
 /// So many append requests are under way to one follower.
@@ -39,6 +40,17 @@ type Appended = Result<StreamAppendResult<TypeConfig>, RpcError>;
 pub struct Client {
     target: u64,
     links: Links,
+}
+
+/// The newest term that a peer knows of, as it says to a candidate that cannot be meant.
+pub(crate) async fn term_of(links: &Links, peer: u64) -> Option<u64> {
+    let nobody = Vote { leader_id: LeaderId { term: 0, node: links.own() }, committed: false };
+    let request = VoteRequest { vote: nobody, last_log_id: None, leadership_transfer: false };
+    let asked = Client { target: peer, links: links.clone() };
+    match asked.call(&Request::PreVote(request), RPCTypes::Vote, APPEND_DEADLINE).await {
+        Ok(Answer::Vote(answer)) => Some(answer.vote.leader_id.term),
+        _ => None,
+    }
 }
 
 impl RaftNetworkFactory<TypeConfig> for Links {

@@ -149,6 +149,9 @@ impl Service {
     async fn answer(self: Arc<Self>, peer: u64, request: Request) -> Answer {
         let answered = match request {
             Request::Append(request) if speaks_for(&request.vote, peer) => {
+                if let Some(reason) = self.voting.refuses_leader(request.vote.leader_id.term) {
+                    return Answer::Failed(reason.into());
+                }
                 self.voting.heard_leader(request.leader_commit);
                 self.raft.append_entries(request).await.map(Answer::Append).map_err(|error| error.to_string())
             }
@@ -187,6 +190,9 @@ impl Service {
     async fn install(self: Arc<Self>, peer: u64, vote: Vote, bytes: Vec<u8>) -> Answer {
         if !speaks_for(&vote, peer) {
             return Answer::Failed("the snapshot is another replica's".into());
+        }
+        if let Some(reason) = self.voting.refuses_leader(vote.leader_id.term) {
+            return Answer::Failed(reason.into());
         }
         // Checked before openraft sees it: a snapshot that openraft cannot install stops the replica.
         match decode_for(&self.site, &bytes, "the leader") {
