@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("record", "io/record", &[]),
     ("dpcn-bench", "io/bench", &[]),
     ("commit-bench", "raft/bench", &[]),
+    ("raft-faults", "raft/faults", &["core", "pki", "raft", "raft-log"]),
     ("model-signature", "model/signature", &[]),
     ("model", "model", &["core", "model-signature"]),
     ("dashboard", "controller/dashboard", &[]),

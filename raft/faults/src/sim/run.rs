@@ -189,11 +189,7 @@ impl Run<'_> {
     fn begin(&mut self, fault: Fault) -> io::Result<()> {
         // Who leads is known only now; where nobody does, it is whoever was drawn.
         let leader = self.book.borrow().leader().unwrap_or(fault.whom);
-        let whom = if matches!(fault.kind, Kind::KillLeader | Kind::HandOver | Kind::TurnedTables) {
-            leader
-        } else {
-            fault.whom
-        };
+        let whom = if fault.kind.is_of_the_leader() { leader } else { fault.whom };
         let other = if fault.other == whom { whom % 3 + 1 } else { fault.other };
         let fault = Fault { whom, other, ..fault };
         let took_effect = match fault.kind {
