@@ -24,20 +24,8 @@ use crate::shell::{root, target};
 const FOLDER: &str = "fault-injection/planted";
 /// Who is to find them: whole sites with a stand-in for consensus, or consensus itself, whose patches lie in a folder below.
 const SIMULATORS: [Simulator; 2] = [
-    Simulator {
-        folder: "",
-        program: "sim",
-        build: &["--package", "ridethrough-sim"],
-        flags: "-Awarnings",
-        seconds: 40,
-    },
-    Simulator {
-        folder: "raft",
-        program: "raft-sim",
-        build: &raft_sim::PACKAGE,
-        flags: "-Awarnings --cfg tokio_unstable",
-        seconds: 30,
-    },
+    Simulator { folder: "", program: "sim", build: &["--package", "ridethrough-sim"], flags: "", seconds: 40 },
+    Simulator { folder: "raft", program: "raft-sim", build: &raft_sim::PACKAGE, flags: raft_sim::FLAGS, seconds: 30 },
 ];
 /// Between what a bug does and who sees it.
 const SEEN_BY: &str = " Seen by: ";
@@ -54,7 +42,7 @@ struct Simulator {
     program: &'static str,
     /// What is built for it.
     build: &'static [&'static str],
-    /// With what.
+    /// What the compiler is told for it.
     flags: &'static str,
     /// Virtual seconds of each seed.
     seconds: u64,
@@ -209,8 +197,8 @@ fn hunt(bug: &Bug, tree: &Path, seeds: u64) -> Result<Option<Found>> {
     cargo.args(["build", "--release", "--locked", "--quiet"]).args(*build).current_dir(tree);
     // From patch to patch little changes, and much depends on it.
     cargo.env("CARGO_INCREMENTAL", "1");
-    let built =
-        cargo.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", flags).status().context("cannot start cargo")?;
+    cargo.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", format!("-Awarnings {flags}"));
+    let built = cargo.status().context("cannot start cargo")?;
     ensure!(built.success(), "{} does not build", bug.patch.display());
     let mut sim = Command::new(folder.join("release").join(program));
     sim.args(["--seeds", &seeds.to_string(), "--seconds", &seconds.to_string()]);

@@ -3,13 +3,14 @@
 //! tokio draws at random whom it wakes first, and takes a seed for that only with `--cfg tokio_unstable`. With another `cfg`
 //! everything is built anew, so it lies in a folder of its own, and nothing that ships is built with it.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
 use crate::shell::{cargo, step, target};
 
-/// What the simulation is built with.
+/// What the compiler is told for the simulation.
 pub const FLAGS: &str = "--cfg tokio_unstable";
 /// Its package, and what of it.
 pub const PACKAGE: [&str; 4] = ["--package", "ridethrough-raft-faults", "--features", "sim"];
@@ -18,7 +19,7 @@ pub const PACKAGE: [&str; 4] = ["--package", "ridethrough-raft-faults", "--featu
 pub fn run(options: &[String]) -> Result<ExitCode> {
     let mut build = on_virtual_time(cargo(&["build", "--release", "--locked", "--quiet"]));
     step("building the simulation of Raft (minutes, once)", build.args(PACKAGE))?;
-    let program = target().join("virtual/release/raft-sim");
+    let program = folder().join("release/raft-sim");
     let ended = Command::new(&program).args(options).status();
     let ended = ended.with_context(|| format!("cannot start {}", program.display()))?;
     Ok(ended.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
@@ -40,6 +41,10 @@ pub fn lints() -> Result<()> {
 
 fn on_virtual_time(mut command: Command) -> Command {
     command.env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS");
-    command.env("CARGO_TARGET_DIR", target().join("virtual"));
+    command.env("CARGO_TARGET_DIR", folder());
     command
+}
+
+fn folder() -> PathBuf {
+    target().join("virtual")
 }

@@ -24,7 +24,7 @@ pub const HEARTBEAT: Duration = Duration::from_millis(10);
 const FIRST_WINDOW: Duration = Duration::from_millis(100);
 const WINDOW_STEP: Duration = Duration::from_millis(50);
 const WINDOW_WIDTH: Duration = Duration::from_millis(40);
-const SITE: &str = include_str!("../site.toml");
+const SITE: &str = include_str!("../../adapter/tests/site.toml");
 
 /// A replica's own election window, apart from the others'.
 pub fn election(id: u16) -> std::ops::Range<Duration> {
