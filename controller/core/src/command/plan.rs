@@ -68,7 +68,7 @@ pub enum ReleaseReason {
     DeviceFailed,
     /// A device did not answer its order in time.
     AckMissing,
-    /// Its way or its source can go on no longer, and nothing else was found.
+    /// Its way or its source can go on no longer, or is needed where a limit is passed now, and nothing else was found.
     NoLongerFeasible,
     /// An operator ended it.
     Operator,
@@ -81,7 +81,9 @@ impl ReleaseReason {
             Self::ForecastFell => "the forecast fell and stayed low",
             Self::DeviceFailed => "a source failed and the rack could do without",
             Self::AckMissing => "a device did not answer its order in time",
-            Self::NoLongerFeasible => "its way or source could not go on, and no other was found",
+            Self::NoLongerFeasible => {
+                "its way or source could not go on or was needed more elsewhere, and no other was found"
+            }
             Self::Operator => "an operator ended it",
         }
     }

@@ -33,9 +33,12 @@ const TIE_BREAK_MAX: i64 = 999;
 const WHEEL_PPM: i64 = 50_000;
 /// A way that is in use already is taken for so much cheaper, so that equal plans are not exchanged.
 const KEPT_PPM: i64 = 1_500;
-/// What a covered watt is worth: a need before relief of the row before slack, and all before any cost.
-const NEED_VALUE: i64 = 400_000_000_000;
-const RELIEF_VALUE: i64 = 100_000_000_000;
+/// What a covered watt is worth: what is above a hold now before what may come to be, a need of a rack before relief of its
+/// row, then slack, and all before any cost.
+const NEED_PRESENT_VALUE: i64 = 6_400_000_000_000;
+const RELIEF_PRESENT_VALUE: i64 = 1_600_000_000_000;
+const NEED_COMING_VALUE: i64 = 400_000_000_000;
+const RELIEF_COMING_VALUE: i64 = 100_000_000_000;
 const SLACK_VALUE: i64 = 25_000_000_000;
 /// What it costs to relieve a row by what a rack draws already, in millionths: energy goes out from now on.
 const STANDING_RELIEF_PPM: i64 = 20_000;
@@ -50,8 +53,10 @@ const HALVINGS: usize = 12;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want {
     pub(super) rack: RackId,
-    /// What it needs.
-    pub(super) need: Watts,
+    /// What it needs: what it draws above its hold now.
+    pub(super) need_present: Watts,
+    /// What it may come to draw above it beyond that.
+    pub(super) need_coming: Watts,
     /// What it would be given besides, if there is enough, so that it is not back at once.
     pub(super) slack: Watts,
     /// What it may relieve its row of by a lower level, beyond what it draws now.
@@ -132,7 +137,7 @@ impl Assigner {
         let mut given = vec![Given::default(); wants.len()];
         let (mut left, mut row_left) = (wants.to_vec(), row);
         for _ in 0..PASSES {
-            let nothing = left.iter().all(|want| want.need < LEAST_LEG && want.slack < LEAST_LEG)
+            let nothing = left.iter().all(|want| want.need() < LEAST_LEG && want.slack < LEAST_LEG)
                 && row_left.coming < LEAST_LEG
                 && row_left.present < LEAST_LEG;
             if nothing {
@@ -191,7 +196,8 @@ impl Assigner {
         means.members.ties.iter().for_each(|tie| self.add_tie(means, *tie));
         means.members.kesms.iter().for_each(|kesm| self.add_source(means, *kesm));
         for want in wants {
-            self.add_demand(want.rack, want.need, NEED_VALUE);
+            self.add_demand(want.rack, want.need_present, NEED_PRESENT_VALUE);
+            self.add_demand(want.rack, want.need_coming, NEED_COMING_VALUE);
             self.add_demand(want.rack, want.slack, SLACK_VALUE);
         }
         self.add_relief(wants, row.coming, Purpose::ReliefComing);
@@ -274,7 +280,8 @@ impl Assigner {
                 self.relief_arcs.push((arc, want.rack, purpose));
             }
         }
-        if let Ok(demand) = self.solver.add_demand(node, amount.get(), RELIEF_VALUE) {
+        let value = if purpose == Purpose::ReliefPresent { RELIEF_PRESENT_VALUE } else { RELIEF_COMING_VALUE };
+        if let Ok(demand) = self.solver.add_demand(node, amount.get(), value) {
             self.demands.push((demand, None));
         }
     }
@@ -291,12 +298,19 @@ impl Given {
 }
 
 impl Want {
+    /// All that it needs.
+    pub(super) fn need(&self) -> Watts {
+        self.need_present.saturating_add(self.need_coming)
+    }
+
     fn book(&mut self, purpose: Purpose, delivered: Watts) {
         match purpose {
             Purpose::Own => {
-                let over = delivered.saturating_sub(self.need).or_zero();
-                self.need = self.need.saturating_sub(delivered).or_zero();
-                self.slack = self.slack.saturating_sub(over).or_zero();
+                let mut left = delivered;
+                for part in [&mut self.need_present, &mut self.need_coming, &mut self.slack] {
+                    let booked = left.min(*part);
+                    (*part, left) = (part.saturating_sub(booked), left.saturating_sub(booked));
+                }
             }
             Purpose::ReliefComing => self.relief_coming = self.relief_coming.saturating_sub(delivered).or_zero(),
             Purpose::ReliefPresent => self.relief_present = self.relief_present.saturating_sub(delivered).or_zero(),

@@ -59,8 +59,14 @@ impl Proposer {
         let draft = Draft::new(*inputs);
         let verdicts: Vec<super::Verdict> = site.rack_ids().map(|rack| judge(inputs, rack)).collect();
         let members = &self.topology.rows[site.rack(rack).row.index()];
-        let want =
-            Want { rack, need: watts, slack: Watts::ZERO, relief_coming: Watts::ZERO, relief_present: Watts::ZERO };
+        let want = Want {
+            rack,
+            need_present: Watts::ZERO,
+            need_coming: watts,
+            slack: Watts::ZERO,
+            relief_coming: Watts::ZERO,
+            relief_present: Watts::ZERO,
+        };
         let chosen = |kesm: KesmId| source.is_none_or(|source| source == kesm);
         let kept = members.joined.iter().copied().filter(|other| *other != rack);
         let mut means = Means {
@@ -84,7 +90,7 @@ impl Proposer {
             |kesm: KesmId, _: &Usage| site.kesm(kesm).capacity,
         );
         let mut means = Means { usage: Usage::default(), can_supply: &supply, can_promise: &promise, ..means };
-        let little = Want { need: super::assign::LEAST_LEG, ..want };
+        let little = Want { need_coming: super::assign::LEAST_LEG, ..want };
         let nearest = self.assigner.assign(&mut means, &[little], RowWant::default());
         let nearest = nearest.into_iter().next().and_then(|given| given.legs.into_iter().next());
         let barred = source.and_then(|kesm| barred(&draft, DeviceId::Kesm(kesm)));

@@ -5,7 +5,7 @@ use super::draft::{Draft, Standing, delivered};
 use super::lasting::Lasting;
 use super::risk::{RowVerdict, Verdict, judge_row};
 use super::topology::RowMembers;
-use crate::command::{Leg, ReleaseReason, Shortfall};
+use crate::command::{Grant, Leg, ReleaseReason, Shortfall};
 use crate::device::DeviceId;
 use crate::envelope::Usage;
 use crate::ledger::Transfer;
@@ -148,7 +148,8 @@ impl<'v> Planning<'_, '_, 'v> {
         left < Millis::new(transfer.grant.hold.get() / 2)
     }
 
-    /// Plans those in want beside those that stay; if that leaves somebody short, all of the row anew.
+    /// Plans those in want beside those that stay; if that leaves somebody short, all of the row anew. If it leaves a rack or the
+    /// row above its hold now, what others were promised may be taken back.
     fn solve(&mut self, assigner: &mut Assigner) {
         let beside = self.settle(assigner, self.wanting.clone());
         let all: Vec<RackId> = self.everyone();
@@ -158,6 +159,12 @@ impl<'v> Planning<'_, '_, 'v> {
         } else {
             beside
         };
+        if chosen.short_now >= LEAST_LEG {
+            let from_nothing = self.attempt(assigner, &self.everyone());
+            if from_nothing.short_now.saturating_add(LEAST_LEG) < chosen.short_now {
+                return self.adopt_from_nothing(from_nothing);
+            }
+        }
         self.adopt(chosen);
     }
 
@@ -213,12 +220,18 @@ impl<'v> Planning<'_, '_, 'v> {
             hold: draft.site().policy.transfer_hold,
         };
         let given = assigner.assign(&mut means, &wants, row);
-        let short_of = |(want, given): (&Want, &Given)| want.need.saturating_sub(own(given)).or_zero();
-        let racks_short: Watts = wants.iter().zip(&given).map(short_of).sum();
-        let relieved: Watts = given.iter().map(|given| given.relief_coming.saturating_add(given.relief_present)).sum();
-        let wanted = row.coming.saturating_add(row.present);
-        let short = racks_short.saturating_add(wanted.saturating_sub(relieved).or_zero());
-        Attempt { short, racks: taking_part.into_iter().zip(given).collect() }
+        let racks_short = |need: fn(&Want) -> Watts| -> Watts {
+            wants.iter().zip(&given).map(|(want, given)| need(want).saturating_sub(own(given)).or_zero()).sum()
+        };
+        let relieved_now: Watts = given.iter().map(|given| given.relief_present).sum();
+        let relieved = given.iter().map(|given| given.relief_coming).sum::<Watts>().saturating_add(relieved_now);
+        let row_short = row.coming.saturating_add(row.present).saturating_sub(relieved).or_zero();
+        let row_short_now = row.present.saturating_sub(relieved_now).or_zero();
+        Attempt {
+            short: racks_short(Want::need).saturating_add(row_short),
+            short_now: racks_short(|want| want.need_present).saturating_add(row_short_now),
+            racks: taking_part.into_iter().zip(given).collect(),
+        }
     }
 
     /// What the row wants, and whom that and the racks that are planned anew concern: racks that nobody plans for may still
@@ -262,6 +275,20 @@ impl<'v> Planning<'_, '_, 'v> {
         }
     }
 
+    /// Adopts what was planned as if nothing stood: who is given less has less from now on.
+    fn adopt_from_nothing(&mut self, attempt: Attempt<'_>) {
+        for (verdict, given) in attempt.racks {
+            let level = level(verdict, &given);
+            let as_it_is = |grant: &Grant| grant.legs == given.legs && grant.help_above == level;
+            let stays = |transfer: &Transfer| as_it_is(&transfer.grant) && !self.is_due(transfer);
+            if given.legs.is_empty() {
+                self.draft.release(verdict.rack, ReleaseReason::NoLongerFeasible);
+            } else if !self.draft.in_ledger(verdict.rack).is_some_and(stays) {
+                self.draft.grant(verdict, given.legs, level);
+            }
+        }
+    }
+
     /// Whether these legs are better than letting go on what the rack has.
     fn is_worth_an_entry(&self, verdict: &Verdict, legs: &[Leg], level: Watts) -> bool {
         let Some(transfer) = self.draft.in_ledger(verdict.rack) else { return !legs.is_empty() };
@@ -297,16 +324,20 @@ fn relief_of(verdict: &Verdict, standing: &Standing, load: Watts) -> Watts {
 struct Attempt<'v> {
     /// What racks and row are short of together.
     short: Watts,
+    /// Of that: what is above a hold now.
+    short_now: Watts,
     racks: Vec<(&'v Verdict, Given)>,
 }
 
 /// What a rack wants, or could relieve its row of.
 fn want(verdict: &Verdict, anew: &[RackId]) -> Want {
     let need = if anew.contains(&verdict.rack) { verdict.need } else { Watts::ZERO };
+    let need_present = verdict.risk.present.saturating_sub(verdict.hold).or_zero().min(need);
     let (held, present) = (verdict.held_peak(), verdict.risk.present.min(verdict.hold));
     Want {
         rack: verdict.rack,
-        need,
+        need_present,
+        need_coming: need.saturating_sub(need_present),
         slack: if need > Watts::ZERO { ask(need).saturating_sub(need) } else { Watts::ZERO },
         // What the rack draws now, and a margin, stays with its breaker: relief in advance costs no energy.
         relief_coming: held.saturating_sub(present).saturating_sub(verdict.risk.margin).or_zero(),

@@ -206,7 +206,7 @@ mod tests {
         check(planned(Command::Plan(lifts)), &["lift      A1: its servers are free again"]);
         check(
             planned(release(ReleaseReason::NoLongerFeasible)),
-            &["release   A1: its way or source could not go on, and no other was found"],
+            &["release   A1: its way or source could not go on or was needed more elsewhere, and no other was found"],
         );
     }
 

@@ -85,7 +85,8 @@ impl Store<'_> {
     fn legs(self, rack: u16, need: i64, slack: i64) -> Vec<String> {
         let want = Want {
             rack: RackId(rack),
-            need: Watts::new(need),
+            need_present: Watts::ZERO,
+            need_coming: Watts::new(need),
             slack: Watts::new(slack),
             relief_coming: Watts::ZERO,
             relief_present: Watts::ZERO,
@@ -180,7 +181,8 @@ fn a_leg_of_less_than_half_a_kilowatt_is_left_to_the_margin() {
 fn slack_is_given_after_every_need() {
     let want = |rack, need, slack| Want {
         rack: RackId(rack),
-        need: Watts::new(need),
+        need_present: Watts::ZERO,
+        need_coming: Watts::new(need),
         slack: Watts::new(slack),
         relief_coming: Watts::ZERO,
         relief_present: Watts::ZERO,
@@ -199,7 +201,8 @@ fn slack_is_given_after_every_need() {
 fn relief(supply: i64, row: [i64; 2], r0: [i64; 2], r1: [i64; 2]) -> Vec<[i64; 2]> {
     let want = |rack, [coming, present]: [i64; 2]| Want {
         rack: RackId(rack),
-        need: Watts::ZERO,
+        need_present: Watts::ZERO,
+        need_coming: Watts::ZERO,
         slack: Watts::ZERO,
         relief_coming: Watts::new(coming),
         relief_present: Watts::new(present),
@@ -229,7 +232,8 @@ fn a_row_is_relieved_of_each_kind_by_racks_that_have_it() {
 fn where_losses_leave_too_little_the_need_comes_before_the_relief() {
     let want = Want {
         rack: RackId(1),
-        need: Watts::new(6_000),
+        need_present: Watts::ZERO,
+        need_coming: Watts::new(6_000),
         slack: Watts::ZERO,
         relief_coming: Watts::new(4_000),
         relief_present: Watts::ZERO,
@@ -248,7 +252,8 @@ fn where_losses_leave_too_little_the_need_comes_before_the_relief() {
 fn relief_too_small_for_a_leg_of_its_own_comes_along_with_the_racks_need() {
     let want = Want {
         rack: RackId(0),
-        need: Watts::new(9_000),
+        need_present: Watts::ZERO,
+        need_coming: Watts::new(9_000),
         slack: Watts::ZERO,
         relief_coming: Watts::new(400),
         relief_present: Watts::ZERO,
@@ -260,17 +265,41 @@ fn relief_too_small_for_a_leg_of_its_own_comes_along_with_the_racks_need() {
 }
 
 #[test]
-fn a_flow_that_lasts_costs_energy_so_what_may_come_is_relieved_first_even_over_a_tie() {
+fn what_a_row_draws_too_much_now_is_relieved_before_what_may_come_even_over_a_tie() {
     // Both cannot be had of 8 kW, of which the tie loses a little.
-    let given = relief(8_000, [7_900, 7_900], [0, 9_000], [9_000, 0]);
-    assert_eq!(given, [[0, 0], [7_900, 0]]);
+    let given = relief(8_000, [7_900, 7_900], [9_000, 0], [0, 9_000]);
+    assert_eq!(given, [[0, 0], [0, 7_900]]);
+}
+
+#[test]
+fn what_passes_a_hold_now_comes_before_what_may_come_and_a_rack_before_its_row() {
+    let want = |rack, need_present, need_coming| Want {
+        rack: RackId(rack),
+        need_present: Watts::new(need_present),
+        need_coming: Watts::new(need_coming),
+        slack: Watts::ZERO,
+        relief_coming: Watts::ZERO,
+        relief_present: Watts::new(9_000),
+    };
+    // R0 has the module beside it; R1 gets its power over a tie that loses a little.
+    let delivered = |r0, r1, present| -> Vec<i64> {
+        let store = Store { supply: [8_000, 0], ..Store::default() };
+        let row = RowWant { coming: Watts::ZERO, present: Watts::new(present) };
+        let given = store.with_means(|means| Assigner::default().assign(means, &[r0, r1], row));
+        given.iter().map(|given| given.legs.iter().map(|leg| leg.delivered.get()).sum()).collect()
+    };
+    assert_eq!(delivered(want(0, 0, 8_000), want(1, 0, 0), 0), [8_000, 0]);
+    assert_eq!(delivered(want(0, 0, 8_000), want(1, 6_000, 0), 0)[1], 6_000, "what is drawn now");
+    assert_eq!(delivered(want(0, 0, 0), want(1, 6_000, 0), 8_000)[1], 6_000, "by a rack");
+    assert_eq!(delivered(want(0, 0, 0), want(1, 0, 6_000), 8_000), [8_000, 0], "by the row");
 }
 
 #[test]
 fn what_was_given_is_wanted_no_longer() {
     let all = Want {
         rack: RackId(0),
-        need: Watts::new(5_000),
+        need_present: Watts::new(2_000),
+        need_coming: Watts::new(3_000),
         slack: Watts::new(1_000),
         relief_coming: Watts::new(3_000),
         relief_present: Watts::new(2_000),
@@ -281,15 +310,18 @@ fn what_was_given_is_wanted_no_longer() {
         want.book(purpose, Watts::new(delivered));
         row.book(purpose, Watts::new(delivered));
         given.book(purpose, Watts::new(delivered));
-        let rack = [want.need, want.slack, want.relief_coming, want.relief_present].map(Watts::get);
+        let rack =
+            [want.need_present, want.need_coming, want.slack, want.relief_coming, want.relief_present].map(Watts::get);
         let (row, given) = ([row.coming, row.present], [given.relief_coming, given.relief_present]);
         (rack, row.map(Watts::get), given.map(Watts::get))
     };
-    assert_eq!(left(Purpose::Own, 4_000), ([1_000, 1_000, 3_000, 2_000], [4_000, 4_000], [0, 0]));
-    assert_eq!(left(Purpose::Own, 5_400), ([0, 600, 3_000, 2_000], [4_000, 4_000], [0, 0]));
-    assert_eq!(left(Purpose::ReliefComing, 2_000), ([5_000, 1_000, 1_000, 2_000], [2_000, 4_000], [2_000, 0]));
-    assert_eq!(left(Purpose::ReliefPresent, 1_500), ([5_000, 1_000, 3_000, 500], [4_000, 2_500], [0, 1_500]));
-    assert_eq!(left(Purpose::ReliefPresent, 9_000), ([5_000, 1_000, 3_000, 0], [4_000, 0], [0, 9_000]));
+    assert_eq!(left(Purpose::Own, 1_500), ([500, 3_000, 1_000, 3_000, 2_000], [4_000, 4_000], [0, 0]));
+    assert_eq!(left(Purpose::Own, 4_000), ([0, 1_000, 1_000, 3_000, 2_000], [4_000, 4_000], [0, 0]));
+    assert_eq!(left(Purpose::Own, 5_400), ([0, 0, 600, 3_000, 2_000], [4_000, 4_000], [0, 0]));
+    assert_eq!(left(Purpose::Own, 9_000), ([0, 0, 0, 3_000, 2_000], [4_000, 4_000], [0, 0]));
+    assert_eq!(left(Purpose::ReliefComing, 2_000), ([2_000, 3_000, 1_000, 1_000, 2_000], [2_000, 4_000], [2_000, 0]));
+    assert_eq!(left(Purpose::ReliefPresent, 1_500), ([2_000, 3_000, 1_000, 3_000, 500], [4_000, 2_500], [0, 1_500]));
+    assert_eq!(left(Purpose::ReliefPresent, 9_000), ([2_000, 3_000, 1_000, 3_000, 0], [4_000, 0], [0, 9_000]));
 }
 
 #[test]

@@ -82,8 +82,8 @@ fn hold(world: &mut World, device: DeviceId) {
 #[test]
 fn a_row_is_relieved_in_advance_of_what_racks_may_come_to_draw_and_else_of_what_they_draw() {
     let check = |load, peak, expected: &[&str]| assert_eq!(tick(&mut row(load, peak)), expected, "{load} up to {peak}");
-    check(10_000, 16_666, &[]);
-    check(10_000, 16_667, &["R0 above 11665 W: K0 5002 W"]);
+    check(10_000, 17_500, &[]);
+    check(10_000, 17_501, &["R0 above 11200 W: K0 6301 W", "R5 above 13796 W: K1 3705 W"]);
     // Each rack keeps its 10 kW and a margin of 1.2 kW on its own breaker; what that leaves comes over the nearest tie.
     let in_advance = ["R0 above 11200 W: K0 8800 W", "R1 above 12600 W: K0>T0 7400 W", "R5 above 11200 W: K1 8800 W"];
     check(10_000, 20_000, &in_advance);
@@ -318,4 +318,42 @@ fn what_stands_stays_where_planning_anew_leaves_no_less_uncovered() {
     world.pass(100);
     let told = tick(&mut world);
     assert!(told.iter().all(|words| words.starts_with("R0 ")), "one rack's gain is not another's loss: {told:?}");
+}
+
+/// The row may come to draw too much, and K0 is the only module. It has so much to give, all of which is promised in advance.
+fn all_is_promised_in_advance() -> World {
+    let mut world = row(10_000, 20_000);
+    world.stored(0, 600_000 + 140_000);
+    world.stored(1, 600_000);
+    world.forecasts.fill(forecast(20_000));
+    let told = tick(&mut world);
+    assert!(!told.is_empty() && told.iter().all(|words| words.contains("K0")), "{told:?}");
+    world.pass(100);
+    world
+}
+
+#[test]
+fn what_was_promised_in_advance_is_taken_back_where_a_limit_is_passed_now() {
+    let mut world = all_is_promised_in_advance();
+    let before: Vec<i64> = (0..6).map(|rack| world.granted(rack).get()).collect();
+    assert_eq!(before[2], 0, "{before:?}");
+    world.load(2, 30_000);
+    world.forecasts[2] = forecast(30_000);
+    tick(&mut world);
+    let after: Vec<i64> = (0..6).map(|rack| world.granted(rack).get()).collect();
+    assert!(after[2] >= 7_200, "R2 is held: {before:?}, {after:?}");
+    assert!(after[0] + after[1] < before[0] + before[1], "by what others were promised: {before:?}, {after:?}");
+    let told = run(&mut world, 3_000);
+    assert!(told.iter().all(|words| !words.contains("ends")), "and that is all: {told:?}");
+    assert!(world.granted(2).get() >= 7_200);
+}
+
+#[test]
+fn what_was_promised_in_advance_stays_where_somebody_else_only_may_pass_a_limit() {
+    let mut world = all_is_promised_in_advance();
+    world.forecasts[2] = forecast(30_000);
+    let before: Vec<i64> = (0..2).map(|rack| world.granted(rack).get()).collect();
+    tick(&mut world);
+    let after: Vec<i64> = (0..2).map(|rack| world.granted(rack).get()).collect();
+    assert!(before.iter().zip(&after).all(|(before, after)| before <= after), "{before:?}, {after:?}");
 }

@@ -42,12 +42,13 @@ fn help_begins_so_low_that_the_rack_relieves_its_row_of_what_was_found() {
 fn a_rack_wants_its_need_when_it_is_planned_for_and_can_always_relieve_its_row() {
     let told = |present, peak, planned: &[RackId]| {
         let want = want(&verdict(present, peak), planned);
-        [want.need, want.slack, want.relief_coming, want.relief_present].map(Watts::get)
+        [want.need_present, want.need_coming, want.slack, want.relief_coming, want.relief_present].map(Watts::get)
     };
-    assert_eq!(told(20_000, 30_000, &[RackId(1)]), [7_200, 800, 1_600, 19_000]);
-    assert_eq!(told(20_000, 30_000, &[RackId(0)]), [0, 0, 1_600, 19_000]);
-    assert_eq!(told(20_000, 22_000, &[RackId(1)]), [0, 0, 800, 19_000], "no need, no slack");
-    assert_eq!(told(22_000, 22_500, &[]), [0, 0, 0, 20_900], "a margin above what it draws is its own");
+    assert_eq!(told(20_000, 30_000, &[RackId(1)]), [0, 7_200, 800, 1_600, 19_000]);
+    assert_eq!(told(25_000, 30_000, &[RackId(1)]), [2_200, 5_000, 800, 0, 21_660], "of which it draws some already");
+    assert_eq!(told(25_000, 30_000, &[RackId(0)]), [0, 0, 0, 0, 21_660]);
+    assert_eq!(told(20_000, 22_000, &[RackId(1)]), [0, 0, 0, 800, 19_000], "no need, no slack");
+    assert_eq!(told(22_000, 22_500, &[]), [0, 0, 0, 0, 20_900], "a margin above what it draws is its own");
 }
 
 #[test]
