@@ -125,6 +125,14 @@ impl DeviceClock {
         Millis::new(whole(self.offset_ms as f64 + true_ms as f64 * (1.0 + self.drift_ppm * 1e-6)))
     }
 
+    /// A true time in ms by which it shows `at`, or a little earlier.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // Milliseconds of a run stay far below 2^52, and what is before its beginning is its beginning.
+    pub fn shows(&self, at: Millis) -> u64 {
+        // Two milliseconds early, for what is rounded.
+        ((at.get() - self.offset_ms) as f64 / (1.0 + self.drift_ppm * 1e-6) - 2.0).max(0.0) as u64
+    }
+
     /// The same clock after a jump ahead.
     #[must_use]
     pub fn ahead_by(self, more: Millis) -> Self {
