@@ -76,6 +76,11 @@ impl<M: FenceMemory> FieldDevice<M> {
         self.clock.at(true_ms)
     }
 
+    /// A true time in ms by which its clock shows `at`, or a little earlier, as it runs now.
+    pub fn shows(&self, at: Millis) -> u64 {
+        self.clock.shows(at)
+    }
+
     /// Its clock jumps ahead: a counter that was disturbed.
     pub fn step_clock(&mut self, by: Millis) {
         self.clock = self.clock.ahead_by(by);
@@ -196,8 +201,9 @@ impl<M: FenceMemory> FieldDevice<M> {
         said.map_or(Reply::Nothing, |()| Reply::Send(replica))
     }
 
-    /// Lets lapse what is due, and goes off or boots as its faults say; call it in every step.
-    pub fn poll(&mut self, true_ms: u64, world: &mut World, record: &mut impl FnMut(&Record)) {
+    /// Lets lapse what is due, and goes off or boots as its faults say. Call it in every step, or when its own clock shows what
+    /// it says, and whenever something was done to it or happens in the world; it says when something lapses, if anything may.
+    pub fn poll(&mut self, true_ms: u64, world: &mut World, record: &mut impl FnMut(&Record)) -> Option<Millis> {
         let now = self.now(true_ms);
         match (world.voice(self.device()).off, &self.life) {
             (Some(off), Life::On(_)) => self.switch_off(off, world),
@@ -205,11 +211,12 @@ impl<M: FenceMemory> FieldDevice<M> {
             _ => {}
         }
         let mut actuator = WorldActuator::new(world, self.keys.device());
-        let Life::On(endpoint) = &mut self.life else { return };
-        endpoint.poll(now, &mut actuator);
+        let Life::On(endpoint) = &mut self.life else { return None };
+        let lapses = endpoint.poll(now, &mut actuator);
         if actuator.released {
             record(&self.record(now, world, Act::Lapsed));
         }
+        lapses
     }
 
     fn endpoint(&self) -> Option<&DeviceEndpoint<M>> {

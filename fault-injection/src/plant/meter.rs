@@ -125,6 +125,14 @@ impl DeviceClock {
         Millis::new(whole(self.offset_ms as f64 + true_ms as f64 * (1.0 + self.drift_ppm * 1e-6)))
     }
 
+    /// A true time in ms by which it shows `at`, or a little earlier.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // Milliseconds of a run stay far below 2^52, and what is before its beginning is its beginning.
+    pub fn shows(&self, at: Millis) -> u64 {
+        // Two milliseconds early, for what is rounded.
+        (at.get().saturating_sub(self.offset_ms) as f64 / (1.0 + self.drift_ppm * 1e-6) - 2.0).max(0.0) as u64
+    }
+
     /// The same clock after a jump ahead.
     #[must_use]
     pub fn ahead_by(self, more: Millis) -> Self {
@@ -317,6 +325,17 @@ mod tests {
             let told = told(&spec, &mut meter(&spec, 1_000.0), load_watts, 1_000);
             let first_ms = 1 + told.iter().position(|&watts| watts == 2_000).expect("it is seen") as u64;
             assert!((500 + latency_ms..510 + latency_ms).contains(&first_ms), "{first_ms} with {latency_ms}");
+        }
+    }
+
+    #[test]
+    fn a_clock_shows_a_time_when_it_is_said_to_or_moments_later() {
+        for (offset_ms, drift_ppm) in [(0, 0.0), (4_711, 200.0), (-3_600_000, -200.0), (3_599_999, 49.7)] {
+            let clock = DeviceClock { offset_ms, drift_ppm };
+            for true_ms in (0..4_000_000).step_by(9_973) {
+                let by_ms = clock.shows(clock.at(true_ms));
+                assert!(by_ms <= true_ms && true_ms - by_ms <= 4, "{clock:?}: {by_ms} for {true_ms}");
+            }
         }
     }
 

@@ -57,11 +57,13 @@ pub enum Kind {
     DeviceStep,
     /// A device's clock is fast or slow.
     DeviceDrift,
+    /// The leader is cut off, and the disk of whoever voted for the next one is lost before the first one knows.
+    LostVote,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Kill,
         Self::KillLeader,
         Self::KillAll,
@@ -82,6 +84,7 @@ impl Kind {
         Self::RottenDisk,
         Self::DeviceStep,
         Self::DeviceDrift,
+        Self::LostVote,
     ];
 
     /// Its name in reports and on the command line.
@@ -107,6 +110,7 @@ impl Kind {
             Self::RottenDisk => "rotten_disk",
             Self::DeviceStep => "device_step",
             Self::DeviceDrift => "device_drift",
+            Self::LostVote => "lost_vote",
         }
     }
 }
@@ -143,6 +147,8 @@ pub enum What {
     FullDisk(usize),
     /// A replica's disk is damaged.
     RottenDisk(usize),
+    /// The leader is cut off, then the next one's voter loses its disk.
+    LostVote,
     /// A device's clock jumps ahead by so much.
     DeviceStep(DeviceId, Millis),
     /// A device's clock is fast by so many millionths.
@@ -214,7 +220,7 @@ pub fn events(faults: &[Fault]) -> Vec<Event> {
 
 const fn often(kind: Kind) -> u64 {
     match kind {
-        Kind::KillAll | Kind::Outage | Kind::RottenDisk => 2,
+        Kind::KillAll | Kind::Outage | Kind::RottenDisk | Kind::LostVote => 2,
         Kind::Device | Kind::DeviceStep | Kind::DeviceDrift => 12,
         Kind::Kill | Kind::KillLeader | Kind::Pause | Kind::PauseLeader | Kind::Partition => 8,
         _ => 4,
@@ -224,7 +230,7 @@ const fn often(kind: Kind) -> u64 {
 const fn longest_ms(kind: Kind) -> u64 {
     match kind {
         Kind::Kill | Kind::KillLeader | Kind::KillAll => 4_000,
-        Kind::Pause | Kind::PauseLeader | Kind::RottenDisk => 3_000,
+        Kind::Pause | Kind::PauseLeader | Kind::RottenDisk | Kind::LostVote => 3_000,
         Kind::Partition | Kind::LanDead | Kind::ReplicaAway => 6_000,
         Kind::Outage => 8_000,
         _ => 15_000,
@@ -250,6 +256,7 @@ fn what(kind: Kind, devices: &[DeviceId], site: &Site, dice: &mut Dice) -> What 
         Kind::SlowDisk => What::SlowDisk(replica, dice.between(5, 400)),
         Kind::FullDisk => What::FullDisk(replica),
         Kind::RottenDisk => What::RottenDisk(replica),
+        Kind::LostVote => What::LostVote,
         Kind::DeviceStep => What::DeviceStep(one_of(devices, dice), Millis::new(jump(dice))),
         Kind::DeviceDrift => What::DeviceDrift(one_of(devices, dice), drift(dice)),
         Kind::Drift => What::Drift(replica, drift(dice)),

@@ -1,5 +1,8 @@
 //! The plant and its devices, each with its end of the protocol.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use ridethrough_core::device::{DeviceId, ReplicaId, Setpoint};
 use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::field::{Act, FieldDevice, Record, Reply};
@@ -15,6 +18,14 @@ use crate::net::{Packet, Wires};
 pub struct Field {
     world: World,
     stations: Vec<Station>,
+    /// When each device speaks next, and which it is.
+    tells: BinaryHeap<Reverse<(u64, usize)>>,
+    /// When each device is polled next, and the earliest of these times.
+    polls_ms: Vec<u64>,
+    next_poll_ms: u64,
+    /// Rises whenever a device was spoken to or polled, and whenever a clock was touched.
+    touched: u64,
+    clocks: u64,
     period_ms: u64,
     lans: &'static [Lan],
     out: Datagram,
@@ -33,15 +44,10 @@ pub struct Deed {
     pub frame: Option<u128>,
 }
 
-struct Station {
-    device: FieldDevice<VolatileFence>,
-    telemetry_due_ms: u64,
-    /// When it is polled again, whether or not an order is in force.
-    look_due_ms: u64,
-}
+type Station = FieldDevice<VolatileFence>;
 
-/// Devices without orders are polled so often, in ms: a reboot is a little late then, and no lease is.
-const LOOK_EVERY_MS: u64 = 10;
+/// Nothing lapses at a device with nothing in force.
+const NEVER_MS: u64 = u64::MAX;
 
 impl Field {
     /// Boots every device.
@@ -50,13 +56,24 @@ impl Field {
         let period_ms = world.site().policy.tick.get().unsigned_abs().max(1);
         let devices: Vec<DeviceId> = world.site().devices().collect();
         let count = devices.len() as u64;
-        let station = |(nth, &device): (u64, &DeviceId)| {
+        let station = |&device: &DeviceId| {
             let keys = keyring.device(device, &MEMBERS);
-            let device = FieldDevice::boot(&world, keys, orders, dice.bits(), VolatileFence::default())?;
-            Some(Station { device, telemetry_due_ms: period_ms * nth / count, look_due_ms: 0 })
+            FieldDevice::boot(&world, keys, orders, dice.bits(), VolatileFence::default())
         };
-        let stations = (0..).zip(&devices).filter_map(station).collect();
-        Self { world, stations, period_ms, lans, out: Datagram::new(), deeds: Vec::new() }
+        let stations: Vec<Station> = devices.iter().filter_map(station).collect();
+        Self {
+            tells: (0..stations.len()).map(|nth| Reverse((period_ms * nth as u64 / count, nth))).collect(),
+            polls_ms: vec![0; stations.len()],
+            next_poll_ms: 0,
+            touched: 0,
+            clocks: 0,
+            world,
+            stations,
+            period_ms,
+            lans,
+            out: Datagram::new(),
+            deeds: Vec::new(),
+        }
     }
 
     /// The plant.
@@ -71,42 +88,63 @@ impl Field {
 
     /// Which device this is.
     pub fn device(&self, nth: usize) -> DeviceId {
-        self.stations[nth].device.device()
+        self.stations[nth].device()
     }
 
     /// Whether an order is in force at this device.
     pub fn is_ordered(&self, nth: usize) -> bool {
-        self.stations[nth].device.in_force().is_some()
+        self.stations[nth].in_force().is_some()
     }
 
     /// What is in force at a device; none while it follows its local safe rule.
     pub fn in_force(&self, device: DeviceId) -> Option<Setpoint> {
         let slot = self.world.site().device_slot(device)?;
-        self.stations.get(slot)?.device.in_force()
+        self.stations.get(slot)?.in_force()
     }
 
     /// A device's own clock.
     pub fn clock(&self, nth: usize, now_ms: u64) -> Millis {
-        self.stations[nth].device.now(now_ms)
+        self.stations[nth].now(now_ms)
+    }
+
+    /// Rises whenever anything may have changed that is not time alone: a row was stepped, a device was spoken to or polled, a
+    /// clock was touched. Between two moments with the same number all is as it was.
+    pub const fn revision(&self) -> u64 {
+        self.world.revision() + self.touched
+    }
+
+    /// Rises whenever a device's clock jumps or goes at another rate.
+    pub const fn clocks(&self) -> u64 {
+        self.clocks
+    }
+
+    /// When a device's clock will show this time, or earlier, as it runs now.
+    pub fn clock_shows(&self, nth: usize, at: Millis, now_ms: u64) -> u64 {
+        self.stations[nth].shows(at).max(now_ms + 1)
     }
 
     /// A device's clock jumps ahead.
     pub fn step_clock(&mut self, device: DeviceId, by: Millis) {
-        if let Some(station) = self.station(device) {
-            station.device.step_clock(by);
+        if let Some(slot) = self.world.site().device_slot(device) {
+            self.stations[slot].step_clock(by);
+            self.clocks += 1;
+            self.poll_soon(slot);
         }
     }
 
     /// A device's clock is fast by so many millionths from now on.
     pub fn drift_clock(&mut self, device: DeviceId, ppm: i64, now_ms: u64) {
-        if let Some(station) = self.station(device) {
-            station.device.drift_clock(i32::try_from(ppm).unwrap_or(0), now_ms);
+        if let Some(slot) = self.world.site().device_slot(device) {
+            self.stations[slot].drift_clock(i32::try_from(ppm).unwrap_or(0), now_ms);
+            self.clocks += 1;
+            self.poll_soon(slot);
         }
     }
 
-    fn station(&mut self, device: DeviceId) -> Option<&mut Station> {
-        let slot = self.world.site().device_slot(device)?;
-        self.stations.get_mut(slot)
+    /// Something may lapse at this device that did not lapse before, or later: it is asked in this very millisecond.
+    fn poll_soon(&mut self, nth: usize) {
+        (self.polls_ms[nth], self.next_poll_ms) = (0, 0);
+        self.touched += 1;
     }
 
     /// What devices did with orders since this was last asked.
@@ -119,42 +157,52 @@ impl Field {
         for frame in frames(bytes).map_while(Result::ok) {
             let (station, deeds, mac) = (&mut self.stations[nth], &mut self.deeds, mac(frame));
             let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: mac });
-            let reply = station.device.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
+            let reply = station.handle(frame, lan, now_ms, &mut self.world, &mut self.out, &mut keep);
             self.send(nth, reply, now_ms, wires);
         }
+        self.poll_soon(nth);
     }
 
-    /// A millisecond passes: physics, leases, telemetry.
+    /// Time passes: physics, leases, telemetry.
     pub fn step(&mut self, now_ms: u64, wires: &mut Wires) {
+        let happened = self.world.happened();
         self.world.run_ms(now_ms.saturating_sub(self.world.now_ms()));
-        for nth in 0..self.stations.len() {
-            self.poll(nth, now_ms);
-            if self.stations[nth].telemetry_due_ms <= now_ms {
-                self.tell(nth, now_ms, wires);
-            }
+        if self.world.happened() != happened {
+            // A device may have been switched off or on.
+            (0..self.stations.len()).for_each(|nth| self.poll_soon(nth));
+        }
+        self.poll(now_ms);
+        while let Some(&Reverse((due_ms, nth))) = self.tells.peek()
+            && due_ms <= now_ms
+        {
+            self.tells.pop();
+            self.tell(nth, now_ms, wires);
         }
     }
 
-    fn poll(&mut self, nth: usize, now_ms: u64) {
-        let (station, deeds) = (&mut self.stations[nth], &mut self.deeds);
-        // Nothing can lapse where nothing is in force; what is left is to be switched off and on.
-        if station.device.in_force().is_none() && station.look_due_ms > now_ms {
+    /// Polls whoever has something that may lapse now.
+    fn poll(&mut self, now_ms: u64) {
+        if self.next_poll_ms > now_ms {
             return;
         }
-        station.look_due_ms = now_ms + LOOK_EVERY_MS;
-        let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: None });
-        station.device.poll(now_ms, &mut self.world, &mut keep);
+        let stations = self.stations.iter_mut().zip(&mut self.polls_ms).enumerate();
+        for (nth, (station, poll_ms)) in stations.filter(|(_, (_, poll_ms))| **poll_ms <= now_ms) {
+            let deeds = &mut self.deeds;
+            let mut keep = |record: &Record| deeds.push(Deed { device: nth, act: record.act.clone(), frame: None });
+            let lapses = station.poll(now_ms, &mut self.world, &mut keep);
+            *poll_ms = lapses.map_or(NEVER_MS, |at| station.shows(at).max(now_ms + 1));
+            self.touched += 1;
+        }
+        self.next_poll_ms = self.polls_ms.iter().copied().min().unwrap_or(NEVER_MS);
     }
 
     fn tell(&mut self, nth: usize, now_ms: u64, wires: &mut Wires) {
-        let station = &mut self.stations[nth];
-        let device = station.device.device();
+        let device = self.stations[nth].device();
         let times = u64::from(self.world.voice(device).telemetry_times).max(1);
-        station.telemetry_due_ms = now_ms + (self.period_ms / times).max(1);
+        self.tells.push(Reverse((now_ms + (self.period_ms / times).max(1), nth)));
         let Some(reading) = self.world.read(device) else { return };
         for replica in MEMBERS {
-            let device = &mut self.stations[nth].device;
-            let reply = device.tell(replica, &reading, now_ms, &self.world, &mut self.out);
+            let reply = self.stations[nth].tell(replica, &reading, now_ms, &self.world, &mut self.out);
             self.send(nth, reply, now_ms, wires);
         }
     }
@@ -162,7 +210,7 @@ impl Field {
     fn send(&self, device: usize, reply: Reply, now_ms: u64, wires: &mut Wires) {
         let Reply::Send(ReplicaId(id)) = reply else { return };
         for &lan in self.lans {
-            let bytes = self.out.as_bytes().to_vec();
+            let bytes = wires.room_with(self.out.as_bytes());
             wires.send(Packet::Report { device, to: slot(ReplicaId(id)), lan, bytes }, now_ms);
         }
     }

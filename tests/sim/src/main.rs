@@ -64,6 +64,8 @@ struct Sum {
     committed: u64,
     executed: u64,
     failovers: u64,
+    /// Transfers that followers judged by their own numbers: as they should be, not known enough of, disputed.
+    judged: [u64; 3],
     sent: u64,
     lost: u64,
     violations: Vec<(u64, String, String)>,
@@ -138,6 +140,8 @@ impl Sum {
         self.committed += outcome.committed;
         self.executed += outcome.executed;
         self.failovers += outcome.failovers;
+        let judged = [outcome.judged.agreed, outcome.judged.unjudged, outcome.judged.disputed];
+        self.judged.iter_mut().zip(judged).for_each(|(sum, more)| *sum += more);
         self.sent += outcome.wires.sent;
         self.lost += outcome.wires.lost;
         let violations = outcome.violations.iter().take(1);
@@ -159,6 +163,7 @@ fn tell(options: &Options, sum: &Sum, wall_seconds: f64) {
         let told = json!({
             "seeds": sum.seeds, "simulated_seconds": simulated, "wall_seconds": wall_seconds, "faults": faults,
             "committed": sum.committed, "orders_executed": sum.executed, "failovers": sum.failovers,
+            "transfers_agreed": sum.judged[0], "transfers_unjudged": sum.judged[1], "transfers_disputed": sum.judged[2],
             "packets_sent": sum.sent, "packets_lost": sum.lost, "violations": violations,
         });
         println!("{told:#}");
@@ -175,5 +180,7 @@ fn tell(options: &Options, sum: &Sum, wall_seconds: f64) {
         "log          {} entries committed, {} orders executed, {} failovers",
         sum.committed, sum.executed, sum.failovers
     );
+    let [agreed, unjudged, disputed] = sum.judged;
+    println!("followers    agreed to {agreed} transfers, disputed {disputed}, did not judge {unjudged}");
     println!("violations   {}", sum.violations.len());
 }

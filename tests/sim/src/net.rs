@@ -1,7 +1,6 @@
 //! Wires: everything that is on its way, and what the weather makes of it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 
 use ridethrough_protocol::Lan;
 
@@ -57,11 +56,17 @@ pub struct Weather {
     pub delay_max_ms: u64,
 }
 
+/// Room that is kept for so many frames.
+const SPARE_MAX: usize = 256;
+
 /// Everything on its way, in the order of its arrival.
 #[derive(Debug)]
 pub struct Wires {
-    ways: BinaryHeap<Reverse<Arrival>>,
-    sent: u64,
+    /// What arrives in each millisecond from `arrived_ms` on, in the order in which it was sent.
+    ways: VecDeque<VecDeque<Packet>>,
+    arrived_ms: u64,
+    /// Room of frames that have arrived, for others.
+    spare: Vec<Vec<u8>>,
     dice: Dice,
     /// Among replicas.
     pub peers: Weather,
@@ -90,19 +95,13 @@ pub struct Tally {
     pub corrupted: u64,
 }
 
-#[derive(Debug)]
-struct Arrival {
-    at_ms: u64,
-    nth: u64,
-    packet: Packet,
-}
-
 impl Wires {
     /// Calm ones.
     pub fn new(dice: Dice) -> Self {
         Self {
-            ways: BinaryHeap::new(),
-            sent: 0,
+            ways: VecDeque::new(),
+            arrived_ms: 0,
+            spare: Vec::new(),
             dice,
             peers: Weather::default(),
             field: Weather::default(),
@@ -110,6 +109,21 @@ impl Wires {
             dead: [false; 2],
             away: [false; 3],
             tally: Tally::default(),
+        }
+    }
+
+    /// A copy of a frame in room that is there already.
+    pub fn room_with(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut room = self.spare.pop().unwrap_or_default();
+        room.extend_from_slice(bytes);
+        room
+    }
+
+    /// A frame was read, and its room is free.
+    pub fn give_back(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < SPARE_MAX {
+            bytes.clear();
+            self.spare.push(bytes);
         }
     }
 
@@ -141,19 +155,32 @@ impl Wires {
 
     /// The next thing that has arrived by now.
     pub fn arrived(&mut self, now_ms: u64) -> Option<Packet> {
-        let is_here = self.ways.peek().is_some_and(|Reverse(first)| first.at_ms <= now_ms);
-        if is_here { self.ways.pop().map(|Reverse(arrival)| arrival.packet) } else { None }
+        while self.arrived_ms <= now_ms {
+            if let Some(packet) = self.ways.front_mut().and_then(VecDeque::pop_front) {
+                return Some(packet);
+            }
+            self.arrived_ms += 1;
+            // The room of what has arrived is used again.
+            if let Some(empty) = self.ways.pop_front() {
+                self.ways.push_back(empty);
+            }
+        }
+        None
     }
 
     /// A replica's connections are gone, with what was under way on them.
     pub fn hang_up(&mut self, replica: usize) {
-        self.ways.retain(|Reverse(arrival)| !matches!(arrival.packet, Packet::Peer { from, .. } if from == replica));
+        let stays = |packet: &Packet| !matches!(packet, Packet::Peer { from, .. } if *from == replica);
+        self.ways.iter_mut().for_each(|way| way.retain(stays));
     }
 
     fn post(&mut self, packet: Packet, weather: Weather, now_ms: u64) {
-        self.sent += 1;
         let at_ms = now_ms + 1 + self.dice.below(weather.delay_max_ms + 1);
-        self.ways.push(Reverse(Arrival { at_ms, nth: self.sent, packet }));
+        let place = usize::try_from(at_ms.saturating_sub(self.arrived_ms)).unwrap_or(usize::MAX);
+        if place >= self.ways.len() {
+            self.ways.resize_with(place + 1, VecDeque::new);
+        }
+        self.ways[place].push_back(packet);
     }
 
     fn is_cut(&self, packet: &Packet) -> bool {
@@ -191,24 +218,4 @@ fn flip(mut packet: Packet, dice: &mut Dice) -> Option<Packet> {
         }
     }
     Some(packet)
-}
-
-impl PartialEq for Arrival {
-    fn eq(&self, other: &Self) -> bool {
-        self.nth == other.nth
-    }
-}
-
-impl Eq for Arrival {}
-
-impl PartialOrd for Arrival {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Arrival {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at_ms, self.nth).cmp(&(other.at_ms, other.nth))
-    }
 }

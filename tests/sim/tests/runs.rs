@@ -78,3 +78,32 @@ fn disks_that_fill_and_rot_cost_nothing_that_was_committed() {
         assert_eq!(outcome.faults.get(&Kind::RottenDisk), Some(&2), "seed {seed}");
     }
 }
+
+#[test]
+fn an_empty_disk_that_hears_the_old_leader_alone_costs_nothing_that_the_new_one_committed() {
+    let scenario = demo();
+    let lost_vote = |nth: usize| {
+        let at_ms = 3_000 + 4_000 * nth as u64;
+        Fault { nth, kind: Kind::LostVote, at_ms, until_ms: at_ms + 2_500, what: What::LostVote }
+    };
+    for seed in 1..=SEEDS {
+        let plan = Plan { faults: (0..3).map(lost_vote).collect(), ..Plan::of(seed, &scenario, SPAN_MS) };
+        let outcome = plan.run(&scenario);
+        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
+        assert!(outcome.failovers >= 3, "seed {seed}: another was elected each time: {outcome:?}");
+    }
+}
+
+/// A follower judges only what concerns racks that it has heard for a minute.
+#[test]
+fn followers_agree_to_what_their_leader_has_committed_where_nothing_is_wrong() {
+    let scenario = demo();
+    let mut agreed = 0;
+    for seed in 1..=SEEDS {
+        let outcome = Plan { faults: Vec::new(), ..Plan::of(seed, &scenario, 4 * SPAN_MS) }.run(&scenario);
+        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
+        assert_eq!(outcome.judged.disputed, 0, "seed {seed}: {:?}", outcome.judged);
+        agreed += outcome.judged.agreed;
+    }
+    assert!(agreed > 0, "no follower had anything to judge");
+}

@@ -122,6 +122,7 @@ impl World {
     /// Gives a device a fault, or takes it away. One that the site does not have is left alone.
     pub fn set_fault(&mut self, device: DeviceId, fault: DeviceFault, on: bool) {
         let Some(slot) = self.site.device_slot(device) else { return };
+        self.happened += 1;
         let condition = &mut self.conditions[slot];
         condition.set(fault, on);
         let can_carry = condition.can_carry();

@@ -34,6 +34,9 @@ pub struct World {
     /// What is still to happen, the latest first.
     coming: Vec<Change>,
     trips: Vec<Trip>,
+    /// How often a row was stepped or touched, and how often something happened.
+    revision: u64,
+    happened: u64,
 }
 
 /// A supply with the rows that hang on it.
@@ -71,6 +74,8 @@ impl World {
             conditions: vec![Condition::default(); site.devices().count()],
             coming: changes(&scenario.events),
             trips: Vec::new(),
+            revision: 0,
+            happened: 0,
             site,
         };
         world.begin_changes();
@@ -85,6 +90,16 @@ impl World {
     /// Scenario time in ms.
     pub fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// Rises whenever a row is stepped or something is done to one: while it stays, so does all that flows.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Rises whenever something happens to the plant, or ends: a device may be off or on since.
+    pub const fn happened(&self) -> u64 {
+        self.happened
     }
 
     /// Lets the judges forget what they saw so far.
@@ -221,6 +236,7 @@ impl World {
 
     /// Lets something happen now, or end.
     pub fn happen(&mut self, what: Happening, begins: bool) {
+        self.happened += 1;
         match what {
             Happening::UtilityVolts { feed, utility, share } => {
                 let feed = &mut self.feeds[feed.index()];
@@ -259,6 +275,7 @@ impl World {
             self.now_ms = self.next_ms(end_ms);
             for index in 0..self.rows.len() {
                 if self.rows[index].due_ms() <= self.now_ms {
+                    self.revision += 1;
                     self.rows[index].step_to(self.now_ms);
                     self.note_trips(index);
                 }
@@ -289,6 +306,7 @@ impl World {
 
     fn step_supplies(&mut self) {
         for feed in self.feeds.iter_mut().filter(|feed| !feed.supply.is_idle() || !feed.is_even) {
+            self.revision += 1;
             feed.supply.step(self.now_ms, feed.drawn_watts(&self.rows));
             feed.is_even = feed.supply.is_idle();
             for (nth, &row) in feed.rows.iter().enumerate() {
@@ -313,6 +331,7 @@ impl World {
 
     /// The row, brought up to now, for something to be changed in it.
     fn woken(&mut self, row: usize) -> &mut Row {
+        self.revision += 1;
         self.rows[row].touch(self.now_ms);
         self.note_trips(row);
         &mut self.rows[row]

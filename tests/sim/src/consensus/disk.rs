@@ -8,8 +8,9 @@ use ridethrough_core::units::Millis;
 use super::message::{End, Item};
 use crate::dice::Dice;
 
-/// Term and vote, which are durable before anybody hears of them.
-#[derive(Clone, Copy, Debug, Default)]
+/// Term and vote: what they promise is durable before anybody hears of it. Who was elected is not kept at all, as it promises
+/// nothing beyond the vote; what ships writes it, and does not sync for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hard {
     /// The highest term that was seen.
     pub term: u64,
@@ -20,8 +21,10 @@ pub struct Hard {
 /// A log of which the beginning is durable, and the rest on its way.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
-    /// Term and vote.
-    pub hard: Hard,
+    hard: Hard,
+    /// What of it would be there after a power cut, and when all of it will be; none where it is.
+    kept: Hard,
+    keeping: Option<Millis>,
     items: Vec<Item>,
     /// Entries that are durable.
     synced: u64,
@@ -81,6 +84,25 @@ impl Disk {
         }
     }
 
+    /// Term and vote.
+    pub const fn hard(&self) -> Hard {
+        self.hard
+    }
+
+    /// Changes them; they are durable at `at` or, if syncs before it take longer, with them.
+    pub fn promise(&mut self, hard: Hard, at: Millis) {
+        if hard == self.hard {
+            return;
+        }
+        self.hard = hard;
+        self.keeping = Some(self.after_syncs(at));
+    }
+
+    /// Whether term and vote are durable, or said to be.
+    pub const fn is_promised(&self) -> bool {
+        self.keeping.is_none() || self.lies
+    }
+
     /// Where the log ends.
     pub fn end(&self) -> End {
         self.end_at(self.last())
@@ -120,9 +142,9 @@ impl Disk {
 
     /// Appends one; it is durable at `at` or, if syncs before it take longer, with them.
     pub fn push(&mut self, item: Item, at: Millis) {
+        let at = self.after_syncs(at);
         self.items.push(item);
         let last = self.last();
-        let at = self.syncing.back().map_or(at, |(before, _)| at.max(*before));
         self.syncing.push_back((at, last));
         if self.lies {
             self.synced = last;
@@ -138,19 +160,29 @@ impl Disk {
         }
     }
 
+    /// One sync comes after the other.
+    fn after_syncs(&self, at: Millis) -> Millis {
+        let entries = self.syncing.back().map_or(at, |(before, _)| at.max(*before));
+        self.keeping.map_or(entries, |before| entries.max(before))
+    }
+
     /// Time passes: syncs end. Says whether any did.
     pub fn settle(&mut self, now: Millis) -> bool {
         let before = self.synced;
+        let kept = self.keeping.is_some_and(|at| at <= now);
+        if kept {
+            (self.kept, self.keeping) = (self.hard, None);
+        }
         while let Some(&(_, upto)) = self.syncing.front().filter(|(at, _)| *at <= now) {
             self.synced = self.synced.max(upto);
             self.syncing.pop_front();
         }
-        self.synced > before
+        kept || self.synced > before
     }
 
     /// When the next sync ends.
     pub fn next_sync(&self) -> Option<Millis> {
-        self.syncing.front().map(|(at, _)| *at)
+        self.syncing.front().map(|(at, _)| *at).into_iter().chain(self.keeping).min()
     }
 
     /// The power goes: of what was not durable yet, some may have been stored.
@@ -159,6 +191,10 @@ impl Disk {
         let kept = durable + dice.below(self.last() - durable + 1);
         self.items.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         self.syncing.clear();
+        if self.keeping.take().is_some() && dice.chance(500) {
+            self.hard = self.kept;
+        }
+        self.kept = self.hard;
         // It is read and made durable again before anybody hears of it.
         self.synced = self.last();
     }

@@ -43,6 +43,13 @@ pub enum Word {
         /// Whether it votes for the candidate.
         granted: bool,
     },
+    /// A replica whose disk was replaced asks which terms are known.
+    AskTerm,
+    /// The answer.
+    Knows {
+        /// The newest term that the peer knows of.
+        term: u64,
+    },
     /// A leader shows that it is there, and sends what the other lacks.
     Append {
         /// The leader's term.
@@ -67,4 +74,18 @@ pub enum Word {
         /// What it answers.
         sent_at: Millis,
     },
+}
+
+impl Word {
+    /// The term that it speaks of; none of a question for it.
+    pub const fn term(&self) -> Option<u64> {
+        match self {
+            Self::AskTerm => None,
+            Self::Ask { term, .. }
+            | Self::Vote { term, .. }
+            | Self::Knows { term }
+            | Self::Append { term, .. }
+            | Self::Appended { term, .. } => Some(*term),
+        }
+    }
 }

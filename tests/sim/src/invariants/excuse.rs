@@ -24,6 +24,12 @@ impl Excuses {
             .any(|fault| fault.kind == Kind::Outage && (fault.at_ms..fault.until_ms + WALK_IN_MS).contains(&now_ms))
     }
 
+    /// When the next of these bridgings is over.
+    pub fn bridging_ends_ms(&self, now_ms: u64) -> u64 {
+        let outages = self.0.iter().filter(|fault| fault.kind == Kind::Outage);
+        outages.map(|fault| fault.until_ms + WALK_IN_MS).filter(|end_ms| *end_ms > now_ms).min().unwrap_or(u64::MAX)
+    }
+
     /// Whether this device's meter has ever told something else than is.
     pub fn has_lied(&self, device: DeviceId, now_ms: u64) -> bool {
         self.of(device)

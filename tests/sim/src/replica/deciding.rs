@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ridethrough_core::alarm::AlarmNote;
 use ridethrough_core::command::{Command, Founding, StoredEnergy};
-use ridethrough_core::device::DeviceId;
 use ridethrough_core::forecast::RackForecast;
 use ridethrough_core::units::{Millis, Watts};
 use ridethrough_model::{Forecast, Keep, site_samples};
@@ -55,6 +54,8 @@ impl Replica {
             self.next_tick = self.next_tick.saturating_add(self.setting.site.policy.tick);
         }
         self.forecast(now);
+        // Whoever tells people of what is disputed is the node's; here it is counted.
+        self.control.cross_check_again(now);
         if self.leadership.acting().is_none() {
             return;
         }
@@ -101,7 +102,7 @@ impl Replica {
     }
 
     fn relied(&self, told: &StoredEnergy, now: Millis) -> Relied {
-        let heard = self.heard.get(&DeviceId::Kesm(told.kesm));
+        let heard = self.heard.get(&told.kesm);
         Relied { kesm: told.kesm, stored: told.stored, age: heard.map(|at| now.saturating_sub(*at)) }
     }
 

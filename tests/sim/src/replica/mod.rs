@@ -2,27 +2,32 @@
 //! simulation. It does what `controller/node`'s control and link threads do, in the same order.
 
 mod deciding;
+mod given;
 mod operator;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ridethrough_core::command::{Command, Plan, Position, TransferId};
-use ridethrough_core::control::{Control, Duty, Leadership};
+use ridethrough_core::command::{Position, TransferId};
+use ridethrough_core::control::{Control, Duty, Judgements, Leadership};
 use ridethrough_core::device::{DeviceId, ReplicaId};
 use ridethrough_core::forecast::RackForecast;
-use ridethrough_core::ledger::{Effect, Ledger};
+use ridethrough_core::ledger::Ledger;
 use ridethrough_core::site::{KesmId, Site};
-use ridethrough_core::units::{Joules, Millis};
+use ridethrough_core::units::Millis;
 use ridethrough_model::Guarded;
 use ridethrough_protocol::{
     ControllerEndpoint, Event, Keyring, Lan, Leadership as FieldLeadership, Orders, SessionNonce, frames,
 };
 
+pub use self::given::{Applied, Given, Relied};
 use crate::consensus::Node;
 use crate::consensus::disk::Disk;
-use crate::consensus::message::{Item, Word};
+use crate::consensus::message::Word;
 use crate::dice::Dice;
+
+/// Later than anything.
+const NEVER: Millis = Millis::new(i64::MAX);
 
 /// What all replicas of a run share.
 #[derive(Clone)]
@@ -48,58 +53,6 @@ pub struct Ailments {
     pub full_disk: bool,
     /// Its forecast tells anything at all.
     pub forecast_lies: bool,
-}
-
-/// What a turn of a replica gave.
-#[derive(Debug, Default)]
-pub struct Given {
-    /// To peers.
-    pub words: Vec<(ReplicaId, Word)>,
-    /// To devices.
-    pub frames: Vec<(DeviceId, Vec<u8>)>,
-    /// Entries that it applied, with the state after each.
-    pub applied: Vec<Applied>,
-    /// What the plan rests on that it has just proposed.
-    pub relied: Vec<Relied>,
-}
-
-/// What a plan says that a module stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relied {
-    /// Which module.
-    pub kesm: KesmId,
-    /// What it was told to store.
-    pub stored: Joules,
-    /// How long ago this replica last heard it, on its own clock; none if it never has.
-    pub age: Option<Millis>,
-}
-
-/// One entry that a replica applied.
-#[derive(Clone, Debug)]
-pub struct Applied {
-    /// Its index.
-    pub index: u64,
-    /// What the log holds there.
-    pub item: Item,
-    /// Hash of the state after it.
-    pub hash: [u8; 32],
-    /// What it did; nothing where the entry carries nothing.
-    pub effect: Option<Effect>,
-}
-
-impl Applied {
-    /// The plan that the entry carries, if it carries one.
-    pub fn plan(&self) -> Option<&Plan> {
-        match &self.item.entry.as_ref()?.command {
-            Command::Plan(plan) => Some(plan),
-            _ => None,
-        }
-    }
-
-    /// Whether it is in force now.
-    pub const fn is_admitted(&self) -> bool {
-        matches!(self.effect, Some(Effect::Admitted { .. }))
-    }
 }
 
 /// What a proposal was about.
@@ -142,6 +95,10 @@ pub struct Replica {
     endpoint_due: Millis,
     /// Whether something came in that the control thread is woken for, as in the node: Raft's word or an ack.
     woken: bool,
+    /// Whether a datagram came in, after which the link's thread looks at what is due.
+    datagram_came: bool,
+    /// When leadership must be followed again.
+    refresh_due: Millis,
     /// Its own clock, which never goes back.
     clock: Millis,
     /// Until when the field's end of it believes that it leads.
@@ -150,8 +107,8 @@ pub struct Replica {
     /// Whoever runs this site.
     operator: Dice,
     forecasts: Vec<RackForecast>,
-    /// When each device's telemetry last came: what plans are judged by.
-    heard: BTreeMap<DeviceId, Millis>,
+    /// When each module's telemetry last came: what plans are judged by.
+    heard: BTreeMap<KesmId, Millis>,
 }
 
 impl Replica {
@@ -180,6 +137,8 @@ impl Replica {
             next_second: Millis::ZERO,
             endpoint_due: Millis::ZERO,
             woken: false,
+            datagram_came: false,
+            refresh_due: NEVER,
             clock: Millis::ZERO,
             leads_until: Millis::ZERO,
             operator: Dice::new(dice.bits(), u64::from(b'o')),
@@ -228,6 +187,11 @@ impl Replica {
         self.leadership.acting().filter(|_| self.leads_until > self.local(now_ms))
     }
 
+    /// What it thought of transfers that others had committed.
+    pub const fn judgements(&self) -> Judgements {
+        self.control.judgements()
+    }
+
     /// How many devices it has heard lately.
     pub fn live_devices(&self) -> usize {
         self.endpoint.live_devices()
@@ -235,9 +199,15 @@ impl Replica {
 
     /// Whether there is anything to do at this time.
     pub fn is_due(&self, now_ms: u64) -> bool {
-        let now = self.local(now_ms);
-        let refresh = self.leadership.refresh().map_or(self.next_tick, |refresh| self.clock.saturating_add(refresh));
-        self.woken || now >= self.node.due().min(self.next_tick).min(self.endpoint_due).min(refresh)
+        self.datagram_came || self.woken || {
+            let now = self.local(now_ms);
+            now >= self.endpoint_due || now >= self.control_due()
+        }
+    }
+
+    /// When the control thread does something though nobody wakes it.
+    fn control_due(&self) -> Millis {
+        self.node.due().min(self.next_tick).min(self.refresh_due)
     }
 
     /// A peer says something.
@@ -250,10 +220,13 @@ impl Replica {
     /// A device says something.
     pub fn hear_device(&mut self, bytes: &[u8], lan: Lan, now_ms: u64) {
         let now = self.tell_time(now_ms);
+        self.datagram_came = true;
         for frame in frames(bytes).map_while(Result::ok) {
             match self.endpoint.observe(frame, lan, now) {
                 Some(Event::Telemetry(said)) => {
-                    self.heard.insert(said.device, now);
+                    if let DeviceId::Kesm(kesm) = said.device {
+                        self.heard.insert(kesm, now);
+                    }
                     self.control.observe(said.device, said.reading, said.fence, said.in_force, now);
                 }
                 Some(Event::Ack { ack, in_force, .. }) => {
@@ -267,26 +240,36 @@ impl Replica {
         }
     }
 
-    /// Everything that is due, after whatever came in.
+    /// Everything that is due, after whatever came in: first of the control thread, then of the link's.
     pub fn turn(&mut self, now_ms: u64) -> Given {
         let now = self.tell_time(now_ms);
-        self.woken = false;
         let mut given = Given::default();
+        if self.woken || now >= self.control_due() {
+            self.work(now, &mut given);
+            given.words.extend(self.node.outgoing());
+        }
+        self.datagram_came = false;
+        let frames = &mut given.frames;
+        let due = self.endpoint.poll(now, &mut |outgoing| frames.push((outgoing.device, outgoing.bytes.to_vec())));
+        self.endpoint_due = due.unwrap_or(NEVER);
+        given
+    }
+
+    /// What the control thread does when it is woken or has something to do.
+    fn work(&mut self, now: Millis, given: &mut Given) {
         self.node.sync_ms = 1 + self.ailments.slow_disk_ms;
         self.node.poll(now);
         self.apply(&mut given.applied);
         self.settle_proposals(now);
         self.control.follow(Arc::clone(&self.ledger), now);
         self.follow_leadership(now);
+        self.control.cross_check(self.leadership.acting().is_some(), now);
+        self.woken = self.control.cross_check_goes_on();
         self.command(now);
         if now >= self.next_tick {
             self.tick(now, &mut given.relied);
         }
-        given.words.extend(self.node.outgoing());
-        let frames = &mut given.frames;
-        let due = self.endpoint.poll(now, &mut |outgoing| frames.push((outgoing.device, outgoing.bytes.to_vec())));
-        self.endpoint_due = due.unwrap_or(Millis::new(i64::MAX));
-        given
+        self.refresh_due = self.leadership.refresh().map_or(NEVER, |refresh| now.saturating_add(refresh));
     }
 
     fn tell_time(&mut self, now_ms: u64) -> Millis {

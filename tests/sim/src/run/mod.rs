@@ -1,17 +1,21 @@
 //! One run: a site, a seed, a span of virtual time.
 
+mod lost_vote;
+mod seat;
 mod strike;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ridethrough_core::control::Judgements;
 use ridethrough_core::units::Millis;
 use ridethrough_fault_injection::field::Act;
 use ridethrough_fault_injection::plant::random::mix;
 use ridethrough_fault_injection::scenario::Scenario;
 use ridethrough_protocol::{KeyEpoch, Keyring, Lan, Orders, SiteSecret};
 
+use self::seat::Seat;
 use self::strike::Struck;
 use crate::consensus::disk::Disk;
 use crate::consensus::{MEMBERS, slot};
@@ -21,7 +25,7 @@ use crate::field::Field;
 use crate::invariants::liveness::Standing;
 use crate::invariants::{Held, Violation, Watch, energy, liveness};
 use crate::net::{Packet, Tally, Wires};
-use crate::replica::{Ailments, Applied, Replica, Setting};
+use crate::replica::{Applied, Replica, Setting};
 
 /// So long before the end nothing is wrong any more, in ms: long enough for all to be well again.
 pub const CALM_MS: u64 = 12_000;
@@ -57,6 +61,8 @@ pub struct Outcome {
     pub executed: u64,
     /// Times that another replica began to command.
     pub failovers: u64,
+    /// What followers thought of transfers by their own numbers.
+    pub judged: Judgements,
     /// A name for everything that happened, in order: the same for the same seed.
     pub trace: u64,
 }
@@ -93,27 +99,14 @@ fn vary(scenario: &mut Scenario, dice: &mut Dice) {
     scenario.site.ties.iter_mut().for_each(|tie| tie.rated = tie.rated.permille(rated_permille));
 }
 
-/// A replica's place: what runs there, and what is wrong there.
-struct Seat {
-    replica: Option<Replica>,
-    disk: Disk,
-    ailments: Ailments,
-    paused: bool,
-    /// What arrives while it stands still, as sockets keep it.
-    kept: Vec<Packet>,
-    lives: u64,
-    /// When it is started again after it has ended by itself.
-    revive_at_ms: Option<u64>,
+fn add(sum: &mut Judgements, more: Judgements) {
+    sum.agreed += more.agreed;
+    sum.unjudged += more.unjudged;
+    sum.disputed += more.disputed;
 }
-
-/// Packets that sockets keep while their owner stands still.
-const KEPT_MAX: usize = 2_000;
 
 /// A supervisor starts a replica that has ended by itself again after so long, in ms.
 const REVIVED_AFTER_MS: u64 = 500;
-
-/// How long a lying disk takes for what it says that it has done.
-const LIE_MS: u64 = 400;
 
 struct Run<'a> {
     plan: &'a Plan,
@@ -128,6 +121,8 @@ struct Run<'a> {
     /// Faults that last, with what undoes them.
     begun: Vec<(Fault, Struck)>,
     next_fault: usize,
+    /// A leader that was cut off and is still to be succeeded.
+    cut_off: Option<usize>,
     outcome: Outcome,
     led_by: Option<usize>,
     /// What was committed that long before the end.
@@ -147,15 +142,7 @@ impl<'a> Run<'a> {
         let names = site.devices().map(|device| site.device_name(device)).collect();
         let watch = Watch::new(&site, field.devices(), orders, &plan.faults);
         let setting = Setting { site, keyring, orders };
-        let seats = MEMBERS.map(|_| Seat {
-            replica: None,
-            disk: Disk::empty(plan.lying_disks),
-            ailments: Ailments { slow_disk_ms: if plan.lying_disks { LIE_MS } else { 0 }, ..Ailments::default() },
-            paused: false,
-            kept: Vec::new(),
-            lives: 0,
-            revive_at_ms: None,
-        });
+        let seats = MEMBERS.map(|_| Seat::new(plan.lying_disks));
         let wires = Wires::new(Dice::new(plan.seed, u64::from(b'w')));
         let mut run = Self {
             plan,
@@ -169,6 +156,7 @@ impl<'a> Run<'a> {
             watch,
             begun: Vec::new(),
             next_fault: 0,
+            cut_off: None,
             outcome: Outcome::default(),
             led_by: None,
             due: 0,
@@ -182,6 +170,7 @@ impl<'a> Run<'a> {
             self.now_ms += 1;
             self.undo_faults();
             self.do_faults();
+            self.lose_vote();
             self.revive();
             self.deliver();
             self.field.step(self.now_ms, &mut self.wires);
@@ -196,6 +185,9 @@ impl<'a> Run<'a> {
     fn end(mut self) -> Outcome {
         if self.watch.found().is_empty() {
             self.judge_the_end();
+        }
+        for replica in self.seats.iter().filter_map(|at| at.replica.as_ref()) {
+            add(&mut self.outcome.judged, replica.judgements());
         }
         self.outcome.violations = self.watch.found().to_vec();
         self.outcome.committed = self.watch.committed() as u64;
@@ -217,6 +209,7 @@ impl<'a> Run<'a> {
     fn kill(&mut self, seat: usize) {
         let at = &mut self.seats[seat];
         if let Some(replica) = at.replica.take() {
+            add(&mut self.outcome.judged, replica.judgements());
             at.disk = replica.crash();
         }
         at.kept.clear();
@@ -228,6 +221,7 @@ impl<'a> Run<'a> {
             match packet {
                 Packet::Order { device, lan, bytes, .. } => {
                     self.field.hear(device, &bytes, lan, self.now_ms, &mut self.wires);
+                    self.wires.give_back(bytes);
                 }
                 Packet::Peer { to, .. } | Packet::Report { to, .. } => self.hand(to, packet),
             }
@@ -237,16 +231,15 @@ impl<'a> Run<'a> {
     fn hand(&mut self, seat: usize, packet: Packet) {
         let (at, now_ms) = (&mut self.seats[seat], self.now_ms);
         if at.paused {
-            // What is beyond that, sockets drop.
-            if at.kept.len() < KEPT_MAX {
-                at.kept.push(packet);
-            }
-            return;
+            return at.keep(packet);
         }
         let Some(replica) = &mut at.replica else { return };
         match packet {
             Packet::Peer { from, word, .. } => replica.hear_peer(MEMBERS[from], word, now_ms),
-            Packet::Report { bytes, lan, .. } => replica.hear_device(&bytes, lan, now_ms),
+            Packet::Report { bytes, lan, .. } => {
+                replica.hear_device(&bytes, lan, now_ms);
+                self.wires.give_back(bytes);
+            }
             Packet::Order { .. } => {}
         }
     }
@@ -276,9 +269,11 @@ impl<'a> Run<'a> {
         }
         for (device, bytes) in given.frames {
             let Some(device) = self.setting.site.device_slot(device) else { continue };
-            for &lan in self.lans {
+            let Some((&last, others)) = self.lans.split_last() else { continue };
+            for &lan in others {
                 self.wires.send(Packet::Order { from: seat, device, lan, bytes: bytes.clone() }, now_ms);
             }
+            self.wires.send(Packet::Order { from: seat, device, lan: last, bytes }, now_ms);
         }
     }
 
@@ -303,14 +298,13 @@ impl<'a> Run<'a> {
             self.outcome.executed += u64::from(matches!(deed.act, Act::Order { verdict: "executed", .. }));
             self.watch.acted(&deed, &self.names[deed.device], &self.field, self.now_ms);
         }
-        let commanding: Vec<usize> = (0..3).filter(|seat| self.commands(*seat)).collect();
-        if let Some(&leader) = commanding.first()
-            && self.led_by != Some(leader)
-        {
+        let mut commanding = (0..3).filter(|seat| self.commands(*seat));
+        let (leader, more) = (commanding.next(), commanding.count());
+        if leader.is_some() && self.led_by != leader {
             self.outcome.failovers += u64::from(self.led_by.is_some());
-            self.led_by = Some(leader);
+            self.led_by = leader;
         }
-        self.watch.passed(commanding.len(), &self.field, &self.names, self.now_ms);
+        self.watch.passed(usize::from(leader.is_some()) + more, &self.field, &self.names, self.now_ms);
     }
 
     fn commands(&self, seat: usize) -> bool {

@@ -33,6 +33,9 @@ impl Run<'_> {
     }
 
     pub(super) fn undo_faults(&mut self) {
+        if self.begun.iter().all(|(fault, _)| fault.until_ms > self.now_ms) {
+            return;
+        }
         let (over, on): (Vec<_>, Vec<_>) = self.begun.drain(..).partition(|(fault, _)| fault.until_ms <= self.now_ms);
         self.begun = on;
         for (fault, struck) in over {
@@ -41,7 +44,7 @@ impl Run<'_> {
     }
 
     /// Whoever commands, or stands best to.
-    fn leader(&self) -> Option<usize> {
+    pub(super) fn leader(&self) -> Option<usize> {
         self.led_by.filter(|seat| self.seats[*seat].replica.is_some())
     }
 
@@ -92,6 +95,7 @@ impl Run<'_> {
                 Some(Struck::Replica(seat))
             }
             What::RottenDisk(seat) => self.rot(seat),
+            What::LostVote => self.cut_leader_off(),
             What::DeviceStep(device, by) => {
                 self.field.step_clock(device, by);
                 Some(Struck::All)
@@ -139,6 +143,7 @@ impl Run<'_> {
             What::Away(seat) => self.wires.away[seat] = false,
             What::SlowDisk(seat, _) => self.ail(seat, |ailments| ailments.slow_disk_ms = 0),
             What::FullDisk(seat) => self.ail(seat, |ailments| ailments.full_disk = false),
+            What::LostVote => self.reunite(),
             What::DeviceDrift(device, _) => self.field.drift_clock(device, 0, self.now_ms),
             What::Drift(seat, _) => self.ail(seat, |ailments| ailments.drift_ppm = 0),
             What::WallOff(seat, _) => self.ail(seat, |ailments| ailments.wall_off_ms = 0),
@@ -173,7 +178,7 @@ impl Run<'_> {
     }
 
     /// Somebody puts an empty disk in its place; the others forget the replica and add it again.
-    fn replace_disk(&mut self, seat: usize) {
+    pub(super) fn replace_disk(&mut self, seat: usize) {
         self.seats[seat].disk = Disk::replacement();
         self.wires.hang_up(seat);
         for at in &mut self.seats {

@@ -25,28 +25,40 @@ struct May {
     before: (i64, u64),
     /// Until when it may be bridging.
     bridges_until_ms: u64,
+    /// Whether its bus sagged when it was last looked at, and so until it is looked at again.
+    sags: bool,
 }
 
 /// All modules.
-pub struct Giving(Vec<May>);
+pub struct Giving {
+    may: Vec<May>,
+    /// What the field was like when they were last looked at, and when they are looked at again though it stays so.
+    looked_at: u64,
+    look_ms: u64,
+}
 
 impl Giving {
     /// Of this site.
     pub fn new(site: &Site) -> Self {
-        Self(vec![May::default(); site.kesms.len()])
+        Self { may: vec![May::default(); site.kesms.len()], looked_at: 0, look_ms: 0 }
     }
 
-    /// Time has passed.
+    /// Time has passed. Where nothing else has happened, what modules give is what it was, and what they may give falls only when
+    /// a ramp, a bridging or an excuse is over.
     pub fn passed(&mut self, site: &Site, field: &Field, excuses: &Excuses, at_ms: u64) -> Finding {
-        for (id, may) in (0..).map(KesmId).zip(&mut self.0) {
+        if std::mem::replace(&mut self.looked_at, field.revision()) == field.revision() && at_ms < self.look_ms {
+            return Ok(());
+        }
+        self.look_ms = excuses.bridging_ends_ms(at_ms);
+        let is_bridging = excuses.is_bridging(at_ms);
+        for (id, may) in (0..).map(KesmId).zip(&mut self.may) {
             let rack = site.kesm(id).rack;
             may.hear(field.in_force(DeviceId::Kesm(id)), at_ms);
-            if field.world().bus_volts(rack) < real(site.bus(rack).get()) / 1_000.0 * SAG_SHARE {
-                may.bridges_until_ms = at_ms + WALK_IN_MS;
-            }
+            may.see(field.world().bus_volts(rack) < real(site.bus(rack).get()) / 1_000.0 * SAG_SHARE, at_ms);
+            self.look_ms = self.look_ms.min(may.look_ms(at_ms));
             let gives = field.world().kesm(id.index()).bus_watts();
             let most = real(may.most(at_ms)) + real(site.kesm(id).rated.get()) * OFF_SHARE_MAX;
-            let bridges = may.bridges_until_ms > at_ms || excuses.is_bridging(at_ms);
+            let bridges = may.bridges_until_ms > at_ms || is_bridging;
             if gives > most && !bridges && !excuses.has_stuck(DeviceId::Kesm(id), at_ms) {
                 return Err(format!("module {} gives {gives:.0} W, and may give {most:.0} W", site.kesm(id).name));
             }
@@ -65,6 +77,23 @@ impl May {
             self.before = (self.most(at_ms), at_ms + RAMP_MS);
         }
         self.watts = watts;
+    }
+
+    fn see(&mut self, sags: bool, at_ms: u64) {
+        if self.sags {
+            self.bridges_until_ms = at_ms - 1 + WALK_IN_MS;
+        }
+        if sags {
+            self.bridges_until_ms = at_ms + WALK_IN_MS;
+        }
+        self.sags = sags;
+    }
+
+    /// When it may give less though nothing happens.
+    fn look_ms(&self, at_ms: u64) -> u64 {
+        let (_, ramped_ms) = self.before;
+        let ends = [ramped_ms, self.bridges_until_ms].into_iter();
+        ends.filter(|end_ms| *end_ms > at_ms).min().unwrap_or(u64::MAX)
     }
 
     fn most(&self, at_ms: u64) -> i64 {
