@@ -1,7 +1,8 @@
-//! What runs on a simulated host: a replica, who proposes while it leads, and who looks at it.
+//! What runs in a simulated process: a replica, who proposes while it leads, and who looks at it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -15,8 +16,10 @@ use ridethrough_raft::{DiskIo, Host, LogSize, PeerTls, Replica, ReplicaConfig, R
 use tokio::time::{Instant, sleep};
 
 use super::book::{Book, Rule};
-use super::net::Simulated;
+use super::plan::Liar;
+use super::process::{Clock, Process};
 use super::run::TICK;
+use super::sockets::Sockets;
 use crate::dice::Dice;
 use crate::disk::Told;
 use crate::members::{CLUSTER, HEARTBEAT, PROPOSAL_DEADLINE, PROPOSALS_PER_LIFE, election, proposal};
@@ -39,14 +42,17 @@ pub struct Member {
     pub tls: PeerTls,
     pub site: Arc<Site>,
     pub peers: BTreeMap<ReplicaId, SocketAddr>,
-    pub network: Simulated,
+    pub sockets: Sockets,
     pub seed: u64,
-    /// Whether its disk says that it has stored what it has not.
-    pub lies: bool,
+    pub liar: Liar,
     pub book: Rc<RefCell<Book>>,
     /// How long its disk takes to sync, in microseconds.
     pub sync_us: Arc<AtomicU64>,
     pub lives: Cell<u64>,
+    /// True time since the beginning of the run.
+    pub now: Rc<Cell<Duration>>,
+    /// How much too fast its host's clock runs, in millionths.
+    pub drift_ppm: Cell<i64>,
     /// Whom it is to hand over to.
     pub hand_over: Cell<Option<u16>>,
     /// Whether it proposes nothing for now.
@@ -56,21 +62,26 @@ pub struct Member {
 }
 
 impl Member {
-    /// One life, until it is dropped.
-    pub async fn live(self: Rc<Self>) -> turmoil::Result {
+    /// Its next life.
+    pub fn start(self: &Rc<Self>) -> io::Result<Process> {
         let life = self.lives.get() + 1;
         self.lives.set(life);
-        let disk = Told::new(&self.journal, Dice::new(self.seed, life), 0)?.lying(self.lies);
+        let disk = Told::new(&self.journal, Dice::new(self.seed, life), 0)?.lying(self.liar == Liar::Disks);
+        let seed = Dice::new(self.seed, u64::from(self.id) * PROPOSALS_PER_LIFE + life).below(u64::MAX);
+        let clock = if self.liar == Liar::Clocks { Clock::StandsStill } else { Clock::GoesOn };
+        Process::start(seed, clock, Rc::clone(self).live(disk, life))
+    }
+
+    async fn live(self: Rc<Self>, disk: Told, life: u64) {
         let sync_us = Arc::clone(&self.sync_us);
         let takes = move || Duration::from_micros(sync_us.load(Ordering::Relaxed));
         let host =
-            Host { storage: disk, network: Arc::new(self.network.clone()), disk_io: DiskIo::Tasks(Arc::new(takes)) };
+            Host { storage: disk, network: Arc::new(self.sockets.clone()), disk_io: DiskIo::Tasks(Arc::new(takes)) };
         match Replica::start_on(self.config(), Box::new(|| {}), host).await {
             Ok(replica) => self.watch(Rc::new(replica), life).await,
             Err(error) => {
                 let what = format!("n{} does not start: {error}", self.id);
-                self.book.borrow_mut().note(Rule::Runs, now(), what);
-                futures::future::pending().await
+                self.book.borrow_mut().note(Rule::Runs, self.now.get(), what);
             }
         }
     }
@@ -93,7 +104,7 @@ impl Member {
         }
     }
 
-    async fn watch(self: Rc<Self>, replica: Rc<Replica>, life: u64) -> turmoil::Result {
+    async fn watch(self: Rc<Self>, replica: Rc<Replica>, life: u64) {
         let number = Rc::new(Cell::new(life * PROPOSALS_PER_LIFE));
         for _ in 0..PROPOSERS {
             tokio::task::spawn_local(Rc::clone(&self).propose(Rc::clone(&replica), Rc::clone(&number)));
@@ -113,10 +124,11 @@ impl Member {
 
     fn look(&self, replica: &Replica) {
         let (status, seen) = (replica.status(), replica.ledger().seen());
-        // Virtual time, as the replica is told.
+        // Virtual time, as the replica is told; where its clock is slow, a lease by it lasts longer.
         let virtual_now = Instant::now().into_std();
-        let leads_for = status.leadership_until.map(|until| until.saturating_duration_since(virtual_now));
-        self.book.borrow_mut().observe(self.id, now(), &status, seen, leads_for);
+        let left = status.leadership_until.map(|until| until.saturating_duration_since(virtual_now));
+        let leads_for = left.map(|left| in_true_time(left, self.drift_ppm.get()));
+        self.book.borrow_mut().observe(self.id, self.now.get(), &status, seen, leads_for);
     }
 
     /// Proposes again and again, while the replica leads.
@@ -128,7 +140,7 @@ impl Member {
             }
             let proposed = proposal(self.id, replica.ledger().seen(), &self.site, number.replace(number.get() + 1));
             if let Ok(response) = replica.propose(proposed, PROPOSAL_DEADLINE).await {
-                self.book.borrow_mut().acked(self.id, now(), response.seen);
+                self.book.borrow_mut().acked(self.id, self.now.get(), response.seen);
             }
         }
     }
@@ -143,7 +155,8 @@ impl Member {
     }
 }
 
-/// Since the beginning of the run.
-fn now() -> Duration {
-    turmoil::sim_elapsed().unwrap_or_default()
+/// How long it really takes until a clock that is so many millionths too fast has gone on by this.
+fn in_true_time(by_clock: Duration, drift_ppm: i64) -> Duration {
+    let ns = by_clock.as_nanos() * 1_000_000 / u128::from(1_000_000_u64.saturating_add_signed(drift_ppm));
+    Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
 }
