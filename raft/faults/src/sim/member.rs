@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::site::Site;
-use ridethrough_raft::{DiskIo, Host, LogSize, PeerTls, Replica, ReplicaConfig, Role};
+use ridethrough_raft::{DiskIo, Host, LogSize, MembersRefusal, PeerTls, Replica, ReplicaConfig, Role};
 use tokio::time::{Instant, sleep};
 
 use super::book::{Book, Rule};
@@ -32,8 +33,10 @@ const PROPOSERS: u64 = 3;
 const PROPOSAL_PAUSE: Duration = Duration::from_millis(8);
 /// How long leadership may take to go elsewhere.
 const HANDOVER_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a change of the members may take until the operator asks again.
+const CHANGE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// One of the three, in all of its lives.
+/// One of the four who may be members, in all of its lives.
 pub struct Member {
     pub id: u16,
     pub dir: PathBuf,
@@ -41,7 +44,9 @@ pub struct Member {
     pub journal: PathBuf,
     pub tls: PeerTls,
     pub site: Arc<Site>,
-    pub peers: BTreeMap<ReplicaId, SocketAddr>,
+    pub listen: SocketAddr,
+    /// The members when its configuration was last written.
+    pub peers: RefCell<BTreeMap<ReplicaId, SocketAddr>>,
     pub sockets: Sockets,
     pub seed: u64,
     pub liar: Liar,
@@ -59,6 +64,10 @@ pub struct Member {
     pub quiet: Cell<bool>,
     /// Whether it is to take a snapshot.
     pub compact: Cell<bool>,
+    /// How the operator wants the members changed, and the number of this wish.
+    pub change: Cell<Option<(u64, MemberChange)>>,
+    /// The newest wish that is known to be committed, whoever it was told.
+    pub changes_made: Rc<Cell<u64>>,
 }
 
 impl Member {
@@ -91,8 +100,8 @@ impl Member {
             id: ReplicaId(self.id),
             cluster: CLUSTER,
             dir: self.dir.clone(),
-            listen: self.peers[&ReplicaId(self.id)],
-            peers: self.peers.clone(),
+            listen: self.listen,
+            peers: self.peers.borrow().clone(),
             moved: BTreeSet::new(),
             dialled: BTreeMap::new(),
             tls: self.tls.clone(),
@@ -113,6 +122,10 @@ impl Member {
             self.look(&replica);
             if let Some(to) = self.hand_over.take() {
                 tokio::task::spawn_local(Rc::clone(&self).cede(Rc::clone(&replica), to));
+            }
+            if let Some((wish, change)) = self.change.take() {
+                let number = Rc::clone(&number);
+                tokio::task::spawn_local(Rc::clone(&self).change_members(Rc::clone(&replica), wish, change, number));
             }
             if self.compact.take() {
                 let replica = Rc::clone(&replica);
@@ -138,10 +151,40 @@ impl Member {
             if self.quiet.get() || replica.status().role != Role::Leader {
                 continue;
             }
-            let proposed = proposal(self.id, replica.ledger().seen(), &self.site, number.replace(number.get() + 1));
-            if let Ok(response) = replica.propose(proposed, PROPOSAL_DEADLINE).await {
-                self.book.borrow_mut().acked(self.id, self.now.get(), response.seen);
+            self.propose_once(&replica, &number).await;
+        }
+    }
+
+    /// Whether it was acknowledged.
+    async fn propose_once(&self, replica: &Replica, number: &Cell<u64>) -> bool {
+        let proposed = proposal(self.id, replica.ledger().seen(), &self.site, number.replace(number.get() + 1));
+        let Ok(response) = replica.propose(proposed, PROPOSAL_DEADLINE).await else { return false };
+        self.book.borrow_mut().acked(self.id, self.now.get(), response.seen);
+        true
+    }
+
+    async fn change_members(
+        self: Rc<Self>,
+        replica: Rc<Replica>,
+        wish: u64,
+        change: MemberChange,
+        number: Rc<Cell<u64>>,
+    ) {
+        let made = match replica.change_members(&change, CHANGE_DEADLINE).await {
+            Ok(_) => true,
+            // So it stands in this replica's log, and is committed once something is that comes after it.
+            Err(MembersRefusal::Unknown(_) | MembersRefusal::Member { .. }) => {
+                self.propose_once(&replica, &number).await
             }
+            Err(MembersRefusal::Leads(_)) => {
+                let another = replica.peers().into_keys().find(|peer| peer.0 != self.id);
+                self.hand_over.set(another.map(|peer| peer.0));
+                false
+            }
+            Err(_) => false,
+        };
+        if made {
+            self.changes_made.set(self.changes_made.get().max(wish));
         }
     }
 

@@ -49,11 +49,15 @@ pub enum Kind {
     FreezeAll,
     /// A host's clock runs too fast or too slow.
     Drift,
+    /// A member is stopped for good, forgotten, and another comes in its place, with an empty folder.
+    ReplaceStopped,
+    /// The same, but the member runs on, and finds out by itself that it is none any more.
+    ReplaceLiving,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Kill,
         Self::KillLeader,
         Self::KillAll,
@@ -74,6 +78,8 @@ impl Kind {
         Self::FreezeLeader,
         Self::FreezeAll,
         Self::Drift,
+        Self::ReplaceStopped,
+        Self::ReplaceLiving,
     ];
 
     /// Whether it concerns whoever leads when it begins.
@@ -120,6 +126,8 @@ impl Kind {
             Self::FreezeLeader => "freeze_leader",
             Self::FreezeAll => "freeze_all",
             Self::Drift => "drift",
+            Self::ReplaceStopped => "replace_stopped",
+            Self::ReplaceLiving => "replace_living",
         }
     }
 }
@@ -135,7 +143,7 @@ pub struct Fault {
     pub at_ms: u64,
     /// When it ends, or what it did to a replica does.
     pub until_ms: u64,
-    /// Whom it concerns; who leads is known only then.
+    /// Whom it concerns, by seats from 1 to 3 until it begins and by hosts from then on; who leads is known only then.
     pub whom: u16,
     /// The other one, where it concerns two.
     pub other: u16,

@@ -20,12 +20,13 @@ use super::book::{Book, Rule, Violation};
 use super::kernel::Kernel;
 use super::member::Member;
 use super::net::{Air, Simulated};
+use super::operator::{HOSTS, Operation, SEATS};
 use super::plan::{Fault, Kind, Plan};
 use super::process::Process;
 use super::sockets::Sockets;
 use super::ways::{Ways, address};
 use crate::dice::Dice;
-use crate::members::{CLUSTER, MEMBERS, identity, site};
+use crate::members::{CLUSTER, identity, site};
 
 /// The step of virtual time.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -39,7 +40,7 @@ pub(super) const LATENCY_MAX: Duration = Duration::from_millis(1);
 pub(super) const SYNC_US: u64 = 300;
 /// Segments that lie unread at a socket; turmoil ends the run at more.
 const SEGMENTS_MAX: usize = 4_096;
-const PORT: u16 = 7_301;
+pub(super) const PORT: u16 = 7_301;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub struct Outcome {
     pub leaderships: u64,
     /// Those that were asked for.
     pub handed_over: u64,
+    /// Members that were replaced by others.
+    pub replaced: u64,
     /// Sectors that power cuts took back.
     pub lost_sectors: u64,
     /// Virtual time, in milliseconds.
@@ -97,6 +100,14 @@ pub(super) struct Run<'a> {
     pub(super) ways: Ways,
     pub(super) counts: BTreeMap<Kind, u64>,
     pub(super) lost_sectors: u64,
+    /// The members' hosts.
+    pub(super) seats: [u16; 3],
+    pub(super) operation: Option<Operation>,
+    /// Who has lost what it had, and the entry that it must have for it to count again.
+    pub(super) frail: Vec<(u16, u64)>,
+    pub(super) changes_begun: u64,
+    pub(super) changes_made: Rc<Cell<u64>>,
+    pub(super) replaced: u64,
     now: Rc<Cell<Duration>>,
 }
 
@@ -106,9 +117,11 @@ impl Run<'_> {
         builder.tick_duration(TICK).rng_seed(plan.seed).max_message_latency(LATENCY_MAX).tcp_capacity(SEGMENTS_MAX);
         let (mut sim, air) = (builder.build(), Arc::new(Air::default()));
         let authority = Authority::found(CLUSTER, Validity::days(2)).map_err(io::Error::other)?;
-        let shared = Shared { plan, dir, authority: &authority, book: Rc::default(), now: Rc::default() };
+        let book = Rc::new(RefCell::new(Book::of(SEATS.into())));
+        let (now, changes_made) = (Rc::default(), Rc::default());
+        let shared = Shared { plan, dir, authority: &authority, book: &book, now: &now, changes_made: &changes_made };
         let (mut kernels, mut members, mut processes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for id in MEMBERS {
+        for id in HOSTS {
             let (sockets, asked) = Sockets::new();
             let network = Simulated { own: address(id), air: Arc::clone(&air) };
             let kernel = Rc::new(Kernel::new(network, asked));
@@ -116,14 +129,30 @@ impl Run<'_> {
             sim.host(address(id), move || Rc::clone(&lives).serve());
             kernels.insert(id, kernel);
             let member = Rc::new(shared.member(id, sockets)?);
-            processes.insert(id, member.start()?);
+            if SEATS.contains(&id) {
+                processes.insert(id, member.start()?);
+            }
             members.insert(id, member);
         }
-        let Shared { book, now, .. } = shared;
-        let hosts: Vec<u16> = MEMBERS.collect();
-        let (dice, ways) = (Dice::new(plan.seed, 2), Ways::new(air, &hosts));
-        let (active, counts) = (Vec::new(), BTreeMap::new());
-        Ok(Self { sim, book, kernels, members, processes, dice, active, ways, counts, lost_sectors: 0, now })
+        Ok(Self {
+            sim,
+            book,
+            kernels,
+            members,
+            processes,
+            dice: Dice::new(plan.seed, 2),
+            active: Vec::new(),
+            ways: Ways::new(air, &HOSTS),
+            counts: BTreeMap::new(),
+            lost_sectors: 0,
+            seats: SEATS,
+            operation: None,
+            frail: Vec::new(),
+            changes_begun: 0,
+            changes_made,
+            replaced: 0,
+            now,
+        })
     }
 
     /// All faults, and then until everybody is well again.
@@ -149,7 +178,7 @@ impl Run<'_> {
         while self.sim.elapsed() < until {
             self.step()?;
             let book = self.book.borrow();
-            let committed = book.acked_entries >= before + SETTLED_ENTRIES;
+            let committed = book.acked_entries >= before + SETTLED_ENTRIES && self.operation.is_none();
             if !book.violations.is_empty() || (committed && book.all_have_what_was_acked()) {
                 return Ok(());
             }
@@ -163,6 +192,7 @@ impl Run<'_> {
     fn step(&mut self) -> turmoil::Result {
         self.now.set(self.sim.elapsed());
         let now_ms = self.now_ms();
+        self.operate(now_ms)?;
         for (id, process) in &mut self.processes {
             process.tick(now_ms, self.members[id].drift_ppm.get());
         }
@@ -180,7 +210,7 @@ impl Run<'_> {
 
     fn outcome(self) -> Outcome {
         let simulated_ms = self.now_ms();
-        let Self { book, counts, lost_sectors, .. } = self;
+        let Self { book, counts, lost_sectors, replaced, .. } = self;
         let mut book = book.borrow_mut();
         Outcome {
             violations: std::mem::take(&mut book.violations),
@@ -188,6 +218,7 @@ impl Run<'_> {
             acked: book.acked_entries,
             leaderships: book.leaderships,
             handed_over: book.handed_over,
+            replaced,
             lost_sectors,
             simulated_ms,
             trace: book.trace(),
@@ -200,32 +231,36 @@ struct Shared<'a> {
     plan: &'a Plan,
     dir: &'a Path,
     authority: &'a Authority,
-    book: Rc<RefCell<Book>>,
-    now: Rc<Cell<Duration>>,
+    book: &'a Rc<RefCell<Book>>,
+    now: &'a Rc<Cell<Duration>>,
+    changes_made: &'a Rc<Cell<u64>>,
 }
 
 impl Shared<'_> {
     fn member(&self, id: u16, sockets: Sockets) -> io::Result<Member> {
         let issued = self.authority.issue(id, Validity::days(1)).map_err(io::Error::other)?;
-        let peers = MEMBERS.map(|id| (ReplicaId(id), SocketAddr::new(address(id), PORT))).collect();
+        let peers = SEATS.map(|id| (ReplicaId(id), SocketAddr::new(address(id), PORT))).into();
         Ok(Member {
             id,
             dir: self.dir.join(format!("n{id}")),
             journal: self.dir.join(format!("n{id}.journal")),
             tls: identity(id, self.authority.certificate_pem(), &issued)?,
             site: site()?,
-            peers,
+            listen: SocketAddr::new(address(id), PORT),
+            peers: RefCell::new(peers),
             sockets,
             seed: self.plan.seed,
             liar: self.plan.liar,
-            book: Rc::clone(&self.book),
+            book: Rc::clone(self.book),
             sync_us: Arc::new(AtomicU64::new(SYNC_US)),
             lives: Cell::new(0),
-            now: Rc::clone(&self.now),
+            now: Rc::clone(self.now),
             drift_ppm: Cell::new(0),
             hand_over: Cell::new(None),
             quiet: Cell::new(false),
             compact: Cell::new(false),
+            change: Cell::new(None),
+            changes_made: Rc::clone(self.changes_made),
         })
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::plan::{Fault, Kind};
 use super::run::{LATENCY_MAX, Run, SYNC_US};
 use super::ways::address;
-use crate::members::MEMBERS;
 use crate::tear::tear;
 
 /// How long the leader stays cut off in the second act of a fault.
@@ -23,17 +22,19 @@ const DRIFT_PPM: i64 = 500;
 impl Run<'_> {
     pub(super) fn begin(&mut self, fault: Fault) -> io::Result<()> {
         // Who leads is known only now; where nobody does, it is whoever was drawn.
-        let leader = self.book.borrow().leader().unwrap_or(fault.whom);
-        let whom = if fault.kind.is_of_the_leader() { leader } else { fault.whom };
-        let other = if fault.other == whom { whom % 3 + 1 } else { fault.other };
+        let drawn = self.seat(fault.whom);
+        let leader = self.book.borrow().leader().filter(|id| self.seats.contains(id)).unwrap_or(drawn);
+        let whom = if fault.kind.is_of_the_leader() { leader } else { drawn };
+        let other = [fault.other, fault.other % 3 + 1].map(|seat| self.seat(seat));
+        let other = if other[0] == whom { other[1] } else { other[0] };
         let fault = Fault { whom, other, ..fault };
         let took_effect = match fault.kind {
             Kind::Kill | Kind::KillLeader => self.kill(whom),
-            Kind::KillAll => MEMBERS.map(|id| self.kill(id)).fold(false, |any, killed| any | killed),
+            Kind::KillAll => self.seats.map(|id| self.kill(id)).into_iter().fold(false, |any, killed| any | killed),
             Kind::PowerCut => self.cut_power(whom)?,
             Kind::PowerCutAll => {
                 let mut any = false;
-                for id in MEMBERS {
+                for id in self.seats {
                     any |= self.cut_power(id)?;
                 }
                 any
@@ -43,8 +44,10 @@ impl Run<'_> {
             Kind::TurnedTables | Kind::RestartedVoter => self.runs(whom),
             Kind::Freeze | Kind::FreezeLeader => self.freeze(whom, fault.until_ms),
             Kind::FreezeAll => {
-                MEMBERS.map(|id| self.freeze(id, fault.until_ms)).fold(false, |any, frozen| any | frozen)
+                self.seats.map(|id| self.freeze(id, fault.until_ms)).into_iter().fold(false, |any, frozen| any | frozen)
             }
+            Kind::ReplaceStopped => self.replace(whom, true),
+            Kind::ReplaceLiving => self.replace(whom, false),
             Kind::Drift => {
                 self.members[&whom].drift_ppm.set(fault.drift_ppm());
                 true
@@ -93,8 +96,9 @@ impl Run<'_> {
             }
         }
         self.follow();
-        for id in MEMBERS {
-            if !self.runs(id) && !self.active.iter().any(|fault| fault.keeps_down(id)) {
+        for id in self.seats {
+            let replaced = self.operation.as_ref().is_some_and(|operation| operation.keeps_down(id));
+            if !self.runs(id) && !replaced && !self.active.iter().any(|fault| fault.keeps_down(id)) {
                 self.start(id)?;
             }
         }
@@ -113,8 +117,8 @@ impl Run<'_> {
         let fault = self.active.remove(nth);
         let turned = fault.kind == Kind::TurnedTables;
         let leads = if turned { leader.unwrap_or(fault.whom) } else { fault.whom };
-        // Numbered from 1 to 3, so this is who is left.
-        let voter = 6 - leads - if turned { fault.whom } else { fault.other };
+        let follows = if turned { fault.whom } else { fault.other };
+        let Some(voter) = self.seats.into_iter().find(|id| *id != leads && *id != follows) else { return Ok(()) };
         let back_ms = now_ms + if turned { fault.hard_ms } else { fault.hard_ms.min(BACK_MS_MAX) };
         self.active.push(Fault { kind: Kind::Isolate, whom: leads, until_ms: back_ms + SECOND_ACT_MS, ..fault });
         let kind = if turned && fault.nth.is_multiple_of(2) { Kind::PowerCut } else { Kind::Kill };
@@ -126,11 +130,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn runs(&self, id: u16) -> bool {
+    /// The host of a seat from 1 to 3.
+    fn seat(&self, number: u16) -> u16 {
+        self.seats[usize::from(number + 2) % self.seats.len()]
+    }
+
+    pub(super) fn runs(&self, id: u16) -> bool {
         self.processes.contains_key(&id)
     }
 
-    fn start(&mut self, id: u16) -> io::Result<()> {
+    pub(super) fn start(&mut self, id: u16) -> io::Result<()> {
         if !self.sim.is_host_running(address(id)) {
             self.sim.bounce(address(id));
         }
@@ -139,7 +148,7 @@ impl Run<'_> {
     }
 
     /// The host's kernel closes its connections and refuses calls.
-    fn kill(&mut self, id: u16) -> bool {
+    pub(super) fn kill(&mut self, id: u16) -> bool {
         self.book.borrow_mut().gives_up(id);
         self.kernels[&id].process_ends();
         self.processes.remove(&id).is_some()
@@ -161,10 +170,17 @@ impl Run<'_> {
     }
 
     fn lose_disk(&mut self, id: u16) -> io::Result<bool> {
+        // Another loss while a newcomer has yet to get everything is more than three replicas bear.
+        if self.operation.is_some() || !self.all_are_whole() {
+            return Ok(false);
+        }
         let killed = self.kill(id);
         let dir = &self.members[&id].dir;
         if killed && dir.exists() {
             fs::remove_dir_all(dir)?;
+        }
+        if killed {
+            self.is_frail(id);
         }
         Ok(killed)
     }
