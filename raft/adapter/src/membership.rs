@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Once the cluster is founded, its log says who is a member and where. The configuration is the seed of a log that is
-//! empty, and says of a member that has moved where it listens now.
+//! empty, and says of a member that has moved where it listens now. A replica that has yet to get its log anew may have the
+//! beginning of it, from before today's members were added: until it is whole, those of the configuration count as well.
 //!
 //! A replica that was forgotten is told nothing by the log: it gets no entries any more. It knows it by its peers, who
 //! refuse its calls as a stranger's. When so many refuse it that it could not be elected, it does not stand.
@@ -50,6 +51,21 @@ pub(crate) struct Members {
     known: ArcSwap<Known>,
 }
 
+/// How much of the log this replica has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All that it ever had.
+    Whole,
+    /// Its directory was empty, and it has yet to learn what was committed.
+    Part,
+}
+
+impl Extent {
+    pub(crate) fn of(voting: &Voting) -> Self {
+        if voting.is_whole() { Self::Whole } else { Self::Part }
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
     founded: bool,
@@ -57,9 +73,9 @@ struct Known {
 }
 
 impl Members {
-    /// As the log says now.
-    pub(crate) fn new(seed: Seed, membership: &Membership) -> Self {
-        let members = Self { known: ArcSwap::from_pointee(known(&seed, membership)), seed };
+    /// As the log says now; whether that is all of the log that there was.
+    pub(crate) fn new(seed: Seed, membership: &Membership, log: Extent) -> Self {
+        let members = Self { known: ArcSwap::from_pointee(known(&seed, membership, log)), seed };
         members.tell_differences(membership);
         members
     }
@@ -79,8 +95,8 @@ impl Members {
     }
 
     /// Takes in what the log says; whether that is something new.
-    fn take(&self, membership: &Membership) -> bool {
-        let known = known(&self.seed, membership);
+    fn take(&self, membership: &Membership, log: Extent) -> bool {
+        let known = known(&self.seed, membership, log);
         // A founded log stays so; openraft's first word comes before it has looked.
         let new = (known.founded || !self.is_founded()) && **self.known.load() != known;
         if new {
@@ -103,11 +119,17 @@ impl Members {
     }
 }
 
-fn known(seed: &Seed, membership: &Membership) -> Known {
+fn known(seed: &Seed, membership: &Membership, log: Extent) -> Known {
     let founded = membership.nodes().next().is_some();
     let moved = |id: &u64| seed.moved.contains(id).then(|| seed.peers.get(id).copied()).flatten();
     let logged = membership.nodes().map(|(&id, address)| (id, moved(&id).unwrap_or(address.0)));
     let mut addresses: BTreeMap<u64, SocketAddr> = if founded { logged.collect() } else { seed.peers.clone() };
+    if log == Extent::Part {
+        // One that was added later may be the one whose word this replica waits for.
+        for (id, address) in &seed.peers {
+            addresses.entry(*id).or_insert(*address);
+        }
+    }
     for (id, address) in &mut addresses {
         *address = seed.dialled.get(id).copied().unwrap_or(*address);
     }
@@ -129,7 +151,7 @@ impl Following {
         let mut metrics = self.raft.metrics();
         loop {
             let stored = metrics.borrow_watched().membership_config.clone();
-            if self.members.take(stored.membership()) {
+            if self.members.take(stored.membership(), Extent::of(&self.voting)) {
                 let addresses = self.members.addresses();
                 tracing::info!(members = ?addresses, "the members of the cluster");
                 self.links.follow(&addresses);
@@ -205,26 +227,36 @@ mod tests {
 
     #[test]
     fn the_file_is_the_seed_and_the_log_the_truth() {
-        let members = Members::new(seed(&[]), &Membership::default());
+        let members = Members::new(seed(&[]), &Membership::default(), Extent::Whole);
         assert!(!members.is_founded() && members.contains(1) && members.addresses()[&3] == address(9));
-        assert!(members.take(&membership(&[(1, 1), (2, 2), (4, 4)])));
+        assert!(members.take(&membership(&[(1, 1), (2, 2), (4, 4)]), Extent::Whole));
         assert!(members.is_founded() && !members.contains(3), "forgotten, whatever the file says");
         assert_eq!(members.addresses(), [(1, address(1)), (2, address(2)), (4, address(4))].into());
-        assert!(!members.take(&membership(&[(1, 1), (2, 2), (4, 4)])), "nothing new");
+        assert!(!members.take(&membership(&[(1, 1), (2, 2), (4, 4)]), Extent::Whole), "nothing new");
     }
 
     #[test]
     fn a_member_that_has_moved_is_where_the_file_says_and_nobody_joins_by_the_file() {
-        let members = Members::new(seed(&[2, 3]), &membership(&[(1, 1), (2, 2)]));
+        let members = Members::new(seed(&[2, 3]), &membership(&[(1, 1), (2, 2)]), Extent::Whole);
         assert_eq!(members.addresses(), [(1, address(1)), (2, address(9))].into());
+    }
+
+    /// Found by `cargo sim-raft --seeds 1 --seed 33 --seconds 30`: a newcomer, killed while it caught up, called the members of that
+    /// time only, and waited for ever for the word of one that had been added since.
+    #[test]
+    fn who_has_only_the_beginning_of_the_log_calls_those_of_the_file_as_well_until_it_is_whole() {
+        let log = membership(&[(1, 1), (2, 2)]);
+        let members = Members::new(seed(&[]), &log, Extent::Part);
+        assert_eq!(members.addresses(), [(1, address(1)), (2, address(2)), (3, address(9))].into());
+        assert!(members.take(&log, Extent::Whole) && !members.contains(3));
     }
 
     #[test]
     fn a_member_is_dialled_where_the_file_says_before_and_after_it_is_founded() {
         let seed = Seed { dialled: [(2, address(8)), (7, address(8))].into(), ..seed(&[]) };
-        let members = Members::new(seed, &Membership::default());
+        let members = Members::new(seed, &Membership::default(), Extent::Whole);
         assert_eq!(members.addresses(), [(1, address(9)), (2, address(8)), (3, address(9))].into());
-        assert!(members.take(&membership(&[(1, 1), (2, 2)])));
+        assert!(members.take(&membership(&[(1, 1), (2, 2)]), Extent::Whole));
         assert_eq!(members.addresses(), [(1, address(1)), (2, address(8))].into());
     }
 

@@ -29,7 +29,7 @@ use crate::codec::vote::Memory;
 use crate::error::{ProposeError, StartError};
 use crate::host::{DiskIo, Host, Queue};
 use crate::log_store::{Found, LogStore, PROPOSAL_BYTES_MAX};
-use crate::membership::{Following, Members, Seed};
+use crate::membership::{Extent, Following, Members, Seed};
 use crate::peer::client::{self, BACKOFF};
 use crate::peer::expiry;
 use crate::peer::links::Links;
@@ -158,7 +158,7 @@ impl Replica {
         let raft = Raft::new(own, Arc::new(raft_config), links.clone(), store.clone(), machine).await;
         let raft = raft.map_err(|error| not_started(&outlet, &error))?;
         let voting = Arc::new(voting(&config, &store, found));
-        let members = members(&config, &raft).await.map_err(|error| not_started(&outlet, &error))?;
+        let members = members(&config, &raft, &voting).await.map_err(|error| not_started(&outlet, &error))?;
         links.follow(&members.addresses());
         let service = service(&config, &raft, &store, &Known { voting: &voting, vacancy: &vacancy, members: &members });
         let succession =
@@ -523,13 +523,13 @@ pub(crate) const LOG_DIR: &str = "log";
 pub(crate) const SNAPSHOT_DIR: &str = "snapshot";
 
 /// Who the members are by the log as it was found, or by the configuration where it is empty.
-async fn members(config: &ReplicaConfig, raft: &Raft) -> Result<Arc<Members>, Fatal<TypeConfig>> {
+async fn members(config: &ReplicaConfig, raft: &Raft, voting: &Voting) -> Result<Arc<Members>, Fatal<TypeConfig>> {
     let peers = config.peers.iter().map(|(id, address)| (u64::from(id.0), *address)).collect();
     let moved = config.moved.iter().map(|id| u64::from(id.0)).collect();
     let dialled = config.dialled.iter().map(|(id, address)| (u64::from(id.0), *address)).collect();
     let seed = Seed { peers, moved, dialled };
     let found = raft.with_raft_state(|state| state.membership_state.effective().membership().clone()).await?;
-    Ok(Arc::new(Members::new(seed, &found)))
+    Ok(Arc::new(Members::new(seed, &found, Extent::of(voting))))
 }
 
 fn voting(config: &ReplicaConfig, store: &LogStore, found: Found) -> Voting {

@@ -3,7 +3,7 @@
 //!
 //! | part | time | network | processes |
 //! |---|---|---|---|
-//! | `cargo sim-raft` (`sim`, with the feature of that name) | virtual, from one seed | simulated (turmoil): partitions both ways and one way, held and late packets | tasks that are dropped |
+//! | `cargo sim-raft` (`sim`, with the feature of that name) | virtual, from one seed | simulated (turmoil): partitions both ways and one way, held and late packets | runtimes that are stopped and dropped |
 //! | `cargo bench-power-cuts` (`benches/power_cuts`) | the machine's | loopback | real, and really killed |
 //!
 //! Both write to a [`disk`] that tells in a [`journal`] what a power cut could take back, and [`tear`] takes it back.

@@ -62,6 +62,7 @@ struct Sum {
     acked: u64,
     leaderships: u64,
     handed_over: u64,
+    replaced: u64,
     lost_sectors: u64,
     violations: Vec<(u64, Violation)>,
     errors: Vec<io::Error>,
@@ -147,6 +148,7 @@ impl Sum {
         self.acked += outcome.acked;
         self.leaderships += outcome.leaderships;
         self.handed_over += outcome.handed_over;
+        self.replaced += outcome.replaced;
         self.lost_sectors += outcome.lost_sectors;
         self.violations.extend(outcome.violations.into_iter().take(1).map(|violation| (seed, violation)));
     }
@@ -161,7 +163,7 @@ impl Sum {
             let told = json!({
                 "seeds": self.seeds, "simulated_seconds": simulated_s, "wall_seconds": wall_seconds,
                 "faults": faults, "acknowledged": self.acked, "leaderships": self.leaderships,
-                "handed_over": self.handed_over, "lost_sectors": self.lost_sectors, "violations": violations,
+                "handed_over": self.handed_over, "replaced": self.replaced, "lost_sectors": self.lost_sectors, "violations": violations,
             });
             println!("{told:#}");
             return;
@@ -174,6 +176,7 @@ impl Sum {
         println!("faults       {}", faults.join(", "));
         println!("log          {} entries acknowledged, {} sectors lost to power cuts", self.acked, self.lost_sectors);
         println!("leaders      {} elected, {} as they were asked to be", self.leaderships, self.handed_over);
+        println!("members      {} replaced", self.replaced);
         println!("violations   {}", self.violations.len());
     }
 }

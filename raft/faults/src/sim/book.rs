@@ -1,14 +1,12 @@
 //! What was seen of the replicas, and what must never be seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use ridethrough_core::command::Seen;
 use ridethrough_raft::{Role, Status};
-
-use crate::members::MEMBERS;
 
 /// What was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +64,8 @@ pub struct Book {
     states: BTreeMap<u64, ([u8; 32], u16)>,
     leaders: BTreeMap<u64, u16>,
     claims: BTreeMap<u16, Claim>,
+    /// Who belongs to the cluster, or is about to.
+    pub members: BTreeSet<u16>,
     /// What each replica was last seen to have applied.
     applied: BTreeMap<u16, Seen>,
     /// The newest state whose entry was acknowledged.
@@ -87,6 +87,11 @@ const VIOLATIONS_MAX: usize = 16;
 const TICK: Duration = super::run::TICK;
 
 impl Book {
+    /// That of a cluster of these.
+    pub fn of(members: BTreeSet<u16>) -> Self {
+        Self { members, ..Self::default() }
+    }
+
     /// A replica was looked at.
     pub fn observe(&mut self, id: u16, now: Duration, status: &Status, seen: Seen, leads_for: Option<Duration>) {
         (id, now, status.role, status.term, seen.index, leads_for).hash(&mut self.trace);
@@ -130,15 +135,27 @@ impl Book {
         self.leaders.last_key_value().map(|(_, id)| *id)
     }
 
-    /// Whether every replica has applied all that was acknowledged.
+    /// Whether every member has applied all that was acknowledged.
     pub fn all_have_what_was_acked(&self) -> bool {
-        self.applied.len() == MEMBERS.count() && self.applied.values().all(|seen| seen.index >= self.acked.index)
+        self.members.iter().all(|id| self.has(*id, self.acked.index))
+    }
+
+    /// Whether a replica was seen to have applied this entry.
+    pub fn has(&self, id: u16, index: u64) -> bool {
+        self.applied.get(&id).is_some_and(|seen| seen.index >= index)
+    }
+
+    /// A replica has lost all that it had; returns the last entry that was acknowledged by then.
+    pub fn forgets(&mut self, id: u16) -> u64 {
+        self.applied.remove(&id);
+        self.acked.index
     }
 
     /// How it stands, in words.
     pub fn standing(&self) -> String {
         let applied: Vec<_> = self.applied.iter().map(|(id, seen)| format!("n{id} {}", seen.index)).collect();
-        format!("acknowledged up to {}, applied {}, leaders {:?}", self.acked.index, applied.join(", "), self.leaders)
+        let (acked, applied, members) = (self.acked.index, applied.join(", "), &self.members);
+        format!("acknowledged up to {acked}, applied {applied}, members {members:?}, leaders {:?}", self.leaders)
     }
 
     /// What two runs of one seed have in common.

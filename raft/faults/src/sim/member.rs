@@ -1,7 +1,8 @@
-//! What runs on a simulated host: a replica, who proposes while it leads, and who looks at it.
+//! What runs in a simulated process: a replica, who proposes while it leads, and who looks at it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -10,13 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
+use ridethrough_core::members::MemberChange;
 use ridethrough_core::site::Site;
-use ridethrough_raft::{DiskIo, Host, LogSize, PeerTls, Replica, ReplicaConfig, Role};
+use ridethrough_raft::{DiskIo, Host, LogSize, MembersRefusal, PeerTls, Replica, ReplicaConfig, Role};
 use tokio::time::{Instant, sleep};
 
 use super::book::{Book, Rule};
-use super::net::Simulated;
+use super::plan::Liar;
+use super::process::{Clock, Process};
 use super::run::TICK;
+use super::sockets::Sockets;
 use crate::dice::Dice;
 use crate::disk::Told;
 use crate::members::{CLUSTER, HEARTBEAT, PROPOSAL_DEADLINE, PROPOSALS_PER_LIFE, election, proposal};
@@ -29,8 +33,10 @@ const PROPOSERS: u64 = 3;
 const PROPOSAL_PAUSE: Duration = Duration::from_millis(8);
 /// How long leadership may take to go elsewhere.
 const HANDOVER_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a change of the members may take until the operator asks again.
+const CHANGE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// One of the three, in all of its lives.
+/// One of the four who may be members, in all of its lives.
 pub struct Member {
     pub id: u16,
     pub dir: PathBuf,
@@ -38,39 +44,53 @@ pub struct Member {
     pub journal: PathBuf,
     pub tls: PeerTls,
     pub site: Arc<Site>,
-    pub peers: BTreeMap<ReplicaId, SocketAddr>,
-    pub network: Simulated,
+    pub listen: SocketAddr,
+    /// The members when its configuration was last written.
+    pub peers: RefCell<BTreeMap<ReplicaId, SocketAddr>>,
+    pub sockets: Sockets,
     pub seed: u64,
-    /// Whether its disk says that it has stored what it has not.
-    pub lies: bool,
+    pub liar: Liar,
     pub book: Rc<RefCell<Book>>,
     /// How long its disk takes to sync, in microseconds.
     pub sync_us: Arc<AtomicU64>,
     pub lives: Cell<u64>,
+    /// True time since the beginning of the run.
+    pub now: Rc<Cell<Duration>>,
+    /// How much too fast its host's clock runs, in millionths.
+    pub drift_ppm: Cell<i64>,
     /// Whom it is to hand over to.
     pub hand_over: Cell<Option<u16>>,
     /// Whether it proposes nothing for now.
     pub quiet: Cell<bool>,
     /// Whether it is to take a snapshot.
     pub compact: Cell<bool>,
+    /// How the operator wants the members changed, and the number of this wish.
+    pub change: Cell<Option<(u64, MemberChange)>>,
+    /// The newest wish that is known to be committed, whoever it was told.
+    pub changes_made: Rc<Cell<u64>>,
 }
 
 impl Member {
-    /// One life, until it is dropped.
-    pub async fn live(self: Rc<Self>) -> turmoil::Result {
+    /// Its next life.
+    pub fn start(self: &Rc<Self>) -> io::Result<Process> {
         let life = self.lives.get() + 1;
         self.lives.set(life);
-        let disk = Told::new(&self.journal, Dice::new(self.seed, life), 0)?.lying(self.lies);
+        let disk = Told::new(&self.journal, Dice::new(self.seed, life), 0)?.lying(self.liar == Liar::Disks);
+        let seed = Dice::new(self.seed, u64::from(self.id) * PROPOSALS_PER_LIFE + life).below(u64::MAX);
+        let clock = if self.liar == Liar::Clocks { Clock::StandsStill } else { Clock::GoesOn };
+        Process::start(seed, clock, Rc::clone(self).live(disk, life))
+    }
+
+    async fn live(self: Rc<Self>, disk: Told, life: u64) {
         let sync_us = Arc::clone(&self.sync_us);
         let takes = move || Duration::from_micros(sync_us.load(Ordering::Relaxed));
         let host =
-            Host { storage: disk, network: Arc::new(self.network.clone()), disk_io: DiskIo::Tasks(Arc::new(takes)) };
+            Host { storage: disk, network: Arc::new(self.sockets.clone()), disk_io: DiskIo::Tasks(Arc::new(takes)) };
         match Replica::start_on(self.config(), Box::new(|| {}), host).await {
             Ok(replica) => self.watch(Rc::new(replica), life).await,
             Err(error) => {
                 let what = format!("n{} does not start: {error}", self.id);
-                self.book.borrow_mut().note(Rule::Runs, now(), what);
-                futures::future::pending().await
+                self.book.borrow_mut().note(Rule::Runs, self.now.get(), what);
             }
         }
     }
@@ -80,8 +100,8 @@ impl Member {
             id: ReplicaId(self.id),
             cluster: CLUSTER,
             dir: self.dir.clone(),
-            listen: self.peers[&ReplicaId(self.id)],
-            peers: self.peers.clone(),
+            listen: self.listen,
+            peers: self.peers.borrow().clone(),
             moved: BTreeSet::new(),
             dialled: BTreeMap::new(),
             tls: self.tls.clone(),
@@ -93,7 +113,7 @@ impl Member {
         }
     }
 
-    async fn watch(self: Rc<Self>, replica: Rc<Replica>, life: u64) -> turmoil::Result {
+    async fn watch(self: Rc<Self>, replica: Rc<Replica>, life: u64) {
         let number = Rc::new(Cell::new(life * PROPOSALS_PER_LIFE));
         for _ in 0..PROPOSERS {
             tokio::task::spawn_local(Rc::clone(&self).propose(Rc::clone(&replica), Rc::clone(&number)));
@@ -102,6 +122,10 @@ impl Member {
             self.look(&replica);
             if let Some(to) = self.hand_over.take() {
                 tokio::task::spawn_local(Rc::clone(&self).cede(Rc::clone(&replica), to));
+            }
+            if let Some((wish, change)) = self.change.take() {
+                let number = Rc::clone(&number);
+                tokio::task::spawn_local(Rc::clone(&self).change_members(Rc::clone(&replica), wish, change, number));
             }
             if self.compact.take() {
                 let replica = Rc::clone(&replica);
@@ -113,10 +137,11 @@ impl Member {
 
     fn look(&self, replica: &Replica) {
         let (status, seen) = (replica.status(), replica.ledger().seen());
-        // Virtual time, as the replica is told.
+        // Virtual time, as the replica is told; where its clock is slow, a lease by it lasts longer.
         let virtual_now = Instant::now().into_std();
-        let leads_for = status.leadership_until.map(|until| until.saturating_duration_since(virtual_now));
-        self.book.borrow_mut().observe(self.id, now(), &status, seen, leads_for);
+        let left = status.leadership_until.map(|until| until.saturating_duration_since(virtual_now));
+        let leads_for = left.map(|left| in_true_time(left, self.drift_ppm.get()));
+        self.book.borrow_mut().observe(self.id, self.now.get(), &status, seen, leads_for);
     }
 
     /// Proposes again and again, while the replica leads.
@@ -126,10 +151,40 @@ impl Member {
             if self.quiet.get() || replica.status().role != Role::Leader {
                 continue;
             }
-            let proposed = proposal(self.id, replica.ledger().seen(), &self.site, number.replace(number.get() + 1));
-            if let Ok(response) = replica.propose(proposed, PROPOSAL_DEADLINE).await {
-                self.book.borrow_mut().acked(self.id, now(), response.seen);
+            self.propose_once(&replica, &number).await;
+        }
+    }
+
+    /// Whether it was acknowledged.
+    async fn propose_once(&self, replica: &Replica, number: &Cell<u64>) -> bool {
+        let proposed = proposal(self.id, replica.ledger().seen(), &self.site, number.replace(number.get() + 1));
+        let Ok(response) = replica.propose(proposed, PROPOSAL_DEADLINE).await else { return false };
+        self.book.borrow_mut().acked(self.id, self.now.get(), response.seen);
+        true
+    }
+
+    async fn change_members(
+        self: Rc<Self>,
+        replica: Rc<Replica>,
+        wish: u64,
+        change: MemberChange,
+        number: Rc<Cell<u64>>,
+    ) {
+        let made = match replica.change_members(&change, CHANGE_DEADLINE).await {
+            Ok(_) => true,
+            // So it stands in this replica's log, and is committed once something is that comes after it.
+            Err(MembersRefusal::Unknown(_) | MembersRefusal::Member { .. }) => {
+                self.propose_once(&replica, &number).await
             }
+            Err(MembersRefusal::Leads(_)) => {
+                let another = replica.peers().into_keys().find(|peer| peer.0 != self.id);
+                self.hand_over.set(another.map(|peer| peer.0));
+                false
+            }
+            Err(_) => false,
+        };
+        if made {
+            self.changes_made.set(self.changes_made.get().max(wish));
         }
     }
 
@@ -143,7 +198,8 @@ impl Member {
     }
 }
 
-/// Since the beginning of the run.
-fn now() -> Duration {
-    turmoil::sim_elapsed().unwrap_or_default()
+/// How long it really takes until a clock that is so many millionths too fast has gone on by this.
+fn in_true_time(by_clock: Duration, drift_ppm: i64) -> Duration {
+    let ns = by_clock.as_nanos() * 1_000_000 / u128::from(1_000_000_u64.saturating_add_signed(drift_ppm));
+    Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
 }

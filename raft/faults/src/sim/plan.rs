@@ -41,11 +41,23 @@ pub enum Kind {
     HandOver,
     /// A replica takes a snapshot and hides what is behind it, so that who lags behind needs it.
     Compact,
+    /// A process stands still; what comes for it waits at its host, and its clock goes on.
+    Freeze,
+    /// The leader's does.
+    FreezeLeader,
+    /// All three do.
+    FreezeAll,
+    /// A host's clock runs too fast or too slow.
+    Drift,
+    /// A member is stopped for good, forgotten, and another comes in its place, with an empty folder.
+    ReplaceStopped,
+    /// The same, but the member runs on, and finds out by itself that it is none any more.
+    ReplaceLiving,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Kill,
         Self::KillLeader,
         Self::KillAll,
@@ -62,11 +74,25 @@ impl Kind {
         Self::SlowDisk,
         Self::HandOver,
         Self::Compact,
+        Self::Freeze,
+        Self::FreezeLeader,
+        Self::FreezeAll,
+        Self::Drift,
+        Self::ReplaceStopped,
+        Self::ReplaceLiving,
     ];
 
     /// Whether it concerns whoever leads when it begins.
     pub fn is_of_the_leader(self) -> bool {
-        matches!(self, Self::KillLeader | Self::HandOver | Self::TurnedTables | Self::RestartedVoter)
+        matches!(
+            self,
+            Self::KillLeader | Self::HandOver | Self::TurnedTables | Self::RestartedVoter | Self::FreezeLeader
+        )
+    }
+
+    /// Whether processes stand still in it.
+    fn freezes(self) -> bool {
+        matches!(self, Self::Freeze | Self::FreezeLeader | Self::FreezeAll)
     }
 
     /// How long it lasts at least: those of two acts need their time.
@@ -96,6 +122,12 @@ impl Kind {
             Self::SlowDisk => "slow_disk",
             Self::HandOver => "hand_over",
             Self::Compact => "compact",
+            Self::Freeze => "freeze",
+            Self::FreezeLeader => "freeze_leader",
+            Self::FreezeAll => "freeze_all",
+            Self::Drift => "drift",
+            Self::ReplaceStopped => "replace_stopped",
+            Self::ReplaceLiving => "replace_living",
         }
     }
 }
@@ -111,12 +143,23 @@ pub struct Fault {
     pub at_ms: u64,
     /// When it ends, or what it did to a replica does.
     pub until_ms: u64,
-    /// Whom it concerns; who leads is known only then.
+    /// Whom it concerns, by seats from 1 to 3 until it begins and by hosts from then on; who leads is known only then.
     pub whom: u16,
     /// The other one, where it concerns two.
     pub other: u16,
     /// How hard, in milliseconds, where that means something.
     pub hard_ms: u64,
+}
+
+/// Who does not keep what the replicas rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liar {
+    /// Nobody.
+    None,
+    /// Disks say that they have stored what they have not.
+    Disks,
+    /// Clocks stand still while their processes do.
+    Clocks,
 }
 
 /// The plan of one run.
@@ -126,8 +169,8 @@ pub struct Plan {
     pub seed: u64,
     /// Until when faults begin.
     pub ends_ms: u64,
-    /// Whether disks say that they have stored what they have not: then entries must be found lost.
-    pub lies: bool,
+    /// What does not keep what the replicas rely on: then a violation must be found.
+    pub liar: Liar,
     /// In the order in which they begin.
     pub faults: Vec<Fault>,
 }
@@ -159,13 +202,15 @@ impl Plan {
             let whom = 1 + u16::try_from(dice.below(3)).unwrap_or(0);
             let other = (whom + u16::try_from(dice.below(2)).unwrap_or(0)) % 3 + 1;
             let (until_ms, hard_ms) = (at_ms + kind.least_ms() + dice.below(long_ms_max), 1 + dice.below(hard_ms_max));
+            // As often within a lease as far beyond an election.
+            let until_ms = if kind.freezes() && dice.below(2) == 0 { at_ms + hard_ms } else { until_ms };
             // A second disk could take with it what only the first had.
             if kind != Kind::DiskLost || !std::mem::replace(&mut disk_lost, true) {
                 faults.push(Fault { nth: faults.len(), kind, at_ms, until_ms, whom, other, hard_ms });
             }
             at_ms += PAUSE_MS_MIN + dice.below(pause_ms_max);
         }
-        Self { seed, ends_ms, lies: false, faults }
+        Self { seed, ends_ms, liar: Liar::None, faults }
     }
 }
 

@@ -1,15 +1,14 @@
 //! One run: three hosts, a plan, and what came of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ridethrough_core::device::ReplicaId;
@@ -18,12 +17,16 @@ use ridethrough_raft::load_dice;
 use turmoil::{Builder, Sim};
 
 use super::book::{Book, Rule, Violation};
+use super::kernel::Kernel;
 use super::member::Member;
 use super::net::{Air, Simulated};
+use super::operator::{HOSTS, Operation, SEATS};
 use super::plan::{Fault, Kind, Plan};
+use super::process::Process;
+use super::sockets::Sockets;
+use super::ways::{Ways, address};
 use crate::dice::Dice;
-use crate::members::{CLUSTER, MEMBERS, identity, site};
-use crate::tear::tear;
+use crate::members::{CLUSTER, identity, site};
 
 /// The step of virtual time.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -32,18 +35,12 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// So many entries must be acknowledged after that.
 const SETTLED_ENTRIES: u64 = 10;
 /// A word between two hosts takes up to so long.
-const LATENCY_MAX: Duration = Duration::from_millis(1);
+pub(super) const LATENCY_MAX: Duration = Duration::from_millis(1);
 /// How long a disk takes to sync, in microseconds.
-const SYNC_US: u64 = 300;
-/// How long the leader stays cut off in the second act of a fault.
-const SECOND_ACT_MS: u64 = 1_500;
-/// A follower without a leader wants to be elected after so long.
-const WANTS_MS: u64 = 500;
-/// A voter that starts again is back within this, while what it promised holds.
-const BACK_MS_MAX: u64 = 30;
+pub(super) const SYNC_US: u64 = 300;
 /// Segments that lie unread at a socket; turmoil ends the run at more.
 const SEGMENTS_MAX: usize = 4_096;
-const PORT: u16 = 7_301;
+pub(super) const PORT: u16 = 7_301;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -58,6 +55,8 @@ pub struct Outcome {
     pub leaderships: u64,
     /// Those that were asked for.
     pub handed_over: u64,
+    /// Members that were replaced by others.
+    pub replaced: u64,
     /// Sectors that power cuts took back.
     pub lost_sectors: u64,
     /// Virtual time, in milliseconds.
@@ -87,70 +86,73 @@ impl Plan {
     }
 }
 
-struct Run<'a> {
-    sim: Sim<'a>,
-    air: Arc<Air>,
-    book: Rc<RefCell<Book>>,
-    members: BTreeMap<u16, Rc<Member>>,
-    dice: Dice,
-    dir: PathBuf,
+/// A run that is under way.
+pub(super) struct Run<'a> {
+    pub(super) sim: Sim<'a>,
+    pub(super) book: Rc<RefCell<Book>>,
+    pub(super) kernels: BTreeMap<u16, Rc<Kernel>>,
+    pub(super) members: BTreeMap<u16, Rc<Member>>,
+    /// Those that run, frozen ones among them.
+    pub(super) processes: BTreeMap<u16, Process>,
+    pub(super) dice: Dice,
     /// What has begun and not ended.
-    active: Vec<Fault>,
-    down: BTreeSet<u16>,
-    /// Between each two, from the lower to the higher and back.
-    ways: BTreeMap<(u16, u16), [Way; 2]>,
-    counts: BTreeMap<Kind, u64>,
-    lost_sectors: u64,
-}
-
-/// How it stands from one host to another; the last is the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
-    Open,
-    Held,
-    Blocked,
-}
-
-fn address(id: u16) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 168, 7, u8::try_from(id).unwrap_or(u8::MAX)))
+    pub(super) active: Vec<Fault>,
+    pub(super) ways: Ways,
+    pub(super) counts: BTreeMap<Kind, u64>,
+    pub(super) lost_sectors: u64,
+    /// The members' hosts.
+    pub(super) seats: [u16; 3],
+    pub(super) operation: Option<Operation>,
+    /// Who has lost what it had, and the entry that it must have for it to count again.
+    pub(super) frail: Vec<(u16, u64)>,
+    pub(super) changes_begun: u64,
+    pub(super) changes_made: Rc<Cell<u64>>,
+    pub(super) replaced: u64,
+    now: Rc<Cell<Duration>>,
 }
 
 impl Run<'_> {
     fn new(plan: &Plan, dir: &Path) -> io::Result<Self> {
         let mut builder = Builder::new();
         builder.tick_duration(TICK).rng_seed(plan.seed).max_message_latency(LATENCY_MAX).tcp_capacity(SEGMENTS_MAX);
-        let (mut sim, air, book) = (builder.build(), Arc::new(Air::default()), Rc::new(RefCell::default()));
+        let (mut sim, air) = (builder.build(), Arc::new(Air::default()));
         let authority = Authority::found(CLUSTER, Validity::days(2)).map_err(io::Error::other)?;
-        let peers: BTreeMap<_, _> = MEMBERS.map(|id| (ReplicaId(id), SocketAddr::new(address(id), PORT))).collect();
-        let mut members = BTreeMap::new();
-        for id in MEMBERS {
-            let issued = authority.issue(id, Validity::days(1)).map_err(io::Error::other)?;
-            let member = Rc::new(Member {
-                id,
-                dir: dir.join(format!("n{id}")),
-                journal: dir.join(format!("n{id}.journal")),
-                tls: identity(id, authority.certificate_pem(), &issued)?,
-                site: site()?,
-                peers: peers.clone(),
-                network: Simulated { own: address(id), air: Arc::clone(&air) },
-                seed: plan.seed,
-                lies: plan.lies,
-                book: Rc::clone(&book),
-                sync_us: Arc::new(AtomicU64::new(SYNC_US)),
-                lives: Cell::new(0),
-                hand_over: Cell::new(None),
-                quiet: Cell::new(false),
-                compact: Cell::new(false),
-            });
-            let lives = Rc::clone(&member);
-            sim.host(address(id), move || Rc::clone(&lives).live());
+        let book = Rc::new(RefCell::new(Book::of(SEATS.into())));
+        let (now, changes_made) = (Rc::default(), Rc::default());
+        let shared = Shared { plan, dir, authority: &authority, book: &book, now: &now, changes_made: &changes_made };
+        let (mut kernels, mut members, mut processes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for id in HOSTS {
+            let (sockets, asked) = Sockets::new();
+            let network = Simulated { own: address(id), air: Arc::clone(&air) };
+            let kernel = Rc::new(Kernel::new(network, asked));
+            let lives = Rc::clone(&kernel);
+            sim.host(address(id), move || Rc::clone(&lives).serve());
+            kernels.insert(id, kernel);
+            let member = Rc::new(shared.member(id, sockets)?);
+            if SEATS.contains(&id) {
+                processes.insert(id, member.start()?);
+            }
             members.insert(id, member);
         }
-        let pairs = MEMBERS.flat_map(|one| MEMBERS.map(move |other| (one, other)));
-        let ways = pairs.filter(|(one, other)| one < other).map(|pair| (pair, [Way::Open; 2])).collect();
-        let (dice, dir) = (Dice::new(plan.seed, 2), dir.to_path_buf());
-        let (active, down, counts) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
-        Ok(Self { sim, air, book, members, dice, dir, active, down, ways, counts, lost_sectors: 0 })
+        Ok(Self {
+            sim,
+            book,
+            kernels,
+            members,
+            processes,
+            dice: Dice::new(plan.seed, 2),
+            active: Vec::new(),
+            ways: Ways::new(air, &HOSTS),
+            counts: BTreeMap::new(),
+            lost_sectors: 0,
+            seats: SEATS,
+            operation: None,
+            frail: Vec::new(),
+            changes_begun: 0,
+            changes_made,
+            replaced: 0,
+            now,
+        })
     }
 
     /// All faults, and then until everybody is well again.
@@ -161,9 +163,9 @@ impl Run<'_> {
             while let Some(fault) = coming.next_if(|fault| fault.at_ms <= now) {
                 self.begin(*fault)?;
             }
-            self.end_those_due(now);
+            self.end_those_due(now)?;
             self.second_acts(now)?;
-            self.sim.step()?;
+            self.step()?;
             if !self.book.borrow().violations.is_empty() {
                 return Ok(());
             }
@@ -174,9 +176,9 @@ impl Run<'_> {
     fn settle(&mut self) -> turmoil::Result {
         let (until, before) = (self.sim.elapsed() + SETTLE, self.book.borrow().acked_entries);
         while self.sim.elapsed() < until {
-            self.sim.step()?;
+            self.step()?;
             let book = self.book.borrow();
-            let committed = book.acked_entries >= before + SETTLED_ENTRIES;
+            let committed = book.acked_entries >= before + SETTLED_ENTRIES && self.operation.is_none();
             if !book.violations.is_empty() || (committed && book.all_have_what_was_acked()) {
                 return Ok(());
             }
@@ -186,185 +188,29 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, fault: Fault) -> io::Result<()> {
-        // Who leads is known only now; where nobody does, it is whoever was drawn.
-        let leader = self.book.borrow().leader().unwrap_or(fault.whom);
-        let whom = if fault.kind.is_of_the_leader() { leader } else { fault.whom };
-        let other = if fault.other == whom { whom % 3 + 1 } else { fault.other };
-        let fault = Fault { whom, other, ..fault };
-        let took_effect = match fault.kind {
-            Kind::Kill | Kind::KillLeader => self.kill(whom),
-            Kind::KillAll => MEMBERS.map(|id| self.kill(id)).fold(false, |any, killed| any | killed),
-            Kind::PowerCut => self.cut_power(whom)?,
-            Kind::PowerCutAll => {
-                let mut any = false;
-                for id in MEMBERS {
-                    any |= self.cut_power(id)?;
-                }
-                any
-            }
-            Kind::DiskLost => self.lose_disk(whom)?,
-            Kind::Partition | Kind::OneWay | Kind::Isolate | Kind::Hold => true,
-            Kind::TurnedTables | Kind::RestartedVoter => !self.down.contains(&whom),
-            Kind::Weather => {
-                let hard = Duration::from_millis(fault.hard_ms);
-                self.sim.set_link_max_message_latency(address(whom), address(other), hard);
-                true
-            }
-            Kind::SlowDisk => {
-                self.members[&whom].sync_us.store(fault.hard_ms * 1_000, Ordering::Relaxed);
-                true
-            }
-            Kind::HandOver => {
-                self.members[&whom].hand_over.set(Some(other));
-                !self.down.contains(&whom)
-            }
-            Kind::Compact => {
-                self.members[&whom].compact.set(true);
-                !self.down.contains(&whom)
-            }
-        };
-        if took_effect {
-            *self.counts.entry(fault.kind).or_default() += 1;
-            self.active.push(fault);
-            self.set_ways();
+    /// One tick: first the processes, then their kernels and what lies between.
+    fn step(&mut self) -> turmoil::Result {
+        self.now.set(self.sim.elapsed());
+        let now_ms = self.now_ms();
+        self.operate(now_ms)?;
+        for (id, process) in &mut self.processes {
+            process.tick(now_ms, self.members[id].drift_ppm.get());
         }
+        self.sim.step()?;
         Ok(())
-    }
-
-    fn end_those_due(&mut self, now_ms: u64) {
-        let (ended, active): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.active).into_iter().partition(|fault| fault.until_ms <= now_ms);
-        self.active = active;
-        if ended.is_empty() {
-            return;
-        }
-        for fault in ended {
-            match fault.kind {
-                Kind::Weather => {
-                    self.sim.set_link_max_message_latency(address(fault.whom), address(fault.other), LATENCY_MAX);
-                }
-                Kind::SlowDisk => self.members[&fault.whom].sync_us.store(SYNC_US, Ordering::Relaxed),
-                _ => {}
-            }
-        }
-        self.set_ways();
-        for id in MEMBERS {
-            let keeps_down = self.active.iter().any(|fault| fault.keeps_down(id));
-            if !keeps_down && self.down.remove(&id) {
-                self.air.set_killed(address(id), false);
-                self.sim.bounce(address(id));
-            }
-        }
-    }
-
-    /// What some faults become when their moment has come.
-    fn second_acts(&mut self, now_ms: u64) -> io::Result<()> {
-        let leader = self.book.borrow().leader();
-        let is_due = |fault: &Fault| match fault.kind {
-            Kind::TurnedTables => leader.is_some_and(|id| id != fault.whom),
-            Kind::RestartedVoter => now_ms >= fault.at_ms + WANTS_MS,
-            _ => false,
-        };
-        let Some(nth) = self.active.iter().position(is_due) else { return Ok(()) };
-        let fault = self.active.remove(nth);
-        let turned = fault.kind == Kind::TurnedTables;
-        let leads = if turned { leader.unwrap_or(fault.whom) } else { fault.whom };
-        // Numbered from 1 to 3, so this is who is left.
-        let voter = 6 - leads - if turned { fault.whom } else { fault.other };
-        let back_ms = now_ms + if turned { fault.hard_ms } else { fault.hard_ms.min(BACK_MS_MAX) };
-        self.active.push(Fault { kind: Kind::Isolate, whom: leads, until_ms: back_ms + SECOND_ACT_MS, ..fault });
-        let kind = if turned && fault.nth.is_multiple_of(2) { Kind::PowerCut } else { Kind::Kill };
-        let went_down = if kind == Kind::Kill { self.kill(voter) } else { self.cut_power(voter)? };
-        if went_down {
-            self.active.push(Fault { kind, whom: voter, until_ms: back_ms, ..fault });
-        }
-        self.set_ways();
-        Ok(())
-    }
-
-    fn kill(&mut self, id: u16) -> bool {
-        if !self.down.insert(id) {
-            return false;
-        }
-        self.sim.crash(address(id));
-        self.air.set_killed(address(id), true);
-        self.book.borrow_mut().gives_up(id);
-        true
-    }
-
-    /// The host falls silent first, so that nobody hears that its connections end.
-    fn cut_power(&mut self, id: u16) -> io::Result<bool> {
-        let pairs: Vec<_> = self.ways.keys().copied().filter(|(one, other)| id == *one || id == *other).collect();
-        for pair in pairs {
-            self.set_way(pair, [Way::Blocked; 2]);
-        }
-        let cut = self.kill(id);
-        if cut {
-            // Nor does anybody refuse calls there.
-            self.air.set_killed(address(id), false);
-            self.lost_sectors += tear(&self.members[&id].journal, &mut self.dice)?.lost_sectors;
-        }
-        Ok(cut)
-    }
-
-    fn lose_disk(&mut self, id: u16) -> io::Result<bool> {
-        let killed = self.kill(id);
-        let dir = self.dir.join(format!("n{id}"));
-        if killed && dir.exists() {
-            fs::remove_dir_all(dir)?;
-        }
-        Ok(killed)
-    }
-
-    /// Brings what lies between hosts, and who proposes, to what the active faults make of it.
-    fn set_ways(&mut self) {
-        // Nobody would vote for a follower that lacks what was committed meanwhile.
-        let quiet = self.active.iter().any(|fault| fault.kind == Kind::RestartedVoter);
-        self.members.values().for_each(|member| member.quiet.set(quiet));
-        let pairs: Vec<_> = self.ways.keys().copied().collect();
-        for (one, other) in pairs {
-            let made = |from, to| self.active.iter().map(|fault| fault.makes_of(from, to)).fold(Way::Open, Way::max);
-            let ways = match [made(one, other), made(other, one)] {
-                // What is lost is not held as well: turmoil holds both directions or none.
-                [Way::Blocked, Way::Held] => [Way::Blocked, Way::Open],
-                [Way::Held, Way::Blocked] => [Way::Open, Way::Blocked],
-                ways => ways,
-            };
-            self.set_way((one, other), ways);
-        }
-    }
-
-    fn set_way(&mut self, (one, other): (u16, u16), ways: [Way; 2]) {
-        let before = self.ways.insert((one, other), ways).unwrap_or([Way::Open; 2]);
-        if before == ways {
-            return;
-        }
-        let (one, other) = (address(one), address(other));
-        if before == [Way::Held; 2] {
-            self.sim.release(one, other);
-        }
-        for (way, [from, to]) in ways.into_iter().zip([[one, other], [other, one]]) {
-            match way {
-                Way::Open => self.sim.repair_oneway(from, to),
-                Way::Held => self.sim.hold(from, to),
-                Way::Blocked => self.sim.partition_oneway(from, to),
-            }
-            self.air.set_blocked(from, to, way == Way::Blocked);
-        }
     }
 
     fn note(&self, rule: Rule, what: String) {
         self.book.borrow_mut().note(rule, self.sim.elapsed(), what);
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.sim.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn outcome(self) -> Outcome {
         let simulated_ms = self.now_ms();
-        let Self { book, counts, lost_sectors, .. } = self;
+        let Self { book, counts, lost_sectors, replaced, .. } = self;
         let mut book = book.borrow_mut();
         Outcome {
             violations: std::mem::take(&mut book.violations),
@@ -372,6 +218,7 @@ impl Run<'_> {
             acked: book.acked_entries,
             leaderships: book.leaderships,
             handed_over: book.handed_over,
+            replaced,
             lost_sectors,
             simulated_ms,
             trace: book.trace(),
@@ -379,24 +226,41 @@ impl Run<'_> {
     }
 }
 
-impl Fault {
-    fn keeps_down(&self, id: u16) -> bool {
-        match self.kind {
-            Kind::Kill | Kind::KillLeader | Kind::PowerCut | Kind::DiskLost => self.whom == id,
-            Kind::KillAll | Kind::PowerCutAll => true,
-            _ => false,
-        }
-    }
+/// What all members have in common.
+struct Shared<'a> {
+    plan: &'a Plan,
+    dir: &'a Path,
+    authority: &'a Authority,
+    book: &'a Rc<RefCell<Book>>,
+    now: &'a Rc<Cell<Duration>>,
+    changes_made: &'a Rc<Cell<u64>>,
+}
 
-    fn makes_of(&self, from: u16, to: u16) -> Way {
-        let both = [self.whom, self.other];
-        match self.kind {
-            Kind::Partition | Kind::RestartedVoter if both == [from, to] || both == [to, from] => Way::Blocked,
-            Kind::OneWay if both == [from, to] => Way::Blocked,
-            Kind::Isolate | Kind::TurnedTables | Kind::PowerCut if self.whom == from || self.whom == to => Way::Blocked,
-            Kind::PowerCutAll => Way::Blocked,
-            Kind::Hold if both == [from, to] || both == [to, from] => Way::Held,
-            _ => Way::Open,
-        }
+impl Shared<'_> {
+    fn member(&self, id: u16, sockets: Sockets) -> io::Result<Member> {
+        let issued = self.authority.issue(id, Validity::days(1)).map_err(io::Error::other)?;
+        let peers = SEATS.map(|id| (ReplicaId(id), SocketAddr::new(address(id), PORT))).into();
+        Ok(Member {
+            id,
+            dir: self.dir.join(format!("n{id}")),
+            journal: self.dir.join(format!("n{id}.journal")),
+            tls: identity(id, self.authority.certificate_pem(), &issued)?,
+            site: site()?,
+            listen: SocketAddr::new(address(id), PORT),
+            peers: RefCell::new(peers),
+            sockets,
+            seed: self.plan.seed,
+            liar: self.plan.liar,
+            book: Rc::clone(self.book),
+            sync_us: Arc::new(AtomicU64::new(SYNC_US)),
+            lives: Cell::new(0),
+            now: Rc::clone(self.now),
+            drift_ppm: Cell::new(0),
+            hand_over: Cell::new(None),
+            quiet: Cell::new(false),
+            compact: Cell::new(false),
+            change: Cell::new(None),
+            changes_made: Rc::clone(self.changes_made),
+        })
     }
 }
