@@ -71,7 +71,10 @@ pub fn run(options: &[String]) -> Result<()> {
     system("runbooks that wait", "runbooks::")?;
     step("two thousand simulated minutes", &mut cargo(&["sim", "--seeds", "2000"]))?;
     // A follower judges a rack that it has heard for a minute: in short runs it has no say.
-    step("three hundred simulated minutes, a hundred runs", &mut cargo(&["sim", "--seeds", "100", "--seconds", "180"]))?;
+    step(
+        "three hundred simulated minutes, a hundred runs",
+        &mut cargo(&["sim", "--seeds", "100", "--seconds", "180"]),
+    )?;
     step("six hundred minutes of Raft on virtual time", &mut cargo(&["sim-raft", "--seeds", "600"]))?;
     let planted = planted::run(&[]);
     let mutants = mutants::nightly();
