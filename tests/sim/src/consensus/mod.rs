@@ -5,7 +5,7 @@
 //! majority with the up-to-date rule, disjoint windows, followers that neither vote nor stand while their promise to a leader
 //! lasts, leaders that act only while a majority has confirmed them lately, votes that are durable before anybody hears of
 //! them, a restarted replica that keeps silent for as long as it may have promised, and one whose disk was replaced that asks
-//! before it listens ([`newcomer`]). Everything above the log is the code that ships.
+//! before it listens (`newcomer`). Everything above the log is the code that ships.
 
 pub mod disk;
 mod elections;
