@@ -1,8 +1,5 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
-use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
-
 use anyhow::Result;
 
 use crate::shell::{cargo, step, target};
@@ -54,7 +51,7 @@ pub fn all() -> Result<()> {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     step("docs", docs.env("RUSTDOCFLAGS", "-D warnings"))?;
     let mut tests = auditable::cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    step("tests", tests.env(PROGRAMS, &programs).env("RUST_TEST_THREADS", at_one_time().to_string()))?;
+    step("tests", tests.env(PROGRAMS, &programs))?;
     let mut benches = auditable::cargo(&["test", "--workspace", "--locked"]);
     for bench in BENCHES {
         benches.args(["--bench", bench]);
@@ -64,11 +61,6 @@ pub fn all() -> Result<()> {
     drill::short_failover(&programs)?;
     raft_sim::slice()?;
     fuzz::slice()
-}
-
-/// How many tests run at one time: half as many again as there are cores, since those that start programs mostly wait for them.
-fn at_one_time() -> usize {
-    available_parallelism().map_or(1, NonZeroUsize::get).div_ceil(2) * 3
 }
 
 /// Licences, bans and sources. The advisory database is not reachable offline; SECURITY.md says so.

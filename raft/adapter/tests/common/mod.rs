@@ -22,6 +22,9 @@ pub const CLUSTER: [u8; 16] = *b"ridethrough-test";
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Four addresses each.
+const CLUSTERS_IN_NET: u32 = 62;
+
 const SITE: &str = include_str!("../site.toml");
 
 /// What a replica signs checkpoints with.
@@ -87,9 +90,10 @@ impl Cluster {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         // The whole of 127.0.0.0/8 is this machine: the process and the cluster choose the network.
         let [.., high, low] = std::process::id().to_be_bytes();
+        let port = 7301 + u16::try_from(number / CLUSTERS_IN_NET).expect("few clusters");
         let peers = (1..=3u16).map(|id| {
-            let host = u8::try_from(number * 4 % 250).expect("small") + u8::try_from(id).expect("small");
-            (ReplicaId(id), SocketAddr::from((Ipv4Addr::new(127, high, low, host), 7301)))
+            let host = u8::try_from(number % CLUSTERS_IN_NET * 4).expect("small") + u8::try_from(id).expect("small");
+            (ReplicaId(id), SocketAddr::from((Ipv4Addr::new(127, high, low, host), port)))
         });
         let root = tempfile::tempdir().expect("a directory");
         let (replicas, moved) = (BTreeMap::new(), BTreeSet::new());

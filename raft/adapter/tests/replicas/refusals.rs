@@ -1,10 +1,8 @@
 //! What keeps a replica from starting, and whom it does not talk to.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{CLUSTER, Cluster, found, idle, segment};
+use crate::common::{CLUSTER, Cluster, found, idle, segment};
 use ridethrough_raft::audit_read::{AuditReadError, read_log};
 use ridethrough_raft::{Replica, StartError};
 use ridethrough_raft_log::{Log, LogConfig, LogEntry, SEGMENT_BYTES_DEFAULT};
@@ -35,7 +33,7 @@ fn the_log_of_another_cluster_is_refused() {
         cluster.stop(1).await;
         let mut config = cluster.config(1);
         config.cluster = *b"another-cluster!";
-        config.tls = common::identities(config.cluster)[&1].clone();
+        config.tls = crate::common::identities(config.cluster)[&1].clone();
         let error = Replica::start(config, Box::new(|| {})).await.err().expect("refused").to_string();
         assert!(error.contains(&segment(&cluster.dir(1)).display().to_string()), "{error}");
         assert!(error.contains("cluster"), "{error}");
@@ -81,7 +79,7 @@ fn a_damaged_snapshot_is_refused_with_its_name() {
         let mut cluster = Cluster::started().await;
         cluster.propose(found()).await;
         let leader = cluster.leader().await;
-        assert!(cluster.replicas[&leader].compact(common::PATIENCE).await);
+        assert!(cluster.replicas[&leader].compact(crate::common::PATIENCE).await);
         cluster.stop(leader).await;
         let file = cluster.dir(leader).join("snapshot/snapshot.bin");
         let mut bytes = std::fs::read(&file).expect("reads");
@@ -101,7 +99,7 @@ fn a_peer_of_another_cluster_is_not_heard() {
         cluster.start(2).await.expect("starts");
         let mut stranger = cluster.config(3);
         stranger.cluster = *b"another-cluster!";
-        stranger.tls = common::identities(stranger.cluster)[&3].clone();
+        stranger.tls = crate::common::identities(stranger.cluster)[&3].clone();
         let stranger = Replica::start(stranger, Box::new(|| {})).await.expect("starts");
         tokio::time::sleep(Duration::from_secs(1)).await;
         // The third member has not been met, so nothing is founded.

@@ -1,8 +1,6 @@
 //! Replicas whose older segments were removed: while they run, when they start again, and for those that need a snapshot.
 
-mod common;
-
-use common::{Cluster, SECOND, found, idle};
+use crate::common::{Cluster, SECOND, found, idle};
 use ridethrough_raft::audit_stream::survey;
 use ridethrough_raft::contents::contents;
 use ridethrough_raft::retention::{prunable, prune, sealed};

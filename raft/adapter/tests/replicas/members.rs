@@ -1,10 +1,8 @@
 //! Replicas that join, are forgotten, and come back.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{Cluster, PATIENCE, SECOND, found, identities, idle};
+use crate::common::{Cluster, PATIENCE, SECOND, found, identities, idle};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::members::MemberChange;
 use ridethrough_raft::{Changed, MembersRefusal, ProbeError, Role};
@@ -162,7 +160,7 @@ fn who_is_not_reached_or_not_of_this_cluster_does_not_join_and_a_half_done_add_i
         let newcomer = add(&cluster, 4);
         let refused = cluster.replicas[&leader].change_members(&newcomer, SECOND).await;
         assert!(matches!(&refused, Err(MembersRefusal::Newcomer(ProbeError::Unreachable { .. }))), "{refused:?}");
-        let own = cluster.identities.insert(4, identities(common::CLUSTER)[&4].clone()).expect("it has one");
+        let own = cluster.identities.insert(4, identities(crate::common::CLUSTER)[&4].clone()).expect("it has one");
         cluster.start(4).await.expect("starts");
         let refused = cluster.replicas[&leader].change_members(&newcomer, SECOND).await.expect_err("a stranger");
         assert!(refused.to_string().contains("certificate"), "{refused}");

@@ -1,7 +1,5 @@
 //! A disk that fails stops its replica for good and nobody else.
 
-mod common;
-
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -9,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use common::{Cluster, PATIENCE, found, idle};
+use crate::common::{Cluster, PATIENCE, found, idle};
 use ridethrough_raft::{Host, Replica, Role};
 use ridethrough_raft_log::{Disk, Storage, StorageFile};
 

@@ -1,10 +1,8 @@
 //! Three replicas that agree, lose each other and come back.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{CALM, Cluster, PATIENCE, Pace, SECOND, entry, found, idle};
+use crate::common::{CALM, Cluster, PATIENCE, Pace, SECOND, entry, found, idle};
 use ridethrough_core::command::{Command, Seen};
 use ridethrough_core::ledger::Effect;
 use ridethrough_raft::audit_read::{AuditContent, read_log};
@@ -271,12 +269,12 @@ fn an_auditor_reads_what_was_committed() {
         }
         let logs: Vec<_> = (1..=3).map(|id| read_log(&cluster.dir(id)).expect("reads")).collect();
         for log in &logs {
-            assert_eq!(log.cluster, common::CLUSTER);
+            assert_eq!(log.cluster, crate::common::CLUSTER);
             assert_eq!(log.committed_index, Some(last.at.index));
             let found_here = log.committed().find(|entry| entry.at == founded.at).expect("the founding entry");
             assert!(matches!(&found_here.content, AuditContent::Entry(entry) if entry.command == found()));
             assert!(matches!(log.entries[0].content, AuditContent::Membership(_)));
-            let mut ledger = ridethrough_core::ledger::Ledger::new(common::site());
+            let mut ledger = ridethrough_core::ledger::Ledger::new(crate::common::site());
             for entry in log.committed() {
                 if let AuditContent::Entry(content) = &entry.content {
                     ledger.apply(entry.at, content);

@@ -1,10 +1,8 @@
 //! What real replicas sign of their log, over snapshots, restarts and a lost disk.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::{Cluster, PATIENCE, SECOND, found, idle, key};
+use crate::common::{Cluster, PATIENCE, SECOND, found, idle, key};
 use ridethrough_raft::audit_tree::prove::{ProveError, prove};
 use ridethrough_raft::audit_tree::verify::{Fault, Verified, verify};
 use ridethrough_witness::WitnessKey;

@@ -1,10 +1,8 @@
 //! Leadership that goes to another replica on purpose.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{Cluster, PATIENCE, SECOND, entry, found, idle};
+use crate::common::{Cluster, PATIENCE, SECOND, entry, found, idle};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_raft::{HandoverRefusal, Replica, Role};
 
@@ -130,7 +128,7 @@ async fn ready(replica: &Replica) {
     }
 }
 
-/// `cargo test --release -p ridethrough-raft --test handover by_hand -- --ignored --nocapture`
+/// `cargo test --release -p ridethrough-raft --test replicas handover::by_hand -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, for a quiet machine"]
 fn by_hand_how_long_a_handover_takes_with_a_long_log() {

@@ -1,12 +1,10 @@
 //! What arrives at the peer port from elsewhere does no harm.
 
-mod common;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use common::{Cluster, found, idle};
+use crate::common::{Cluster, found, idle};
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
