@@ -40,8 +40,7 @@ async fn wait_for_refusal(side: &str, reason: &str, before: u64) {
 
 fn run(test: impl Future<Output = ()>) {
     counted();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
+    common::run(test);
 }
 
 /// A cluster under an authority that signs whatever it is asked to.

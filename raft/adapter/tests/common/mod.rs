@@ -33,6 +33,17 @@ pub fn key(id: u16) -> Arc<SigningKey> {
     Arc::new(SigningKey::new(&format!("n{id}"), [seed; 32]).expect("a good name"))
 }
 
+/// Runs a test that has to end in time; `RAFT_LOG` says what of it is told.
+pub fn run(test: impl Future<Output = ()>) {
+    if std::env::var_os("RAFT_LOG").is_some() {
+        let filter = tracing_subscriber::EnvFilter::from_env("RAFT_LOG");
+        // Another test of this process may have set it up.
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
+}
+
 pub fn site() -> Arc<Site> {
     Arc::new(Site::parse("site.toml", SITE).expect("the test's site"))
 }
@@ -186,6 +197,17 @@ impl Cluster {
             }
             assert!(began.elapsed() < PATIENCE, "nothing is committed: {:?}", self.statuses());
         }
+    }
+
+    /// A follower loses all that it has, starts empty and catches up by the snapshot that its leader has made; which one.
+    pub async fn refill_a_follower(&mut self, leader: u16) -> u16 {
+        let emptied = if leader == 1 { 2 } else { 1 };
+        self.stop(emptied).await;
+        std::fs::remove_dir_all(self.dir(emptied)).expect("its directory");
+        let last = self.propose(idle()).await;
+        self.start(emptied).await.expect("starts empty");
+        self.all_see(last.seen).await;
+        emptied
     }
 
     /// Waits until every running replica has applied this state.

@@ -2,18 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::common::{Cluster, PATIENCE, SECOND, found, idle, key};
+use crate::common::{Cluster, SECOND, found, idle, key, run};
 use ridethrough_raft::audit_tree::prove::{ProveError, prove};
 use ridethrough_raft::audit_tree::verify::{Fault, Verified, verify};
 use ridethrough_witness::WitnessKey;
 
 /// More than lie between two checkpoints.
 const PLANS: usize = 260;
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
-}
 
 async fn propose(cluster: &Cluster, plans: usize) {
     let mut last = cluster.propose(idle()).await;
@@ -62,12 +57,7 @@ fn a_log_that_begins_after_a_snapshot_is_proved_beside_a_whole_one_only() {
         propose(&cluster, 20).await;
         let leader = cluster.leader().await;
         assert!(cluster.replicas[&leader].compact(5 * SECOND).await, "{:?}", cluster.statuses());
-        let emptied = if leader == 1 { 2 } else { 1 };
-        cluster.stop(emptied).await;
-        std::fs::remove_dir_all(cluster.dir(emptied)).expect("its directory");
-        let last = cluster.propose(idle()).await;
-        cluster.start(emptied).await.expect("starts empty");
-        cluster.all_see(last.seen).await;
+        let emptied = cluster.refill_a_follower(leader).await;
         propose(&cluster, PLANS).await;
         // The whole log last: who is left could elect another, and sign what this one has not.
         for id in (1..=3).filter(|id| *id != leader).chain([leader]) {

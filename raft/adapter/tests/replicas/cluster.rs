@@ -2,20 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{CALM, Cluster, PATIENCE, Pace, SECOND, entry, found, idle};
+use crate::common::{CALM, Cluster, PATIENCE, Pace, SECOND, entry, found, idle, run};
 use ridethrough_core::command::{Command, Seen};
 use ridethrough_core::ledger::Effect;
 use ridethrough_raft::audit_read::{AuditContent, read_log};
 use ridethrough_raft::{ProposeError, Role};
-
-fn run(test: impl Future<Output = ()>) {
-    if std::env::var_os("RAFT_LOG").is_some() {
-        let filter = tracing_subscriber::EnvFilter::from_env("RAFT_LOG");
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
-}
 
 #[test]
 fn three_replicas_agree_on_a_hundred_entries() {
@@ -156,12 +147,7 @@ fn a_replica_that_lost_its_disk_is_filled_from_a_snapshot() {
         }
         let leader = cluster.leader().await;
         assert!(cluster.replicas[&leader].compact(5 * SECOND).await, "{:?}", cluster.statuses());
-        let emptied = if leader == 1 { 2 } else { 1 };
-        cluster.stop(emptied).await;
-        std::fs::remove_dir_all(cluster.dir(emptied)).expect("its directory");
-        let last = cluster.propose(idle()).await;
-        cluster.start(emptied).await.expect("starts empty");
-        cluster.all_see(last.seen).await;
+        let emptied = cluster.refill_a_follower(leader).await;
         assert!(cluster.replicas[&emptied].status().snapshot_index.is_some(), "{:?}", cluster.statuses());
         // What it holds lasts: it starts from the snapshot.
         cluster.stop(emptied).await;

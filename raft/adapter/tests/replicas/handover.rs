@@ -2,14 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{Cluster, PATIENCE, SECOND, entry, found, idle};
+use crate::common::{Cluster, PATIENCE, SECOND, entry, found, idle, run};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_raft::{HandoverRefusal, Replica, Role};
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
-}
 
 /// A cluster whose members all have the founding entry, and who leads it.
 async fn founded() -> (Cluster, u16) {

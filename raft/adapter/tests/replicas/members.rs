@@ -2,19 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{Cluster, PATIENCE, SECOND, found, identities, idle};
+use crate::common::{Cluster, PATIENCE, SECOND, found, identities, idle, run};
 use ridethrough_core::device::ReplicaId;
 use ridethrough_core::members::MemberChange;
 use ridethrough_raft::{Changed, MembersRefusal, ProbeError, Role};
-
-fn run(test: impl Future<Output = ()>) {
-    if std::env::var_os("RAFT_LOG").is_some() {
-        let filter = tracing_subscriber::EnvFilter::from_env("RAFT_LOG");
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(async { tokio::time::timeout(6 * PATIENCE, test).await.expect("in time") });
-}
 
 async fn founded() -> Cluster {
     let cluster = Cluster::started().await;

@@ -4,12 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::common::{Cluster, found, idle};
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(test);
-}
+use crate::common::{Cluster, found, idle, run};
 
 /// Sends bytes and reads until the replica ends the connection.
 fn answer_to(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {

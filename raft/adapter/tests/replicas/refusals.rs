@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::{CLUSTER, Cluster, found, idle, segment};
+use crate::common::{CLUSTER, Cluster, found, idle, run, segment};
 use ridethrough_raft::audit_read::{AuditReadError, read_log};
 use ridethrough_raft::{Replica, StartError};
 use ridethrough_raft_log::{Log, LogConfig, LogEntry, SEGMENT_BYTES_DEFAULT};
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime").block_on(test);
-}
 
 #[test]
 fn a_port_in_use_is_named() {

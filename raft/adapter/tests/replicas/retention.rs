@@ -1,15 +1,10 @@
 //! Replicas whose older segments were removed: while they run, when they start again, and for those that need a snapshot.
 
-use crate::common::{Cluster, SECOND, found, idle};
+use crate::common::{Cluster, SECOND, found, idle, run};
 use ridethrough_raft::audit_stream::survey;
 use ridethrough_raft::contents::contents;
 use ridethrough_raft::retention::{prunable, prune, sealed};
 use ridethrough_raft::{LogSize, Replica};
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(test);
-}
 
 /// A cluster whose segments hold some thirty entries each.
 async fn started() -> Cluster {
